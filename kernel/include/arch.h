@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+// Everything that an architecture provides to the kernel core, and the few entries that it calls.
+//
+// kernel/arch/<name>/include/arch_types.h defines `struct arch_context` (a thread's user registers), `struct arch_fpu`
+// and the inline page-table entry functions. Generic code has no architecture conditionals.
+// The kernel runs with interrupts masked, except at preemption points; one kernel stack per CPU, and every entry
+// starts at its top: nothing lives on it between entries.
+#pragma once
+#include <stdbool.h>
+#include "abi/ipc.h"
+#include "abi/boot.h"
+#include "abi/objects.h"
+#include "abi/utcb.h"
+
+typedef struct { uint64_t raw; } paddr_t;  // physical address
+typedef struct { uint64_t raw; } uaddr_t;  // address in user space: never dereferenced by the kernel
+typedef struct { uint64_t raw; } pte_t;    // one page-table entry
+
+#include "arch_types.h"
+
+// --- memory. All physical memory is mapped writable, never executable, at a constant offset; the kernel's
+// own text and read-only data are not writable through it.
+void *arch_direct(paddr_t pa);         // kernel address of a physical one
+paddr_t arch_physical(const void *p);  // the reverse, for direct-map addresses only
+
+// --- page tables: ARCH_LEVELS radix levels of 512 eight-byte entries, level 0 holds leaves of 4 KiB.
+// arch_types.h provides inline:
+//   pte_t pte_leaf(paddr_t pa, unsigned rights);       RIGHT_READ|WRITE|EXEC, user
+//   pte_t pte_table(paddr_t table, unsigned count);    count: 0..512 entries in use in the table below
+//   bool pte_present(pte_t); paddr_t pte_address(pte_t); unsigned pte_rights(pte_t); unsigned pte_count(pte_t);
+//   pte_t pte_set_count(pte_t, unsigned count);
+void arch_aspace_init(pte_t *root);        // fill in the kernel's half of a cleared root table
+void arch_aspace_activate(paddr_t root);   // make it the current one; the caller avoids needless switches
+void arch_tlb_page(uaddr_t address);       // forget one page of the current address space
+void arch_tlb_all(void);                   // forget all user pages of the current address space
+
+// --- user registers. All on a thread that is not running on this CPU's user side.
+void arch_context_start(struct arch_context *, uint64_t pc, uint64_t sp, uint64_t argument);  // cleared, interrupts on
+void arch_context_set(struct arch_context *, const struct thread_registers *);  // sanitises flags, segments, addresses
+void arch_context_get(const struct arch_context *, struct thread_registers *);
+// arch_types.h provides inline accessors for the message registers of abi/ipc.h:
+//   uint64_t context_number, context_cap, context_info, context_reply, context_deadline (const struct arch_context *)
+//   uint64_t context_word(const struct arch_context *, unsigned i);  i < MSG_REGISTERS
+//   void context_set_word(struct arch_context *, unsigned i, uint64_t);
+//   void context_set_result(struct arch_context *, err_t err, uint64_t badge, uint64_t info, uint64_t count);
+//   uint64_t context_pc, context_sp, context_flags (const struct arch_context *);
+//   void context_restart(struct arch_context *);  the system call instruction will run again with the same registers
+// An upcall: store pc, sp, flags, rax, rcx, r11 in the save area and continue at entry, other registers unchanged.
+void arch_context_divert(struct arch_context *, struct upcall_save *save, uint64_t entry);
+bool arch_user_address_ok(uint64_t address);  // lies below USER_END (canonical)
+
+// --- floating point and vector state: switched lazily or eagerly, the architecture's choice
+void arch_fpu_init(struct arch_fpu *);
+void arch_fpu_switch(struct arch_fpu *next);       // the current thread is now the owner of `next` (never NULL)
+void arch_fpu_copy(struct arch_fpu *to, struct arch_fpu *from);  // saves `from` first if it is in the registers
+void arch_fpu_forget(struct arch_fpu *);           // its memory goes away
+
+// --- leaving the kernel. Both do not return to the caller.
+_Noreturn void arch_return_user(struct arch_context *);  // by sysret or iret, as the context needs
+_Noreturn void arch_idle(void);  // current address space is any; wait for an interrupt, then kernel_interrupt/kernel_timer, kernel_exit
+
+// --- time, in ns since boot, monotonic
+uint64_t arch_now_ns(void);
+void arch_timer_set(uint64_t deadline_ns);  // one-shot; a past deadline fires at once; NS_FOREVER: off
+void arch_clock_page(struct clock_page *);  // fill in
+
+// --- interrupts
+#define IRQ_LINES 64
+void arch_irq_mask(unsigned line);
+void arch_irq_unmask(unsigned line);
+bool arch_preempt_pending(void);  // an interrupt is waiting to be taken; cheap; for preemption points
+
+// --- I/O ports (architectures without them answer ERR_NO_SYSCALL)
+err_t arch_port_in(unsigned port, unsigned size, uint64_t *value);
+err_t arch_port_out(unsigned port, unsigned size, uint64_t value);
+
+// --- the rest
+void arch_log(const char *text, size_t n);  // debug port, and the panic path's only way out
+_Noreturn void arch_power(unsigned action, uint64_t code);  // POWER_*
+_Noreturn void arch_halt(void);             // after a panic
+
+// --- what the architecture calls. `current` context is the running thread's.
+struct boot_memory {  // what the boot code found; kernel image, bundle and boot data are already taken out of the ranges
+    unsigned n_ranges;
+    struct { uint64_t start, end; } ranges[BOOT_INFO_UNTYPED];  // usable, page aligned, ascending
+    uint64_t bundle_start, bundle_bytes;  // page aligned
+    uint64_t kernel_text_bytes, kernel_data_bytes;
+    const char *command_line;
+};
+_Noreturn void kernel_main(const struct boot_memory *);  // once, with interrupts masked; ends in kernel_exit
+void kernel_syscall(void);     // a native system call; registers are in the current thread's context
+void kernel_foreign(void);     // a foreign system call of a thread without a system-call upcall
+void kernel_fault(unsigned kind, uint64_t address, uint64_t code);  // FAULT_KIND_* of abi/ipc.h, from user mode
+void kernel_interrupt(unsigned line);
+void kernel_timer(void);
+_Noreturn void kernel_exit(void);  // choose who runs and return to user mode or idle; ends every entry
+
+// Per-CPU state, reached through one register. The architecture's entry code uses the first fields by offset.
+struct cpu {
+    struct cpu *self;
+    struct arch_context *context;  // of the current thread; where entry code saves user registers
+    uint64_t kernel_stack;         // its top
+    uint64_t scratch;
+    uint64_t syscall_entry;        // the current thread's system-call upcall entry, 0: none
+    struct utcb *utcb;             // the current thread's UTCB, kernel address
+    void *core;                    // the core's own per-CPU state (struct cpu_core of sched/)
+};
+struct cpu *arch_cpu(void);
