@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+// Requests on paths, served by file systems over a session, beside those of protocols/io.h.
+//
+// A path starts at a directory handle (FS_ROOT: the process's root) and is resolved as far as this file system
+// goes. Words: 0 directory handle, 1 flags (FS_* | IO_BUFFERED), 2 path bytes | symlinks followed so far << 32,
+// others per operation; the path's text in words 6.. or in the buffer, not 0-terminated, at most 4,095 bytes.
+// The answer's label is an err_t, or FS_CONTINUE when the rest must be resolved elsewhere: word 0 why (FS_AT_*),
+// word 1 bytes of the rest of the path (text inline or in the buffer, as the request came), word 2 the directory's
+// inode number (FS_AT_MOUNT), word 3 symlinks followed.
+// Permissions are checked with the session's credentials (fsuid, groups), owner and mode as Linux does.
+#pragma once
+#include "protocols/io.h"
+
+#define FS_ROOT 0xffffffffull
+#define FS_NOFOLLOW 0x10u      // do not follow a symlink in the last component
+#define FS_EMPTY_PATH 0x20u    // an empty path means the handle itself
+#define FS_REMOVE_DIRECTORY 0x40u
+#define FS_REAL_IDS 0x80u      // FS_ACCESS: with real, not effective, ids
+#define FS_EXEC 0x100u         // FS_OPEN: for execution: needs execute permission on a regular file, not read permission
+#define FS_NO_REPLACE 0x200u   // FS_RENAME: RENAME_NOREPLACE
+#define FS_EXCHANGE 0x400u     // FS_RENAME: RENAME_EXCHANGE
+
+#define FS_CONTINUE 1
+enum {
+    FS_AT_SYMLINK = 1,  // an absolute symlink: the rest, its text joined with what followed, starts at the root
+    FS_AT_MOUNT = 2,    // a directory that carries a mount: the rest starts at the root of what is mounted there
+    FS_AT_PARENT = 3,   // ".." above this file system's root, when it is not the root file system
+};
+
+enum {
+    FS_OPEN = 0x2100,  // (.., 3: O_* flags, 4: mode with umask applied) -> struct io_opened; capability: the description
+    FS_STAT,           // -> struct stat in words 6..
+    FS_ACCESS,         // (.., 3: R_OK|W_OK|X_OK)
+    FS_READLINK,       // -> bytes; text inline or buffer
+    FS_MKDIR,          // (.., 3: mode with umask applied)
+    FS_MKNOD,          // (.., 3: mode with type, 4: device)
+    FS_SYMLINK,        // (.., 3: bytes of the target) text: path, then target
+    FS_LINK,           // (.., 3: second directory handle, 4: bytes of the second path) text: old path, then new path
+    FS_RENAME,         // like FS_LINK
+    FS_UNLINK,
+    FS_CHMOD,          // (.., 3: mode)
+    FS_CHOWN,          // (.., 3: uid | ~0, 4: gid | ~0)
+    FS_UTIME,          // (.., 3: atime s, 4: atime ns, 5: mtime s; words 6, 7 before the text: mtime ns, 0)
+    FS_TRUNCATE,       // (.., 3: length)
+    FS_STATFS,         // -> struct statfs in words 6..
+    FS_PIPE,           // (0: O_NONBLOCK|O_CLOEXEC are liblinux's: status flags) -> read handle, write handle; capabilities: both descriptions
+    FS_COVER,          // (.., 3: 1 cover | 0 uncover) mark a directory as carrying a mount; euid 0
+    FS_OPERATIONS_END
+};
