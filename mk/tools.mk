@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT
+# Tools, flags and the rules from source to object, shared by the kernel and user code.
+#
+# A file's flags are those of the top folder it lies in (CFLAGS_kernel, CFLAGS_lib, ...), so that any part's
+# objects come from the one rule here: path/file.c -> $(BUILD)/obj/path/file.o.
+
+CLANG   ?= clang
+LLD     ?= ld.lld
+LLVM_AR ?= llvm-ar
+OBJDUMP ?= llvm-objdump
+NM      ?= llvm-nm
+PYTHON  ?= python3
+
+TARGET_x86_64 := x86_64-unknown-none-elf
+
+CFLAGS_ALL := --target=$(TARGET_$(ARCH)) -std=c11 -O2 -g -I. -ffreestanding -fno-stack-protector -nostdlib -fno-pic \
+	-mno-red-zone -mgeneral-regs-only -fno-strict-aliasing -ffunction-sections -fdata-sections \
+	-Wall -Wextra -Werror
+CFLAGS_kernel  := -mcmodel=kernel -Wconversion -Wshadow -Ikernel/include -Ikernel/arch/$(ARCH)/include
+# liblinux lies beyond the reach of 32-bit addresses, and the library is linked into it too.
+CFLAGS_linux   := -fpie -fvisibility=hidden
+CFLAGS_lib     := $(CFLAGS_linux)
+CFLAGS_servers :=
+CFLAGS_drivers :=
+CFLAGS_fs      :=
+LDFLAGS_ALL    := -nostdlib -static --gc-sections -z max-page-size=4096 -z noexecstack --no-dynamic-linker
+
+# V=1 shows commands; otherwise one line a step: $(call say,VERB,what).
+ifeq ($(V),1)
+Q :=
+say = @:
+else
+Q := @
+say = @printf '  %-8s %s\n' '$(1)' '$(2)'
+endif
+
+top_folder = $(firstword $(subst /, ,$(1)))
+objects_of = $(patsubst %,$(BUILD)/obj/%.o,$(basename $(filter-out %_test.c,$(1))))
+
+# Beside every linked image: its symbols and its disassembly. Used at the end of a link rule.
+define listings
+$(Q)$(NM) --numeric-sort --print-size $@ > $(basename $@).sym
+$(Q)$(OBJDUMP) --disassemble --no-show-raw-insn $@ > $(basename $@).asm
+endef
+
+MAKE_PARTS := Makefile $(wildcard mk/*.mk)
+
+$(BUILD)/obj/%.o: %.c $(MAKE_PARTS)
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CLANG) $(CFLAGS_ALL) $(CFLAGS_$(call top_folder,$*)) -MMD -MP -c -o $@ $<
+
+$(BUILD)/obj/%.o: %.S $(MAKE_PARTS)
+	@mkdir -p $(@D)
+	$(call say,AS,$<)
+	$(Q)$(CLANG) $(CFLAGS_ALL) $(CFLAGS_$(call top_folder,$*)) -MMD -MP -c -o $@ $<

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: MIT
+# User code: the library, one ELF a component folder, and liblinux.
+
+LIB_SOURCES       := $(wildcard lib/*/*.c lib/*/*.S)
+COMPONENT_FOLDERS := $(sort $(patsubst %/,%,$(dir $(wildcard servers/*/main.c drivers/*/*/main.c fs/*/main.c))))
+COMPONENT_ELFS    := $(COMPONENT_FOLDERS:%=$(BUILD)/%.elf)
+LINUX_SOURCES     := $(wildcard linux/*.c linux/*.S)
+LIBLINUX_ELF      := $(if $(LINUX_SOURCES),$(BUILD)/liblinux.elf)
+COMPONENT_SCRIPT  := $(firstword $(wildcard lib/rt/component.ld) mk/component.ld)
+
+$(BUILD)/lib.a: $(call objects_of,$(LIB_SOURCES))
+	@mkdir -p $(@D)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(LLVM_AR) rcs $@ $^
+
+# One rule a component: its folder's objects, then what it needs of the library.
+define component
+$(BUILD)/$(1).elf: $(call objects_of,$(wildcard $(1)/*.c $(1)/*.S)) $(BUILD)/lib.a $(COMPONENT_SCRIPT)
+	@mkdir -p $$(@D)
+	$$(call say,LINK,$$@)
+	$$(Q)$$(LLD) $$(LDFLAGS_ALL) -T $$(COMPONENT_SCRIPT) -o $$@ $$(filter %.o,$$^) $$(BUILD)/lib.a
+	$$(listings)
+endef
+$(foreach folder,$(COMPONENT_FOLDERS),$(eval $(call component,$(folder))))
+
+$(BUILD)/liblinux.elf: $(call objects_of,$(LINUX_SOURCES)) $(BUILD)/lib.a linux/liblinux.ld
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(LLD) $(LDFLAGS_ALL) -T linux/liblinux.ld -o $@ $(filter %.o,$^) $(BUILD)/lib.a
+	$(listings)
