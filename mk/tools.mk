@@ -18,11 +18,11 @@ CFLAGS_ALL := --target=$(TARGET_$(ARCH)) -std=c11 -O2 -g -I. -ffreestanding -fno
 	-Wall -Wextra -Werror
 CFLAGS_kernel  := -mcmodel=kernel -Wconversion -Wshadow -Ikernel/include -Ikernel/arch/$(ARCH)/include
 # liblinux lies beyond the reach of 32-bit addresses, and the library is linked into it too.
-CFLAGS_linux   := -fpie -fvisibility=hidden
-CFLAGS_lib     := $(CFLAGS_linux)
-CFLAGS_servers :=
+CFLAGS_lib     := -fpie -fvisibility=hidden
+CFLAGS_linux   := $(CFLAGS_lib) -isystem $(BUILD)/uapi -DRT_UTCB_HEADER='"linux/here.h"'
+CFLAGS_servers := -isystem $(BUILD)/uapi
 CFLAGS_drivers :=
-CFLAGS_fs      :=
+CFLAGS_fs      := -isystem $(BUILD)/uapi
 LDFLAGS_ALL    := -nostdlib -static --gc-sections -z max-page-size=4096 -z noexecstack --no-dynamic-linker
 
 # V=1 shows commands; otherwise one line a step: $(call say,VERB,what).
@@ -45,7 +45,13 @@ endef
 
 MAKE_PARTS := Makefile $(wildcard mk/*.mk)
 
-$(BUILD)/obj/%.o: %.c $(MAKE_PARTS)
+# Linux's numbers and structures, from Debian's linux-libc-dev; links by name, so that no C library header slips in.
+UAPI := $(BUILD)/uapi/linux $(BUILD)/uapi/asm $(BUILD)/uapi/asm-generic
+$(UAPI):
+	@mkdir -p $(@D)
+	$(Q)ln -sfn $(firstword $(wildcard /usr/include/x86_64-linux-gnu/$(@F) /usr/include/$(@F))) $@
+
+$(BUILD)/obj/%.o: %.c $(MAKE_PARTS) | $(UAPI)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CLANG) $(CFLAGS_ALL) $(CFLAGS_$(call top_folder,$*)) -MMD -MP -c -o $@ $<

@@ -66,6 +66,7 @@ enum {
     PSLOT_DESCRIPTIONS = 2,  // the cspace of open file descriptions; grown by PROC_DESCRIPTIONS
     PSLOT_PROC = 3,          // session with proc
     PSLOT_ASPACE = 4,        // limited to the window range
+    PSLOT_LOG = 5,           // the kernel's log, only when calls are traced (protocols/handover.h)
     PSLOT_SESSION = 8,       // + server id: sessions, made by PROC_SESSION
     PSLOT_WINDOW = 32,       // .. 95: frames of buffers and windows, liblinux's own
     PSLOT_NOTIFICATION = 96, // + thread area index % 64: the thread's own notification (all rights)
