@@ -45,6 +45,15 @@ enum component_cap_kind {
     COMPONENT_CAP_TABLE = 7,    // frames shared read-only: `publishes`/`reads` table; detail: bytes, and it is mapped at .address
 };
 
+// How an instance ended. Those from DEATH_FAULT on it caused itself: they count against the step that was running.
+enum component_death {
+    DEATH_NONE = 0,     // first start
+    DEATH_KILLED = 1,   // from outside
+    DEATH_EXIT = 2,     // it asked for it
+    DEATH_FAULT = 3,
+    DEATH_HANG = 4,     // missed its heartbeat
+};
+
 #define COMPONENT_MAGIC 0x31544e454e4f5043ull
 #define COMPONENT_NAME 32
 #define COMPONENT_CAPS 40
@@ -70,6 +79,8 @@ struct component_info {
     uint64_t untyped_bytes; // of SLOT_UNTYPED
     char args[256];         // `args` line of the manifest, 0-terminated
     struct component_cap caps[COMPONENT_CAPS];
+    uint32_t last_death;    // enum component_death: how the previous instance ended
+    uint32_t zero;
 };
 _Static_assert(sizeof(struct component_info) <= PAGE_SIZE, "one page");
 

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+// A driver's hold on its device: the port ranges and interrupt lines that the manifest gives it.
+//
+// Ports are numbered within the device (0 is the first of its range). Errors of port access cannot happen once
+// device_open() has found the capabilities, so these functions panic instead of returning them.
+#pragma once
+#include "lib/rt/rt.h"
+
+#define DEVICE_IRQ_BIT (1ull << 56)  // in the bits of the component's notification: its interrupt line has fired
+
+struct device {
+    uint32_t ioport;      // slot
+    uint32_t irq;         // slot
+    uint16_t port_first, n_ports;
+};
+
+// The component's first port range and interrupt line; panics when the manifest gives none.
+struct device device_open(void);
+
+uint8_t device_in8(const struct device *device, unsigned port);
+void device_out8(const struct device *device, unsigned port, uint8_t value);
+// Write up to IOPORT_RUN_BYTES bytes to one port, in order.
+void device_out8_run(const struct device *device, unsigned port, const uint8_t *bytes, unsigned n);
+// Read n (up to IOPORT_RUN_BYTES) bytes from one port.
+void device_in8_run(const struct device *device, unsigned port, uint8_t *bytes, unsigned n);
+
+// The interrupt is handled: let the line fire again. To be called once after each DEVICE_IRQ_BIT, and after a restart.
+void device_irq_done(const struct device *device);

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+// The event loop of every native server and driver: receive, record, run one handler, commit, perform the effects.
+//
+// One step of the loop is one transaction on the vault (lib/server/vault.h). Rules for handlers:
+//  - All durable state lies in the vault. Plain stores to it are undone when the step does not commit; nothing
+//    needs to be declared. State outside the vault (statics, heap) is a cache that a restart empties.
+//  - Nothing leaves before the commit: signals, deletions, late replies and device commands are queued (server_signal,
+//    slot_free, server_reply_later, server_invoke, server_effect) and performed after it. They may be performed twice, so they set
+//    a state, they never toggle or add.
+//  - A handler never blocks, except in server_call() to a higher rank. A request that has to wait is put off (server_defer).
+//  - Signals are hints. After a restart `notified` runs once with all bits set.
+//  - A handler looks up what it was asked about and bears that it is gone: gone notices may come twice.
+// A component's main: server_attach(), then whatever maps its devices and peers, then server_run().
+#pragma once
+#include "lib/rt/rt.h"
+#include "lib/server/slots.h"
+#include "lib/server/vault.h"
+
+// The message that a handler works on. It lies in the vault and does not change during the step.
+struct request_cap {
+    uint32_t kind;   // CAP_NONE, CAP_PLACED: it stands in `slot`, CAP_UNWRAPPED: one of our own, told by its badge
+    uint32_t slot;
+    uint64_t badge;
+};
+struct request {
+    uint32_t label, n_words, n_caps, zero;
+    uint64_t badge;
+    uint64_t words[MSG_WORDS];  // words behind n_words are not defined
+    struct request_cap caps[MSG_CAPS];
+};
+
+// What the handler answers beside the error that it returns. It starts empty; n_words and n_caps count.
+struct answer {
+    uint32_t n_words, n_caps;
+    uint32_t caps[MSG_CAPS];  // slots; the receiver gets derived copies, ours stay
+    uint64_t words[MSG_WORDS];
+};
+
+typedef err_t (*server_handler)(const struct request *request, struct answer *answer);
+typedef void (*server_effect_handler)(uint64_t a, uint64_t b, uint64_t c);
+
+// Handlers of the operations first, first + 1, ...: one range for each protocol. Holes and other numbers answer
+// ERR_NO_SYSCALL.
+struct server_operations {
+    uint32_t first, n;
+    const server_handler *handlers;
+};
+#define SERVER_OPERATIONS(first, array) {(first), sizeof(array) / sizeof((array)[0]), (array)}
+#define SERVER_RANGES 4
+
+struct server {
+    struct server_operations session[SERVER_RANGES];      // requests over BADGE_SESSION
+    struct server_operations description[SERVER_RANGES];  // over BADGE_DESCRIPTION
+    struct server_operations channel[SERVER_RANGES];      // over BADGE_CHANNEL: other servers
+    server_handler fault;                        // KMSG_FAULT: words FAULT_WORD_*; returns a FAULT_* label
+    void (*notified)(uint64_t bits);             // bits of the own notification, without the supervisor's
+    void (*tick)(void);                          // the time given to server_wake_at() has come
+    void (*description_gone)(uint64_t number);   // nobody holds it any more: forget it and slot_free() its slot
+    void (*session_gone)(uint64_t badge);        // the process is gone; proc hears of it after this step
+    const server_effect_handler *effects;        // for server_effect(), by number
+    uint32_t n_effects;
+    uint32_t recv_caps;   // how many capabilities a request may carry, 0..MSG_CAPS
+    uint32_t n_deferred;  // how many requests may be put off at a time; their reply objects come from SLOT_UNTYPED
+};
+
+// Find the vault's root structure. On a fresh vault it is cleared and `init` fills it in (vault_alloc() gives it
+// further memory); init runs again from the start when it was interrupted. After a restart init is not called.
+// `version` names the layout: a vault of another version panics. Call it first.
+void *server_attach(size_t state_bytes, uint32_t version, void (*init)(void *state));
+
+// True when the vault was found as an earlier instance had left it.
+_Bool server_restarted(void);
+
+// Finish what the previous instance left (roll back, run the recorded step), tell the supervisor that the component
+// is ready, and serve for ever.
+_Noreturn void server_run(const struct server *server);
+
+// --- for handlers
+
+// Undo every store of this step and drop its queued effects; use: return server_abort(ERR_...).
+err_t server_abort(err_t err);
+
+// Keep the caller waiting: the step sends no answer. *handle (store it in the vault) stands for the caller until
+// server_reply_later() or server_forget(). ERR_LIMIT: n_deferred callers wait already.
+err_t server_defer(uint64_t *handle);
+
+// Send no answer at all: the caller is being destroyed or set going by an effect of this step.
+void server_no_answer(void);
+
+// Answer a caller that was put off, after the commit. At most MSG_REGISTERS words; cap 0: none.
+void server_reply_later(uint64_t handle, err_t err, uint32_t n_words, const uint64_t *words, uint32_t cap);
+
+// Give the reply object of a caller that has died back without an answer.
+void server_forget(uint64_t handle);
+
+// Signal a peer after the commit.
+void server_signal(uint32_t notification);
+
+// Invoke a kernel object after the commit with up to 5 words; its error is ignored. For operations that may be repeated.
+void server_invoke(uint32_t cap, uint32_t operation, uint32_t n_words, const uint64_t *words);
+
+// Call server->effects[number](a, b, c) after the commit.
+void server_effect(uint32_t number, uint64_t a, uint64_t b, uint64_t c);
+
+// Call a server of higher rank during a step. The answer is kept with the step, so that a re-run sees the same and does
+// not ask again. Register words only; no capabilities. The callee must bear being asked twice.
+err_t server_call(uint32_t cap, struct message *m);
+
+// The time, the same in a re-run of the step.
+uint64_t server_now(void);
+
+// Ask for tick() at this time (absolute ns; NS_FOREVER: never). One wake-up is kept, the newest. A restart
+// calls tick() once, which asks again.
+void server_wake_at(uint64_t time_ns);
+
+// Make the FIRST capability of a description of ours: slot_alloc() and a badge of BADGE_DESCRIPTION | number. Put
+// *slot into answer->caps to hand it out. Numbers (56 bits) are never used again; table handles serve.
+err_t description_make(uint64_t number, uint32_t *slot);
+#define DESCRIPTION_NUMBER(badge) ((badge) & 0xffffffffffffffull)
+
+// Take a capability that came with the request: it stays in the slot returned. Others are deleted after the step.
+uint32_t request_keep_cap(const struct request *request, unsigned i);
