@@ -18,8 +18,8 @@ CFLAGS_ALL := --target=$(TARGET_$(ARCH)) -std=c11 -O2 -g -I. -ffreestanding -fno
 	-Wall -Wextra -Werror
 CFLAGS_kernel  := -mcmodel=kernel -Wconversion -Wshadow -Ikernel/include -Ikernel/arch/$(ARCH)/include
 # liblinux lies beyond the reach of 32-bit addresses, and the library is linked into it too.
-CFLAGS_lib     := -fpie -fvisibility=hidden
-CFLAGS_linux   := $(CFLAGS_lib) -isystem $(BUILD)/uapi -DRT_UTCB_HEADER='"linux/here.h"'
+CFLAGS_lib     := -fpie -fvisibility=hidden -isystem $(BUILD)/uapi
+CFLAGS_linux   := $(CFLAGS_lib) -DRT_UTCB_HEADER='"linux/here.h"'
 CFLAGS_servers := -isystem $(BUILD)/uapi
 CFLAGS_drivers :=
 CFLAGS_fs      := -isystem $(BUILD)/uapi

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+// What the files of the io helper share among themselves; servers include lib/server/io.h only.
+#pragma once
+#include "lib/server/io.h"
+
+// The helper's durable state, set by io_attach().
+extern struct io *io_state;
+
+// The thread that a session registered under this index, null when it did not.
+struct io_thread *io_thread(const struct io_session *session, uint32_t index);
+// Take the thread out of all queues.
+void io_disarm(struct io_thread *thread);
