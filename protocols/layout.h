@@ -49,6 +49,7 @@ struct process_page {
     uint32_t process_slot, generation;                // written by proc
     uint64_t rlimit[16][2];                           // current, maximum; written by proc, RLIMIT_* order of Linux
     uint64_t start_ns;
+    uint64_t child_flags;   // SA_NOCLDSTOP | SA_NOCLDWAIT of the action for SIGCHLD; written by liblinux
 };
 struct thread_page {
     uint64_t blocked;       // signal mask; written by liblinux
@@ -58,6 +59,8 @@ struct thread_page {
     uint32_t zero;
     uint64_t clear_child_tid;  // written by liblinux: proc zeroes it and wakes its futex at the thread's death
     uint64_t robust_list, robust_list_bytes;
+    uint64_t waited;        // signals that rt_sigtimedwait waits for: they wake the thread though they are blocked, have no
+                            // default action meanwhile, and are taken by PROC_SIGNAL_TAKE; written by liblinux
 };
 
 // Slots in the cspace of a Linux process (one per process; 256 slots).
