@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+// x86-64: floating point and vector registers, switched lazily.
+//
+// Rules:
+//  - `fpu_loaded` names the area whose contents are in the registers; CR0.TS is set exactly when that is not the current
+//    thread's, so its first use traps (#NM) and fpu_trap exchanges the contents.
+//  - CR0 is written only when TS changes: a server that never computes in them costs its caller two writes, and nothing
+//    if the caller does not either.
+//  - XCR0 has x87, SSE and AVX and nothing more, which is what struct arch_fpu has room for. The kernel itself is
+//    compiled without them.
+#include "x86.h"
+
+enum { XCR0_X87 = 1, XCR0_SSE = 2, XCR0_AVX = 4 };
+enum { FPU_CONTROL_OFFSET = 0, FPU_CONTROL_DEFAULT = 0x37f, MXCSR_OFFSET = 24, MXCSR_DEFAULT = 0x1f80 };
+enum { CR0_MP = 2, CR0_EM = 4, CR0_TS = 8, CR0_NE = 32 };
+
+static void set_off(struct x86_cpu *cpu, bool off) {
+    if (off == cpu->fpu_off) return;
+    cpu->fpu_off = off;
+    if (off) {
+        CR_WRITE(0, CR_READ(0) | CR0_TS);
+    } else {
+        __asm__ volatile("clts");
+    }
+}
+
+static void save(struct arch_fpu *fpu) {
+    if (features.xsave) {
+        __asm__ volatile("xsave64 %0" : "+m"(*fpu) : "a"(-1), "d"(-1));
+    } else {
+        __asm__ volatile("fxsave64 %0" : "+m"(*fpu));
+    }
+}
+
+static void load(const struct arch_fpu *fpu) {
+    if (features.xsave) {
+        __asm__ volatile("xrstor64 %0" ::"m"(*fpu), "a"(-1), "d"(-1));
+    } else {
+        __asm__ volatile("fxrstor64 %0" ::"m"(*fpu));
+    }
+}
+
+void fpu_init(void) {
+    CR_WRITE(0, (CR_READ(0) & ~(uint64_t)CR0_EM) | CR0_MP | CR0_NE | CR0_TS);
+    this_cpu()->fpu_off = true;
+    if (features.xsave) {
+        __asm__ volatile("xsetbv" ::"c"(0), "a"(XCR0_X87 | XCR0_SSE | (features.avx ? XCR0_AVX : 0)), "d"(0));
+    }
+}
+
+void arch_fpu_init(struct arch_fpu *fpu) {
+    arch_fpu_forget(fpu);
+    for (unsigned i = 0; i < sizeof(fpu->area); i++) fpu->area[i] = 0;
+    *(uint16_t *)(fpu->area + FPU_CONTROL_OFFSET) = FPU_CONTROL_DEFAULT;
+    *(uint32_t *)(fpu->area + MXCSR_OFFSET) = MXCSR_DEFAULT;
+}
+
+void arch_fpu_switch(struct arch_fpu *next) {
+    struct x86_cpu *cpu = this_cpu();
+    cpu->fpu_current = next;
+    set_off(cpu, cpu->fpu_loaded != next);
+}
+
+void fpu_trap(void) {
+    struct x86_cpu *cpu = this_cpu();
+    set_off(cpu, false);
+    if (cpu->fpu_loaded) save(cpu->fpu_loaded);
+    load(cpu->fpu_current);
+    cpu->fpu_loaded = cpu->fpu_current;
+}
+
+void arch_fpu_copy(struct arch_fpu *to, struct arch_fpu *from) {
+    struct x86_cpu *cpu = this_cpu();
+    if (cpu->fpu_loaded == from) {
+        bool off = cpu->fpu_off;
+        set_off(cpu, false);
+        save(from);
+        set_off(cpu, off);
+    }
+    arch_fpu_forget(to);
+    *to = *from;
+}
+
+void arch_fpu_forget(struct arch_fpu *fpu) {
+    struct x86_cpu *cpu = this_cpu();
+    if (cpu->fpu_loaded != fpu) return;
+    cpu->fpu_loaded = NULL;
+    set_off(cpu, true);
+}
