@@ -4,6 +4,7 @@
 // _start (start.S, start.c) sets up the stack frame and calls component_main(); its result goes to the supervisor as the
 // component's exit code. There is one thread, no heap and no other global state.
 #pragma once
+#include "abi/boot.h"
 #include "lib/rt/format.h"
 #include "lib/rt/objects.h"
 #include "lib/rt/string.h"

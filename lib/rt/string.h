@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
 // Memory and text functions with their usual C meaning. The compiler emits calls of the first four by itself.
 //
-// They are weak: a program whose stores to durable memory are logged (lib/server) puts its own in their place.
+// The first three are weak names of rt_mem*: lib/server, where stores to durable memory are logged, puts its own in their place.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
+
+void *rt_memcpy(void *restrict to, const void *restrict from, size_t n);
+void *rt_memmove(void *to, const void *from, size_t n);
+void *rt_memset(void *to, int byte, size_t n);
 
 void *memcpy(void *restrict to, const void *restrict from, size_t n);
 void *memmove(void *to, const void *from, size_t n);
