@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: MIT
+"""The commands of ./bulkhead: their arguments, and what each calls. Messages go to standard error, beginning with
+"bulkhead: "; exit status 125 means that the tool itself failed."""
+
+import argparse
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+from . import cpio, debian, elf, guest, image, manifest, qemu, rootfs
+
+FAILED, TIMED_OUT, INTERRUPTED = 125, 124, 130
+
+EXEC_HELP = """examples:
+  ./bulkhead exec -- uname -a
+  echo hello | ./bulkhead exec -- md5sum
+  ./bulkhead exec --add ./a.out:/bin/a.out -- a.out --fast
+  ./bulkhead exec --linux -- ls -l /bin     the same on Debian's Linux kernel
+
+exit status: the command's; 128 + n when signal n ended it, 124 after the time limit, 125 when the system or this
+tool failed."""
+
+
+class UsageError(Exception):
+    """The command line asks for something that cannot be."""
+
+
+class Project:
+    """Where things are: the project's root, its build folder, downloads."""
+
+    def __init__(self, root, build):
+        self.root = Path(root)
+        self.build = Path(build or os.environ.get("BUILD") or self.root / "build")
+        if not self.build.is_absolute():
+            self.build = self.root / self.build
+        self.debian = debian.Debian(self.root / "build/cache")
+
+    def make(self, *targets):
+        """Bring what was built up to date, quietly; the caller of `make` itself has done so already."""
+        if os.environ.get("BULKHEAD_BUILT"):
+            return
+        result = subprocess.run(["make", "-s", "--no-print-directory", f"BUILD={self.build}", *targets], cwd=self.root,
+                                stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False)
+        if result.returncode:
+            raise UsageError("the build failed; see above")
+
+    def system_path(self, name):
+        path = self.root / "systems" / f"{name}.system"
+        if not path.exists():
+            known = sorted(p.stem for p in path.parent.glob("*.system"))
+            raise UsageError(f"there is no system '{name}'; known: {', '.join(known)}")
+        return path
+
+    def relative(self, path):
+        """A path as people type it from the project's root."""
+        return os.path.relpath(path, self.root)
+
+
+# --- exec
+
+def parse_added(values):
+    """The archive of all --add HOSTPATH[:GUESTPATH]."""
+    overlay = cpio.Archive(rootfs.MTIME)
+    for value in values:
+        host_path, colon, guest_path = os.fsencode(value).rpartition(b":")
+        if not colon or not guest_path.startswith(b"/"):
+            host_path = os.fsencode(value)
+            guest_path = b"/" + os.path.basename(os.path.abspath(host_path))
+        if not os.path.lexists(host_path):
+            raise UsageError(f"--add: there is no {os.fsdecode(host_path)}")
+        overlay.add_host(host_path, guest_path)
+    return overlay
+
+
+def command_script(arguments):
+    """The shell script that runs the command as asked."""
+    lines = [b"#!/bin/sh"]
+    for setting in arguments.env:
+        name, equals, value = os.fsencode(setting).partition(b"=")
+        if not equals or not name.replace(b"_", b"a").isalnum():
+            raise UsageError(f"--env wants NAME=VALUE, not '{setting}'")
+        lines.append(b"export " + name + b"=" + guest.quote(value))
+    lines.append(b"cd " + guest.quote(os.fsencode(arguments.cwd)) + b" || exit 125")
+    lines.append(b"exec " + b" ".join(guest.quote(os.fsencode(word)) for word in arguments.command))
+    return b"\n".join(lines) + b"\n"
+
+
+def as_user(script, overlay, user):
+    """A script that runs `script` as another user."""
+    overlay.file(".bulkhead/as-user", script, 0o755)
+    return b"#!/bin/sh\nexec su -s /.bulkhead/as-user " + guest.quote(os.fsencode(user)) + b"\n"
+
+
+def writer(stream):
+    def write(data):
+        stream.buffer.write(data)
+        stream.buffer.flush()
+    return write
+
+
+def run_exec(project, arguments):
+    if arguments.command[:1] == ["--"]:
+        arguments.command = arguments.command[1:]
+    if not arguments.command:
+        raise UsageError("exec wants a command, behind --")
+    if not arguments.linux:
+        project.system_path(arguments.system)
+        project.make("world")
+    overlay = parse_added(arguments.add)
+    script = command_script(arguments)
+    if arguments.user:
+        script = as_user(script, overlay, arguments.user)
+    settings = guest.Settings(project.root, project.build, project.debian, arguments.linux, arguments.system,
+                              arguments.memory, arguments.timeout, arguments.icount)
+    stdin, stream = None, 0
+    if arguments.linux or arguments.icount:
+        stdin, stream = read_stdin(), None
+    run = guest.Guest(settings, guest.Script(script, overlay, stdin))
+    return run.run(writer(sys.stdout), writer(sys.stderr), stream)
+
+
+def read_stdin():
+    """All of standard input; nothing when it is a terminal."""
+    return b"" if os.isatty(0) else sys.stdin.buffer.read()
+
+
+# --- bundle
+
+def run_bundle(project, arguments):
+    project.make("world")
+    archive = rootfs.root_archive(project.root, project.debian.busybox())
+    settings = guest.Settings(project.root, project.build, project.debian, system=arguments.system,
+                              memory=arguments.memory)
+    project.system_path(arguments.system)
+    data = guest.build_bundle(settings, archive, "")
+    path = Path(arguments.output or project.build / f"bundle-{arguments.system}.img")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists() or path.read_bytes() != data:
+        path.write_bytes(data)
+    return 0
+
+
+def run_check(project, arguments):
+    path = project.system_path(arguments.system)
+    system = manifest.load(project.relative(path), project.root, qemu.parse_memory(arguments.memory))
+    print(f"{project.relative(path)}: {len(system.components)} components, start order: "
+          f"{' '.join(c.name for c in system.components)}")
+    return 0
+
+
+# --- the command line
+
+def memory_option(parser):
+    parser.add_argument("--mem", dest="memory", default="256M", metavar="SIZE", help="the machine's memory (256M)")
+
+
+def system_argument(parser):
+    parser.add_argument("system", nargs="?", default="busybox", metavar="SYSTEM", help="systems/SYSTEM.system (busybox)")
+
+
+def add_command(commands, name, run, text, epilog=None):
+    parser = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", epilog=epilog,
+                                 formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def build_parser():
+    parser = argparse.ArgumentParser(prog="./bulkhead", description="Run and examine Bulkhead in QEMU.",
+                                     epilog="./bulkhead COMMAND --help tells about one.")
+    parser.add_argument("--build", metavar="DIR", help="where things were built (build, or $BUILD)")
+    commands = parser.add_subparsers(dest="name", required=True, metavar="COMMAND")
+
+    p = add_command(commands, "exec", run_exec, "run one Linux command and exit with its status", EXEC_HELP)
+    p.add_argument("--add", action="append", default=[], metavar="PATH[:GUESTPATH]",
+                   help="put a file or directory of this machine in, owned by root")
+    p.add_argument("--system", default="busybox", help="systems/SYSTEM.system (busybox)")
+    p.add_argument("--linux", action="store_true", help="on Debian's Linux kernel instead, to compare")
+    memory_option(p)
+    p.add_argument("--timeout", type=float, default=60, metavar="SECONDS", help="exit with 124 after that long (60)")
+    p.add_argument("--icount", action="store_true", help="deterministic: virtual time counts instructions")
+    p.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="set a variable for the command")
+    p.add_argument("--cwd", default="/", metavar="DIR", help="where the command starts (/)")
+    p.add_argument("--user", help="who runs it (root)")
+    p.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND ARG...", help="what to run")
+
+    p = add_command(commands, "bundle", run_bundle, "build the boot bundle of a system")
+    system_argument(p)
+    memory_option(p)
+    p.add_argument("-o", dest="output", metavar="FILE", help="where to (build/bundle-SYSTEM.img)")
+
+    p = add_command(commands, "check", run_check, "check a system file")
+    system_argument(p)
+    memory_option(p)
+    return parser
+
+
+def say(text):
+    print("\n".join(f"bulkhead: {line}" for line in str(text).splitlines()), file=sys.stderr, flush=True)
+
+
+def main(root, argv=None):
+    """Run one command; returns the exit status."""
+    arguments = build_parser().parse_args(argv)
+    try:
+        return arguments.run(Project(root, arguments.build), arguments)
+    except manifest.ManifestError as error:
+        print(error, file=sys.stderr)
+        return FAILED
+    except guest.TimedOut as error:
+        say(error)
+        return TIMED_OUT
+    except (UsageError, guest.GuestError, qemu.QemuError, debian.PackageError, image.ImageError, elf.ElfError,
+            ValueError, OSError) as error:
+        say(error)
+        return FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED

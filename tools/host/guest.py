@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: MIT
+"""A system booted to run one script: `./bulkhead exec`, and many test cases in one go.
+
+Files are laid over the root archive; /.bulkhead/init (tools/guest/init) is process 1 there. Streams: COM2 carries
+standard input to the guest (DLE escapes: DLE DLE is DLE itself, DLE 'E' the end of the input) and standard output
+back, COM3 standard error, COM4 the exit status as text. Both outputs end in a mark that nobody else knows, so that
+the host notices a lost byte and can end the machine without waiting for it to shut down.
+"""
+
+import os
+import secrets
+import selectors
+import socket
+import tempfile
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import image, qemu, rootfs
+
+DLE = b"\x10"
+N_PORTS = 4
+LINUX_PREPARE = """mount -t proc proc /proc
+for n in 0 1 2; do stty -F /dev/stream$n raw -echo clocal 115200; done
+"""
+
+
+class GuestError(Exception):
+    """The system did not do its part: no boot, a panic, lost bytes. The text says what is known."""
+
+
+class TimedOut(GuestError):
+    """The time limit passed before the command ended."""
+
+
+@dataclass
+class Script:
+    """What to run: `command` is the text of a shell script; `files` is laid over the root archive."""
+    command: bytes
+    overlay: object = None       # cpio.Archive
+    stdin: bytes = None          # as a file, instead of the stream
+    settings: str = ""
+
+
+@dataclass
+class Settings:
+    """How to run it."""
+    root: Path
+    build: Path
+    debian: object               # debian.Debian
+    linux: bool = False
+    system: str = "busybox"
+    memory: str = "256M"
+    timeout: float = 60
+    icount: bool = False
+    extra: tuple = field(default_factory=tuple)
+
+
+def quote(word):
+    """A word of bytes as the shell reads it."""
+    return b"'" + word.replace(b"'", b"'\\''") + b"'"
+
+
+class Tail:
+    """A stream that ends in a mark: passes everything before it to `sink`, at once unless it may begin the mark."""
+
+    def __init__(self, sink, mark):
+        self.sink, self.mark = sink, mark
+        self.held = b""
+        self.complete = False
+
+    def feed(self, data):
+        data = self.held + data
+        if data.endswith(self.mark):
+            self.complete = True
+            data, self.held = data[:-len(self.mark)], self.mark
+        else:
+            keep = next(n for n in range(min(len(self.mark), len(data)), -1, -1) if data.endswith(self.mark[:n]))
+            data, self.held = data[:len(data) - keep], data[len(data) - keep:]
+        if data:
+            self.sink(data)
+
+    def finish(self):
+        """The stream is over: what was held back was no mark."""
+        if not self.complete and self.held:
+            self.sink(self.held)
+
+
+def build_bundle(settings, archive, command_line):
+    """The boot bundle of settings.system with this root archive, as bytes."""
+    from . import manifest
+    path = settings.root / "systems" / f"{settings.system}.system"
+    memory = qemu.parse_memory(settings.memory)
+    packed = archive.pack()
+    system = manifest.load(path, settings.root, memory, len(packed))
+    return image.system_bundle(settings.build, system, manifest.compile_system(system), packed, command_line)
+
+
+def new_log(build):
+    """A fresh file for the kernel's log, which build/log/last names from now on; the twenty newest are kept."""
+    folder = Path(build) / "log"
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in sorted(folder.glob("*.log"))[:-20]:
+        old.unlink(missing_ok=True)
+    path = folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{secrets.token_hex(2)}.log"
+    path.touch()
+    link = folder / f"last-{os.getpid()}"
+    link.unlink(missing_ok=True)
+    link.symlink_to(path.name)
+    os.replace(link, folder / "last")
+    return path.resolve()
+
+
+class Guest:
+    """One boot. run() does everything; it can be called once."""
+
+    def __init__(self, settings, script):
+        self.settings, self.script = settings, script
+        self.kind = "linux" if settings.linux else "bulkhead"
+        self.mark = b"\x10end 0000000000000000\n" if settings.icount else f"\x10end {secrets.token_hex(8)}\n".encode()
+
+    def archive(self):
+        archive = rootfs.root_archive(self.settings.root, self.settings.debian.busybox(), self.kind)
+        if self.script.overlay:
+            for path, entry in self.script.overlay.entries.items():
+                archive.add(path, entry)
+        prepare = LINUX_PREPARE if self.settings.linux else ""
+        mark = "".join(f"\\{byte:03o}" for byte in self.mark)
+        archive.file(".bulkhead/settings", f"{prepare}{self.script.settings}MARK=$(printf '{mark}.')\nMARK=${{MARK%.}}\n")
+        archive.file(".bulkhead/init", (self.settings.root / "tools/guest/init").read_bytes(), 0o755)
+        archive.file(".bulkhead/command", self.script.command, 0o755)
+        if self.script.stdin is not None:
+            archive.file(".bulkhead/stdin", self.script.stdin)
+        return archive
+
+    def machine(self, folder):
+        settings = self.settings
+        initrd = os.path.join(folder, "initrd")
+        if settings.linux:
+            Path(initrd).write_bytes(self.archive().pack())
+            kernel = str(settings.debian.linux())
+            command_line = f"{qemu.LINUX_COMMAND_LINE} rdinit=/.bulkhead/init"
+        else:
+            Path(initrd).write_bytes(build_bundle(settings, self.archive(), "init=/.bulkhead/init"))
+            kernel, command_line = str(settings.build / "kernel.elf"), ""
+        return qemu.Machine(kernel, initrd, command_line, memory=settings.memory, icount=settings.icount,
+                            extra=settings.extra)
+
+    def run(self, stdout, stderr, stdin=None):
+        """Boot, run, end. The sinks get bytes as they come; stdin is a file descriptor. Returns the exit status."""
+        self.log = new_log(self.settings.build)
+        with tempfile.TemporaryDirectory(prefix="bulkhead-") as folder:
+            self.qemu = qemu.Running(self.machine(folder), folder, N_PORTS, self.log)
+            try:
+                return self._serve(stdout, stderr, stdin)
+            finally:
+                self.qemu.kill()
+
+    def _serve(self, stdout, stderr, stdin):
+        console, stream0, stream1, stream2 = self.qemu.ports
+        tails = {stream0: Tail(stdout, self.mark), stream1: Tail(stderr, self.mark)}
+        status, console_text = b"", b""
+        if stdin is not None:
+            threading.Thread(target=feed_stdin, args=(stdin, stream0), daemon=True).start()
+        deadline = time.monotonic() + self.settings.timeout
+        with selectors.DefaultSelector() as selector:
+            for port in self.qemu.ports:
+                selector.register(port, selectors.EVENT_READ)
+            while selector.get_map():
+                events = selector.select(max(0, deadline - time.monotonic()))
+                if not events and time.monotonic() >= deadline:
+                    self._finish(tails)
+                    raise TimedOut(f"time limit of {self.settings.timeout:g} s passed")
+                for key, _ in events:
+                    data = receive(key.fileobj)
+                    if not data:
+                        selector.unregister(key.fileobj)
+                    elif key.fileobj in tails:
+                        tails[key.fileobj].feed(data)
+                    elif key.fileobj is stream2:
+                        status += data
+                    else:
+                        console_text += data
+                if status.endswith(b"\n") and all(tail.complete for tail in tails.values()):
+                    return self._status(status)
+        self._finish(tails)
+        raise GuestError(self._why(console_text))
+
+    def _finish(self, tails):
+        for tail in tails.values():
+            tail.finish()
+
+    def _status(self, text):
+        word, _, number = text.decode(errors="replace").strip().rpartition(" ")
+        if not word.endswith("exit") or not number.isdigit():
+            raise GuestError(f"the guest's exit status is not readable: {text!r}")
+        return int(number)
+
+    def _why(self, console_text):
+        """The machine ended before the command did."""
+        code = self.qemu.exit_code()
+        lines = [f"the system ended before the command did (exit code {code})"]
+        lines += [self.qemu.error_text()]
+        for name, text in (("log", self.log.read_bytes()), ("console", console_text)):
+            last = text.decode(errors="replace").strip().splitlines()[-15:]
+            lines += [f"--- end of the {name}:"] + last if last else []
+        return "\n".join(line for line in lines if line)
+
+
+def receive(port):
+    try:
+        return port.recv(1 << 16)
+    except ConnectionError:
+        return b""
+
+
+def feed_stdin(descriptor, port):
+    """Pass a file descriptor's bytes to the guest, then the end of the input."""
+    try:
+        while data := os.read(descriptor, 1 << 14):
+            port.sendall(data.replace(DLE, DLE + DLE))
+        port.sendall(DLE + b"E")
+    except OSError:
+        pass  # the machine has ended, or our own input cannot be read: there is nobody to tell
