@@ -57,6 +57,7 @@ struct server {
     void (*tick)(void);                          // the time given to server_wake_at() has come
     void (*description_gone)(uint64_t number);   // nobody holds it any more: forget it and slot_free() its slot
     void (*session_gone)(uint64_t badge);        // the process is gone; proc hears of it after this step
+    void (*badge_gone)(uint64_t badge);          // any other badge; delete its first capability (slot_free)
     const server_effect_handler *effects;        // for server_effect(), by number
     uint32_t n_effects;
     uint32_t recv_caps;   // how many capabilities a request may carry, 0..MSG_CAPS

@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: MIT
+// The event loop: receive, record, run, commit, perform; and how a new instance finishes what the last one left.
+//
+// The ordinary answer leaves in the same system call that receives the next message. An answer with capabilities is sent by itself, because
+// the loop must know whether it arrived. What is recorded and when it counts is vault.c's matter.
+#include "lib/server/server.h"
+#include "lib/server/vault_layout.h"
+#include "protocols/proc.h"
+#include "protocols/supervisor.h"
+
+#define POISON_DEATHS 2  // an event that has brought its server down as often is given up
+
+static uint64_t wake_at = NS_FOREVER;
+static _Bool restarted;
+static uint32_t proc_channel;
+
+void *server_attach(size_t state_bytes, uint32_t version, void (*init)(void *state))
+{
+    const struct component_info *info = rt_info();
+    restarted = vault_open((void *)COMPONENT_VAULT_ADDRESS, info->vault_bytes, version);
+    if (!restarted) {
+        vault_format(info->cspace_slots);
+        vault.state->root = vault_alloc(state_bytes);
+        init(vault.state->root);
+        vault_finish(version);
+    }
+    vault_start_logging();
+    mapping_restore();
+    return vault.state->root;
+}
+
+_Bool server_restarted(void)
+{
+    return restarted;
+}
+
+err_t server_abort(err_t err)
+{
+    step_rollback();
+    return err;
+}
+
+void server_wake_at(uint64_t time_ns)
+{
+    wake_at = time_ns;
+}
+
+// --- what a step used from outside, kept for its next run
+
+static struct journal_entry *journal_replay(void)
+{
+    struct vault_header *header = vault.header;
+    return header->journal_next < header->n_journal ? &header->journal[header->journal_next++] : NULL;
+}
+
+static void journal_add(err_t err, const struct message *result)
+{
+    struct vault_header *header = vault.header;
+    if (header->n_journal == JOURNAL_ENTRIES)
+        panic("a step asks for more than %u answers", JOURNAL_ENTRIES);
+    header->journal[header->n_journal] = (struct journal_entry){.err = err, .result = *result};
+    barrier();
+    header->journal_next = ++header->n_journal;
+}
+
+err_t server_call(uint32_t cap, struct message *m)
+{
+    const struct journal_entry *kept = journal_replay();
+    if (kept) {
+        *m = kept->result;
+        return kept->err;
+    }
+    err_t err = ipc_call(cap, m);
+    journal_add(err, m);
+    return err;
+}
+
+uint64_t server_now(void)
+{
+    const struct journal_entry *kept = journal_replay();
+    if (kept)
+        return kept->result.words[0];
+    struct message now = {.words = {now_ns()}};
+    journal_add(OK, &now);
+    return now.words[0];
+}
+
+// --- descriptions and capabilities received
+
+err_t description_make(uint64_t number, uint32_t *slot)
+{
+    *slot = slot_alloc();
+    if (*slot == 0)
+        return ERR_NO_MEMORY;
+    err_t err = cspace_derive(SLOT_CSPACE, *slot, 0, SLOT_ENDPOINT, RIGHT_WRITE | RIGHT_GRANT, BADGE_DESCRIPTION | number);
+    if (err != OK)
+        slot_free(*slot);
+    return err;
+}
+
+uint32_t request_keep_cap(const struct request *request, unsigned i)
+{
+    struct vault_state *state = vault.state;
+    uint32_t fresh = slot_alloc();
+    if (fresh == 0 || request->caps[i].kind != CAP_PLACED)
+        return 0;
+    vault_log(&state->recv_slot[i], sizeof state->recv_slot[i]);
+    state->recv_slot[i] = fresh;
+    return request->caps[i].slot;
+}
+
+// Queue the emptying of receive slots whose capability the handler did not keep.
+static void drop_caps(const struct request *request)
+{
+    for (uint32_t i = 0; i < request->n_caps; i++)
+        if (request->caps[i].kind == CAP_PLACED && vault.state->recv_slot[i] == request->caps[i].slot)
+            outbox_add(EFFECT_EMPTY, request->caps[i].slot);
+}
+
+// --- one step
+
+static server_handler find_handler(const struct server_operations ranges[SERVER_RANGES], uint32_t label)
+{
+    for (unsigned i = 0; i < SERVER_RANGES; i++)
+        if (label - ranges[i].first < ranges[i].n)
+            return ranges[i].handlers[label - ranges[i].first];
+    return NULL;
+}
+
+static err_t run_request(const struct server *server, const struct request *request, struct answer *answer)
+{
+    server_handler handler = NULL;
+    switch ((uint64_t)BADGE_KIND(request->badge) << 56) {
+    case BADGE_SESSION:
+        handler = find_handler(server->session, request->label);
+        break;
+    case BADGE_DESCRIPTION:
+        handler = find_handler(server->description, request->label);
+        break;
+    case BADGE_CHANNEL:
+        handler = find_handler(server->channel, request->label);
+        break;
+    }
+    return handler ? handler(request, answer) : ERR_NO_SYSCALL;
+}
+
+// The badge's last holder is gone. A kind without handler stays with whoever keeps its first capability.
+static void run_gone(const struct server *server, uint64_t badge)
+{
+    switch ((uint64_t)BADGE_KIND(badge) << 56) {
+    case BADGE_DESCRIPTION:
+        if (server->description_gone)
+            server->description_gone(badge & 0xffffffffffffffull);
+        break;
+    case BADGE_SESSION:
+        if (server->session_gone)
+            server->session_gone(badge);
+        if (proc_channel != 0) {
+            struct effect *effect = outbox_add(EFFECT_CALL, proc_channel);
+            effect->label = PROC_SESSION_CLOSED;
+            effect->n_words = 1;
+            effect->words[0] = badge;
+        }
+        break;
+    default:
+        if (server->badge_gone)
+            server->badge_gone(badge);
+    }
+}
+
+// Run the recorded event and commit. Its effects have not been performed yet.
+static void run_event(const struct server *server)
+{
+    struct vault_header *header = vault.header;
+    const struct request *request = &header->request;
+    err_t err = OK;
+    switch ((enum event_kind)header->event) {
+    case EVENT_REQUEST:
+        err = run_request(server, request, &header->answer);
+        break;
+    case EVENT_FAULT:
+        err = server->fault ? server->fault(request, &header->answer) : ERR_NO_SYSCALL;
+        break;
+    case EVENT_NOTIFIED:
+        if (server->notified)
+            server->notified(request->words[0]);
+        break;
+    case EVENT_GONE:
+        run_gone(server, request->badge);
+        break;
+    case EVENT_TICK:
+        if (server->tick)
+            server->tick();
+        break;
+    case EVENT_SETUP:
+        replies_set_up(server->n_deferred, server->recv_caps);
+        break;
+    }
+    header->answer_err = err;
+    drop_caps(request);
+    step_commit();
+}
+
+// A step without a sender.
+static void step(const struct server *server, enum event_kind event, uint64_t badge, uint64_t bits)
+{
+    struct vault_header *header = vault.header;
+    step_prepare();
+    header->event = event;
+    header->request.n_caps = 0;
+    header->request.badge = badge;
+    header->request.words[0] = bits;
+    step_record();
+    run_event(server);
+    outbox_perform(server);
+}
+
+// Descriptions that were handed to a caller who had died.
+static void finish_undelivered(const struct server *server)
+{
+    struct vault_header *header = vault.header;
+    while (header->n_undelivered > 0) {
+        step(server, EVENT_GONE, header->undelivered[header->n_undelivered - 1], 0);
+        header->n_undelivered--;
+    }
+}
+
+// --- receiving
+
+static void record_message(const struct message *m, enum event_kind event)
+{
+    struct vault_header *header = vault.header;
+    struct request *request = &header->request;
+    const struct utcb *utcb = rt_utcb();
+    step_prepare();
+    header->event = event;
+    header->reply = m->count != 0 ? REPLY_HANDLE(vault.state->reply_slot, m->count) : 0;
+    request->label = INFO_LABEL(m->info);
+    request->n_words = INFO_WORDS(m->info);
+    request->n_caps = INFO_CAPS(m->info);
+    request->badge = m->badge;
+    for (uint32_t i = 0; i < MSG_REGISTERS; i++)
+        request->words[i] = m->words[i];
+    for (uint32_t i = MSG_REGISTERS; i < request->n_words; i++)
+        request->words[i] = utcb->words[i];
+    for (uint32_t i = 0; i < request->n_caps; i++)
+        request->caps[i] = (struct request_cap){utcb->recv_kind[i], utcb->recv_slot[i], utcb->recv_badge[i]};
+    step_record();
+}
+
+static void tell_supervisor(uint32_t operation)
+{
+    struct message m = {.info = INFO(operation, 0, 0)};
+    (void)ipc_call(SLOT_SUPERVISOR, &m);
+}
+
+static void handle_notification(const struct server *server, uint64_t bits)
+{
+    if (bits & ~(NOTIFY_HEARTBEAT | NOTIFY_STOP))
+        step(server, EVENT_NOTIFIED, 0, bits & ~(NOTIFY_HEARTBEAT | NOTIFY_STOP));
+    if (bits & NOTIFY_HEARTBEAT)
+        tell_supervisor(SUPERVISOR_HEARTBEAT);
+    if (bits & NOTIFY_STOP)
+        tell_supervisor(SUPERVISOR_STOPPED);
+}
+
+// The answer of what is run here stays for the next receive.
+static void handle_message(const struct server *server, const struct message *m)
+{
+    if ((m->info & INFO_KERNEL) == 0) {
+        record_message(m, EVENT_REQUEST);
+    } else if (INFO_LABEL(m->info) == KMSG_FAULT) {
+        record_message(m, EVENT_FAULT);
+    } else {
+        step_prepare();
+        if (INFO_LABEL(m->info) == KMSG_NOTIFICATION)
+            handle_notification(server, m->words[0]);
+        else if (INFO_LABEL(m->info) == KMSG_GONE)
+            step(server, EVENT_GONE, m->badge, 0);
+        return;
+    }
+    run_event(server);
+    outbox_perform(server);
+}
+
+// Answer and receive. False when there was nothing to receive before the next wake-up.
+static _Bool receive(const struct server *server, struct message *m)
+{
+    const struct vault_header *header = vault.header;
+    const struct vault_state *state = vault.state;
+    if (server->recv_caps > 0) {
+        struct utcb *utcb = rt_utcb();
+        utcb->recv_cspace = 0;
+        for (uint32_t i = 0; i < MSG_CAPS; i++)
+            utcb->recv_slot[i] = state->recv_slot[i];
+    }
+    m->count = 0;
+    m->info = 0;
+    if (header->reply != 0 && !header->no_answer) {
+        answer_load(m);
+        m->count = REPLY_COUNT(header->reply);
+    }
+    return sys_reply_wait(SLOT_ENDPOINT, state->reply_slot, m, wake_at) == OK;
+}
+
+static void tick_if_due(const struct server *server)
+{
+    if (wake_at == NS_FOREVER || now_ns() < wake_at)
+        return;
+    wake_at = NS_FOREVER;
+    answer_send();
+    step(server, EVENT_TICK, 0, 0);
+}
+
+// --- starting
+
+// Bring the step that the last instance was in to its end, whatever it was.
+static void finish_step(const struct server *server)
+{
+    struct vault_header *header = vault.header;
+    if (header->phase == STEP_RUNNING) {
+        uint32_t deaths = header->deaths + (rt_info()->last_death >= DEATH_FAULT);
+        step_rollback();
+        header->deaths = deaths;
+        if (deaths < POISON_DEATHS) {
+            run_event(server);
+        } else {
+            log_line("event %u, label %u given up: it has brought this server down %u times", header->event,
+                     header->request.label, deaths);
+            header->answer_err = ERR_FAILED;
+            drop_caps(&header->request);
+            step_commit();
+        }
+    }
+    if (header->phase == STEP_COMMITTED) {
+        outbox_perform(server);
+        answer_send();
+    }
+    step_prepare();
+    finish_undelivered(server);
+}
+
+// A message that was received and not recorded: nothing has run, its sender may send it again.
+static void refuse_unrecorded(const struct server *server)
+{
+    struct vault_state *state = vault.state;
+    for (uint32_t i = 0; i < server->recv_caps; i++)
+        (void)cspace_delete(SLOT_CSPACE, state->recv_slot[i], 1);
+    struct cap_identity reply;
+    if (cspace_identify(SLOT_CSPACE, state->reply_slot, &reply) != OK)
+        return;
+    struct message m = {.info = INFO(ERR_RESTARTED, 0, 0)};
+    (void)sys_reply(state->reply_slot, reply.detail, &m);
+}
+
+// The next instance begins here as the first one does.
+static void start(const struct server *server)
+{
+    const struct component_cap *proc = rt_cap("proc");
+    proc_channel = proc && proc->kind == COMPONENT_CAP_CALL ? proc->slot : 0;
+    finish_step(server);
+    if (!vault.state->is_set_up)
+        step(server, EVENT_SETUP, 0, 0);
+    if (restarted) {
+        refuse_unrecorded(server);
+        step(server, EVENT_NOTIFIED, 0, ~(NOTIFY_HEARTBEAT | NOTIFY_STOP));
+        step(server, EVENT_TICK, 0, 0);
+    }
+    tell_supervisor(SUPERVISOR_READY);
+}
+
+void server_run(const struct server *server)
+{
+    struct message m;
+    start(server);
+    for (;;) {
+        tick_if_due(server);
+        if (vault.header->answer.n_caps > 0)
+            answer_send();
+        finish_undelivered(server);
+        if (receive(server, &m))
+            handle_message(server, &m);
+        else
+            step_prepare();
+    }
+}

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT
+// Records in the vault: a head with the generation, then the payload. Free records form a list; those behind n_fresh
+// were never used and are still clear.
+//
+// The contents of a free record mean nothing, so a new one is cleared, and first filled, without notes for the undo log; except when
+// it was freed in this very step, since a rollback brings it back to life.
+#include "lib/server/table.h"
+#include "lib/server/vault.h"
+#include "lib/rt/rt.h"
+
+#define IN_USE 0x80000000u
+#define INDEX_BITS 24
+
+struct head {
+    uint32_t generation;
+    uint32_t next;       // IN_USE, or the index + 1 of the next free record
+    uint32_t freed_step;
+    uint32_t zero;
+};
+
+static struct head *head_at(const struct table *table, uint32_t index)
+{
+    return (struct head *)(table->base + (size_t)index * table->stride);
+}
+
+static struct head *head_of(const void *record)
+{
+    return (struct head *)(uintptr_t)record - 1;
+}
+
+static uint32_t stride_of(size_t record_bytes)
+{
+    return (uint32_t)(sizeof(struct head) + (record_bytes + 15) / 16 * 16);
+}
+
+size_t table_bytes(size_t record_bytes, uint32_t n_records)
+{
+    return (size_t)stride_of(record_bytes) * n_records;
+}
+
+void table_init(struct table *table, size_t record_bytes, uint32_t n_records)
+{
+    if (n_records >= 1u << INDEX_BITS)
+        panic("a table of %u records", n_records);
+    *table = (struct table){
+        .base = vault_alloc(table_bytes(record_bytes, n_records)),
+        .stride = stride_of(record_bytes),
+        .n_records = n_records,
+    };
+}
+
+void *table_new(struct table *table)
+{
+    struct head *head;
+    if (table->free_head != 0) {
+        head = head_at(table, table->free_head - 1);
+        table->free_head = head->next;
+    } else if (table->n_fresh < table->n_records) {
+        head = head_at(table, table->n_fresh++);
+    } else {
+        return NULL;
+    }
+    table->n_used++;
+    head->next = IN_USE;
+    size_t bytes = table->stride - sizeof *head;
+    if (head->freed_step == vault_step() && head->generation != 0)
+        vault_log(head + 1, bytes);
+    else
+        vault_fresh(head + 1, bytes);
+    vault_clear_unlogged(head + 1, bytes);
+    return head + 1;
+}
+
+void table_free(struct table *table, void *record)
+{
+    struct head *head = head_of(record);
+    head->generation++;
+    head->freed_step = vault_step();
+    head->next = table->free_head;
+    table->free_head = table_index(table, record) + 1;
+    table->n_used--;
+}
+
+uint32_t table_index(const struct table *table, const void *record)
+{
+    return (uint32_t)((size_t)((const uint8_t *)head_of(record) - table->base) / table->stride);
+}
+
+uint64_t table_handle(const struct table *table, const void *record)
+{
+    return (uint64_t)head_of(record)->generation << INDEX_BITS | table_index(table, record);
+}
+
+void *table_at(const struct table *table, uint32_t index)
+{
+    if (index >= table->n_fresh)
+        return NULL;
+    struct head *head = head_at(table, index);
+    return head->next == IN_USE ? head + 1 : NULL;
+}
+
+void *table_get(const struct table *table, uint64_t handle)
+{
+    void *record = table_at(table, (uint32_t)(handle & ((1u << INDEX_BITS) - 1)));
+    return record && head_of(record)->generation == handle >> INDEX_BITS ? record : NULL;
+}
+
+// --- sessions: the head's `next` holds IN_USE, its generation is the process's
+
+void sessions_init(struct sessions *sessions, size_t record_bytes, uint32_t n_slots)
+{
+    *sessions = (struct sessions){
+        .base = vault_alloc(table_bytes(record_bytes, n_slots)),
+        .stride = stride_of(record_bytes),
+        .n_slots = n_slots,
+    };
+}
+
+static struct head *session_head(const struct sessions *sessions, uint32_t slot)
+{
+    return slot < sessions->n_slots ? (struct head *)(sessions->base + (size_t)slot * sessions->stride) : NULL;
+}
+
+void *session_find(const struct sessions *sessions, uint64_t badge)
+{
+    struct head *head = session_head(sessions, BADGE_SLOT(badge));
+    return head && head->next == IN_USE && head->generation == BADGE_GENERATION(badge) ? head + 1 : NULL;
+}
+
+void *session_open(struct sessions *sessions, uint64_t badge, void (*gone)(uint64_t badge))
+{
+    void *record = session_find(sessions, badge);
+    struct head *head = session_head(sessions, BADGE_SLOT(badge));
+    if (record || !head)
+        return record;
+    if (head->next == IN_USE) {
+        if ((int32_t)(BADGE_GENERATION(badge) - head->generation) < 0)
+            return NULL;
+        gone(session_badge(sessions, head + 1));
+    }
+    head->generation = BADGE_GENERATION(badge);
+    head->next = IN_USE;
+    memset(head + 1, 0, sessions->stride - sizeof *head);
+    return head + 1;
+}
+
+void session_close(struct sessions *sessions, uint64_t badge)
+{
+    void *record = session_find(sessions, badge);
+    if (record)
+        head_of(record)->next = 0;
+}
+
+uint64_t session_badge(const struct sessions *sessions, const void *record)
+{
+    const struct head *head = head_of(record);
+    size_t slot = (size_t)((const uint8_t *)head - sessions->base) / sessions->stride;
+    return BADGE_SESSION_OF(slot, head->generation);
+}
+
+void *session_at(const struct sessions *sessions, uint32_t slot)
+{
+    struct head *head = session_head(sessions, slot);
+    return head && head->next == IN_USE ? head + 1 : NULL;
+}

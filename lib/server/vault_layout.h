@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+// What lies in the vault, and how the files of lib/server work on it. Not for servers.
+//
+//   header      the step: phase, recorded event, answer, journal; fixed size, not logged
+//   noted       slots filled in this step
+//   outbox      effects to perform after the commit
+//   log         old values, undone newest first
+//   state       the library's durable state ---- from here on stores are logged
+//   root        the server's own, then what vault_alloc() gives
+//
+// The phase is the truth: IDLE, nothing is under way; RUNNING, the event is recorded and the handler may have run in part;
+// COMMITTED, its stores stand and its effects may have been performed in part. It is written by single stores,
+// in program order with everything else: a killed instance has executed a prefix of its instructions.
+#pragma once
+#include "lib/server/mapping.h"
+#include "lib/server/server.h"
+
+#define VAULT_MAGIC 0x31544c554156ull
+
+enum step_phase { STEP_IDLE = 0, STEP_RUNNING = 1, STEP_COMMITTED = 2 };
+
+enum event_kind {
+    EVENT_REQUEST,
+    EVENT_FAULT,     // a KMSG_FAULT, answered like a request
+    EVENT_NOTIFIED,  // words[0]: bits
+    EVENT_GONE,      // badge
+    EVENT_TICK,
+    EVENT_SETUP,     // the loop's own slots and reply objects, once
+};
+
+struct undo_entry {
+    uint64_t address, old;  // an aligned word
+};
+
+struct noted_slots {
+    uint32_t first, n;
+};
+
+enum effect_kind {
+    EFFECT_SIGNAL,  // slot
+    EFFECT_INVOKE,  // slot, label, words
+    EFFECT_CALL,    // slot, label, words: a server of higher rank
+    EFFECT_OWN,     // label: number; words: arguments
+    EFFECT_REPLY,   // slot: reply object, count, label: error, words, cap
+    EFFECT_FORGET,  // slot: reply object
+    EFFECT_EMPTY,   // slot
+    EFFECT_FREE,    // slot, given back
+    EFFECT_REVOKE,  // slot
+    EFFECT_UNMAP,   // words[0]: address, words[1]: pages
+};
+
+struct effect {
+    uint16_t kind, n_words;
+    uint32_t slot, label, cap;
+    uint64_t count;
+    uint64_t words[MSG_REGISTERS];
+};
+
+#define JOURNAL_ENTRIES 8
+struct journal_entry {
+    err_t err;
+    uint32_t zero;
+    struct message result;
+};
+
+struct vault_header {
+    uint64_t magic;
+    uint32_t version;
+    uint32_t phase;         // enum step_phase
+    uint32_t step;
+    uint32_t deaths;        // that this event has caused
+    uint32_t event;         // enum event_kind
+    uint32_t no_answer;     // the handler put the caller off
+    uint32_t n_undone, n_noted, n_effects, n_journal;
+    uint32_t journal_next;  // of this run
+    uint32_t n_undelivered;
+    uint64_t undelivered[MSG_CAPS];  // badges of descriptions whose receiver died before the answer
+    uint64_t reply;         // handle of the caller: slot | arming count << 32, 0: none
+    err_t answer_err;
+    uint32_t zero;
+    struct request request;
+    struct answer answer;
+    struct journal_entry journal[JOURNAL_ENTRIES];
+};
+
+#define REPLIES 256  // callers that can be put off at a time, at most
+
+struct mapping {
+    uint32_t frames, rights;  // frames 0: free
+    uint64_t n_pages;
+};
+
+// The library's durable state: the first thing in the logged range.
+struct vault_state {
+    uint64_t allocated;            // bytes of the logged range given out
+    void *root;
+    uint64_t *slot_map;            // a bit each slot, set: in use
+    uint32_t n_slots, slot_hint;
+    uint32_t is_set_up, reply_slot;
+    uint32_t n_replies_free;
+    uint32_t replies_free[REPLIES];  // slots of reply objects
+    uint32_t recv_slot[MSG_CAPS];
+    struct mapping mappings[MAPPINGS];
+};
+
+// Where everything is; computed at each start, the same each time.
+struct vault {
+    struct vault_header *header;
+    struct noted_slots *noted;
+    struct effect *outbox;
+    struct undo_entry *log;
+    struct vault_state *state;
+    uint32_t noted_limit, outbox_limit, log_limit;
+    uintptr_t logged_start, logged_bytes;  // bytes 0: logging is off
+    uintptr_t fresh_start, fresh_bytes;
+    uint64_t state_limit;                  // bytes from state to the vault's end
+    _Bool allocating;                      // in init
+};
+extern struct vault vault;
+
+#define barrier() __asm__ volatile("" ::: "memory")
+
+// --- vault.c
+// Lay the vault out over these bytes. True when it is an earlier instance's.
+_Bool vault_open(void *memory, uint64_t bytes, uint32_t version);
+// Make a fresh vault ready for init, and after it durable.
+void vault_format(uint32_t cspace_slots);
+void vault_finish(uint32_t version);
+void vault_start_logging(void);
+// From IDLE or COMMITTED: nothing is queued or noted any more, and the event may be recorded; then make it count.
+void step_prepare(void);
+void step_record(void);
+void step_commit(void);
+// Undo the stores, empty the slots that were filled, drop the queued effects.
+void step_rollback(void);
+
+// --- slots.c
+void slot_note(uint32_t first, uint32_t n);
+void slot_release(uint32_t slot);  // it is empty: may be allocated again
+
+// --- replies.c
+// Make the loop's reply objects and receive slots, once.
+void replies_set_up(uint32_t n_deferred, uint32_t recv_caps);
+void reply_release(uint32_t slot);
+#define REPLY_HANDLE(slot, count) ((uint64_t)(slot) | (uint64_t)(count) << 32)
+#define REPLY_SLOT(handle) ((uint32_t)(handle))
+#define REPLY_COUNT(handle) ((handle) >> 32)
+
+// --- outbox.c
+struct effect *outbox_add(enum effect_kind kind, uint32_t slot);
+// Perform all queued effects. May be repeated.
+void outbox_perform(const struct server *server);
+// Send the recorded step's answer now; notes descriptions that nobody received.
+void answer_send(void);
+// Put the answer into a message; long words and capability slots into the UTCB.
+void answer_load(struct message *m);
+
+// --- mapping.c
+void mapping_restore(void);
