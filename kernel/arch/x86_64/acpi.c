@@ -110,9 +110,9 @@ static void read_madt(const struct table *madt) {
 // \_S5 is Name(_S5_, Package(n) {a, b, ...}): its bytes are "_S5_", PackageOp, a length, n, and the values, each a
 // ByteConst or the opcode of 0 or 1 (20.2.2, 20.2.5).
 static void read_s5(const struct table *dsdt) {
-    const uint8_t *p = (const uint8_t *)dsdt, *end = p + dsdt->length - 16;
-    enum { PACKAGE = 0x12, BYTE = 0x0a };
-    for (p += sizeof(*dsdt); p < end; p++) {
+    enum { PACKAGE = 0x12, BYTE = 0x0a, SHORTEST = 9 };
+    const uint8_t *p = (const uint8_t *)(dsdt + 1), *end = p + dsdt->length - sizeof(*dsdt);
+    for (; p + SHORTEST <= end; p++) {
         if (!same((const char *)p, "_S5_", 4) || p[4] != PACKAGE) continue;
         p += 5;
         p += (*p >> 6) + 2;  // the length's own bytes, the count
