@@ -18,6 +18,7 @@ all: world
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
 
+include mk/setup.mk
 include mk/tools.mk
 include mk/user.mk
 -include kernel/arch/$(ARCH)/arch.mk

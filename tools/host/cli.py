@@ -4,14 +4,20 @@
 
 import argparse
 import os
-import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
-from . import cpio, debian, elf, guest, image, manifest, qemu, rootfs
+from . import console, cpio, debian, elf, guest, image, manifest, qemu, rootfs
 
-FAILED, TIMED_OUT, INTERRUPTED = 125, 124, 130
+FAILED, TIMED_OUT, INTERRUPTED, NO_READER = 125, 124, 130, 141
+
+RUN_HELP = """examples:
+  ./bulkhead run
+  ./bulkhead run busybox --mem 64M
+
+exit status: what the system gave when it switched itself off; 0 after leaving with Ctrl-A x."""
 
 EXEC_HELP = """examples:
   ./bulkhead exec -- uname -a
@@ -56,6 +62,41 @@ class Project:
     def relative(self, path):
         """A path as people type it from the project's root."""
         return os.path.relpath(path, self.root)
+
+
+# --- run
+
+def booted(project, arguments, folder):
+    """The machine that `run` boots; files that only this run needs go to folder."""
+    if getattr(arguments, "iso", False):
+        project.make("iso", f"SYSTEM={arguments.system}")
+        return qemu.Machine(iso=str(project.build / "bulkhead.iso"))
+    if arguments.linux:
+        initrd = Path(folder) / "initrd"
+        initrd.write_bytes(rootfs.root_archive(project.root, project.debian.busybox(), "linux").pack())
+        return qemu.Machine(str(project.debian.linux()), str(initrd), f"{qemu.LINUX_COMMAND_LINE} rdinit=/sbin/init")
+    run_bundle(project, arguments)
+    return qemu.Machine(str(project.build / "kernel.elf"), str(project.build / f"bundle-{arguments.system}.img"))
+
+
+def run_run(project, arguments):
+    arguments.output = None
+    with tempfile.TemporaryDirectory(prefix="bulkhead-") as folder:
+        machine = booted(project, arguments, folder)
+        machine.memory, machine.gdb = arguments.memory, arguments.gdb
+        if sys.stdin.isatty():
+            say("Ctrl-A x leaves, Ctrl-A Ctrl-A sends Ctrl-A")
+        if arguments.gdb:
+            say("waiting for a debugger at 127.0.0.1:1234 (make gdb)")
+        running = qemu.Running(machine, folder, 4, guest.new_log(project.build))
+        try:
+            console.Console(running.ports[0], escapes=not arguments.linux).run()
+            return running.exit_code()
+        except console.Leave:
+            print(file=sys.stderr)
+            return 0
+        finally:
+            running.kill()
 
 
 # --- exec
@@ -173,6 +214,13 @@ def build_parser():
     parser.add_argument("--build", metavar="DIR", help="where things were built (build, or $BUILD)")
     commands = parser.add_subparsers(dest="name", required=True, metavar="COMMAND")
 
+    p = add_command(commands, "run", run_run, "boot a system; this terminal becomes its console", RUN_HELP)
+    system_argument(p)
+    memory_option(p)
+    p.add_argument("--iso", action="store_true", help="boot the ISO image from a CD, as a real machine would")
+    p.add_argument("--linux", action="store_true", help="boot Debian's Linux kernel with the same files, to compare")
+    p.add_argument("--gdb", action="store_true", help="wait for a debugger at 127.0.0.1:1234 before the first instruction")
+
     p = add_command(commands, "exec", run_exec, "run one Linux command and exit with its status", EXEC_HELP)
     p.add_argument("--add", action="append", default=[], metavar="PATH[:GUESTPATH]",
                    help="put a file or directory of this machine in, owned by root")
@@ -206,6 +254,9 @@ def main(root, argv=None):
     arguments = build_parser().parse_args(argv)
     try:
         return arguments.run(Project(root, arguments.build), arguments)
+    except BrokenPipeError:  # whoever read our output has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return NO_READER
     except manifest.ManifestError as error:
         print(error, file=sys.stderr)
         return FAILED
@@ -218,3 +269,4 @@ def main(root, argv=None):
         return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
+

@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: MIT
+# Missing tools are installed before anything else happens; a few milliseconds when none is missing.
+
+GOALS := $(or $(MAKECMDGOALS),all)
+TOOL_GROUPS := $(if $(filter run test ci bench,$(GOALS)),run) $(if $(filter iso,$(GOALS)),iso) \
+	$(if $(filter format,$(GOALS)),format) $(if $(filter gdb,$(GOALS)),gdb)
+
+ifneq ($(filter-out help clean path,$(GOALS)),)
+ifneq ($(shell sh tools/setup.sh $(TOOL_GROUPS) >&2 || echo failed),)
+$(error tools are missing)
+endif
+endif
