@@ -17,11 +17,25 @@ $(KERNEL_OFFSETS): $(ARCH_FOLDER)/offsets.c $(wildcard abi/*.h kernel/include/*.
 
 $(call objects_of,$(wildcard $(ARCH_FOLDER)/*.S)): $(KERNEL_OFFSETS)
 
-$(BUILD)/kernel.elf: $(KERNEL_OBJECTS) $(ARCH_FOLDER)/kernel.ld
-	@mkdir -p $(@D)
+# Linked twice: the names of all functions are taken from a first link and go behind the read-only data of the second,
+# so that no function moves.
+$(BUILD)/kernel/unnamed.elf: $(KERNEL_OBJECTS) $(BUILD)/kernel/no_symbols.o $(ARCH_FOLDER)/kernel.ld
+	$(Q)$(LLD) $(LDFLAGS_ALL) -T $(ARCH_FOLDER)/kernel.ld -o $@ $(filter %.o,$^)
+
+$(BUILD)/kernel.elf: $(KERNEL_OBJECTS) $(BUILD)/kernel/symbols.o $(ARCH_FOLDER)/kernel.ld
 	$(call say,LINK,$@)
-	$(Q)$(LLD) $(LDFLAGS_ALL) -T $(ARCH_FOLDER)/kernel.ld -o $@ $(KERNEL_OBJECTS)
+	$(Q)$(LLD) $(LDFLAGS_ALL) -T $(ARCH_FOLDER)/kernel.ld -o $@ $(filter %.o,$^)
 	$(listings)
+
+$(BUILD)/kernel/symbols.S: $(BUILD)/kernel/unnamed.elf $(ARCH_FOLDER)/symbols.awk
+	$(Q)$(NM) --numeric-sort $< | awk -f $(ARCH_FOLDER)/symbols.awk > $@
+
+$(BUILD)/kernel/no_symbols.S: $(ARCH_FOLDER)/symbols.awk
+	@mkdir -p $(@D)
+	$(Q)awk -f $(ARCH_FOLDER)/symbols.awk < /dev/null > $@
+
+$(BUILD)/kernel/%.o: $(BUILD)/kernel/%.S
+	$(Q)$(CLANG) $(CFLAGS_ALL) $(CFLAGS_kernel) -c -o $@ $<
 
 # A CD image for machines and firmware that do not start an ELF file: GRUB, by BIOS and by UEFI.
 $(BUILD)/bulkhead.iso: $(BUILD)/kernel.elf $(BUILD)/bundle.img $(ARCH_FOLDER)/grub.cfg

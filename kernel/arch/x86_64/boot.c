@@ -121,14 +121,14 @@ static void read_multiboot(uint32_t info) {
 // The first C function, on the kernel stack, with the first 4 GiB mapped.
 void boot_main(unsigned from_multiboot, uint32_t info) {
     // @path boot 2/9: the CPU, then what the loader left in memory
-    log_init();
+    debug_init();
     cpu_init();
     if (from_multiboot) {
         read_multiboot(info);
     } else {
         read_pvh(early(info));
     }
-    log_options(command_line);
+    debug_options(command_line);
     memory.command_line = command_line;
     memory.kernel_text_bytes = (uint64_t)(text_end - text_start);
     memory.kernel_data_bytes = (uint64_t)(image_end - text_end);

@@ -61,7 +61,7 @@ void arch_power(unsigned action, uint64_t code) {
     triple_fault();
 }
 
-void arch_halt(void) {
+void power_stop(void) {
     if (has_exit_device()) outl(EXIT_PORT, EXIT_PANIC);  // a test run ends here
     for (;;) __asm__ volatile("cli; hlt");
 }

@@ -90,11 +90,11 @@ static inline uint64_t tsc_read(void) {
 static inline uint32_t mmio_read(uint64_t pa) { return *(volatile uint32_t *)arch_direct((paddr_t){pa}); }
 static inline void mmio_write(uint64_t pa, uint32_t v) { *(volatile uint32_t *)arch_direct((paddr_t){pa}) = v; }
 
-// --- log.c
-void log_init(void);                        // find the emulator's debug port
-void log_options(const char *command_line);  // "log=com1" .. "log=com4": a serial port too
-void log_text(const char *text);
-void log_hex(uint64_t value);
+// --- debug.c
+void debug_init(void);                        // find the emulator's debug port
+void debug_options(const char *command_line);  // "log=com1" .. "log=com4": a serial port too
+void debug_text(const char *text);
+void debug_hex(uint64_t value);
 
 // --- cpu.c
 void cpu_init(void);  // features, control registers, descriptor tables, system call registers; stops if one is missing
@@ -142,6 +142,9 @@ void fpu_trap(void);  // the current thread touched the registers while they wer
 // --- panic.c
 _Noreturn void panic_trap(const struct arch_context *);  // only the part from `words` on is there
 _Noreturn void panic_text(const char *);
+
+// --- power.c
+_Noreturn void power_stop(void);  // for good, with everything as it is
 
 // --- entry.S
 extern char entry_stubs[], entry_syscall[];

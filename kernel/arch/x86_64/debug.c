@@ -14,7 +14,7 @@ enum { SERIAL_8N1 = 0x03, SERIAL_DIVISOR = 0x80, SERIAL_SENDER_EMPTY = 0x20 };
 static bool debug_port;
 static unsigned serial_port;  // 0: none
 
-void log_init(void) { debug_port = inb(DEBUG_PORT) == DEBUG_PORT; }
+void debug_init(void) { debug_port = inb(DEBUG_PORT) == DEBUG_PORT; }
 
 static void serial_init(unsigned port) {
     outb(port + SERIAL_INTERRUPTS, 0);
@@ -27,7 +27,7 @@ static void serial_init(unsigned port) {
     serial_port = port;
 }
 
-void log_options(const char *command_line) {
+void debug_options(const char *command_line) {
     static const uint16_t ports[] = {0x3f8, 0x2f8, 0x3e8, 0x2e8};
     static const char option[] = "log=com";
     for (const char *p = command_line; *p; p++) {
@@ -51,13 +51,13 @@ void arch_log(const char *text, size_t n) {
     }
 }
 
-void log_text(const char *text) {
+void debug_text(const char *text) {
     size_t n = 0;
     while (text[n]) n++;
     arch_log(text, n);
 }
 
-void log_hex(uint64_t value) {
+void debug_hex(uint64_t value) {
     char digits[16];
     for (unsigned i = 0; i < 16; i++) digits[i] = "0123456789abcdef"[value >> (60 - 4 * i) & 15];
     arch_log(digits, sizeof(digits));
