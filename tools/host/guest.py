@@ -118,6 +118,8 @@ class Guest:
     def __init__(self, settings, script):
         self.settings, self.script = settings, script
         self.kind = "linux" if settings.linux else "bulkhead"
+        started = time.monotonic()
+        self.remaining = lambda: started + settings.timeout - time.monotonic()  # seconds; the caller may know better
         self.mark = b"\x10end 0000000000000000\n" if settings.icount else f"\x10end {secrets.token_hex(8)}\n".encode()
 
     def archive(self):
@@ -163,13 +165,12 @@ class Guest:
         status, console_text = b"", b""
         if stdin is not None:
             threading.Thread(target=feed_stdin, args=(stdin, stream0), daemon=True).start()
-        deadline = time.monotonic() + self.settings.timeout
         with selectors.DefaultSelector() as selector:
             for port in self.qemu.ports:
                 selector.register(port, selectors.EVENT_READ)
             while selector.get_map():
-                events = selector.select(max(0, deadline - time.monotonic()))
-                if not events and time.monotonic() >= deadline:
+                events = selector.select(max(0, self.remaining()))
+                if not events and self.remaining() <= 0:
                     self._finish(tails)
                     raise TimedOut(f"time limit of {self.settings.timeout:g} s passed")
                 for key, _ in events:
