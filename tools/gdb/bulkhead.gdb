@@ -12,7 +12,7 @@ target remote localhost:1234
 define current
     # GS base is the CPU's block in the kernel, and in KERNEL_GS_BASE while user code runs.
     set $block = $gs_base > 0xffffffff80000000 ? $gs_base : $k_gs_base
-    print *((struct x86_cpu *)$block)->live
+    print/x *((struct x86_cpu *)$block)->live
 end
 document current
 Show the saved user registers of the thread that ran last on this CPU.
