@@ -4,8 +4,8 @@
 // Two loaders, one result (struct boot_memory): PVH's hvm_start_info and multiboot2's tags give a memory map, a command
 // line, the bundle (the first module) and the ACPI root pointer. Everything needed is copied, so that afterwards all
 // usable memory but the kernel image and the bundle can be given away.
-// Rules: memory below 1 MiB stays unused (firmware; start code of other CPUs); ranges are whole pages and ascending; what
-// does not fit the table, or lies beyond the direct map, is not used.
+// Rules: memory below 1 MiB stays unused (firmware; start code of other CPUs); ranges are whole pages and ascending;
+// what does not fit the table, or lies beyond the direct map, is not used.
 #include "x86.h"
 
 #define PVH_MAGIC 0x336ec578u

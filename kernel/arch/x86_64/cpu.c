@@ -72,8 +72,13 @@ static void control_init(void) {
 
 static void gate_set(unsigned vector, unsigned ist, unsigned flags) {
     uint64_t offset = (uint64_t)entry_stubs + 16 * vector;
-    idt[vector] = (struct gate){(uint16_t)offset, SELECTOR_KERNEL_CODE, (uint16_t)(GATE_INTERRUPT | flags | ist),
-                                (uint16_t)(offset >> 16), (uint32_t)(offset >> 32), 0};
+    idt[vector] = (struct gate){
+        .offset_0 = (uint16_t)offset,
+        .selector = SELECTOR_KERNEL_CODE,
+        .flags = (uint16_t)(GATE_INTERRUPT | flags | ist),
+        .offset_16 = (uint16_t)(offset >> 16),
+        .offset_32 = (uint32_t)(offset >> 32),
+    };
 }
 
 static void load_tables(struct x86_cpu *cpu) {
@@ -81,12 +86,9 @@ static void load_tables(struct x86_cpu *cpu) {
         uint16_t limit;
         uint64_t base;
     } __attribute__((packed)) gdtr = {sizeof(cpu->gdt) - 1, (uint64_t)cpu->gdt}, idtr = {sizeof(idt) - 1, (uint64_t)idt};
-    __asm__ volatile(
-        "lgdt %0\n lidt %1\n ltr %w2\n"
-        "mov %w3, %%ss\n"
-        "push %4\n lea 1f(%%rip), %%rax\n push %%rax\n lretq\n 1:"
-        ::"m"(gdtr), "m"(idtr), "r"(SELECTOR_TSS), "r"(SELECTOR_KERNEL_DATA), "i"(SELECTOR_KERNEL_CODE)
-        : "rax", "memory");
+    __asm__ volatile("lgdt %0\n lidt %1\n ltr %w2\n mov %w3, %%ss" ::"m"(gdtr), "m"(idtr), "r"(SELECTOR_TSS),
+                     "r"(SELECTOR_KERNEL_DATA));
+    __asm__ volatile("push %0\n lea 1f(%%rip), %%rax\n push %%rax\n lretq\n 1:" ::"i"(SELECTOR_KERNEL_CODE) : "rax");
 }
 
 static void descriptors_init(struct x86_cpu *cpu) {
@@ -95,7 +97,8 @@ static void descriptors_init(struct x86_cpu *cpu) {
     cpu->gdt[SELECTOR_KERNEL_DATA / 8] = 0x0000930000000000;
     cpu->gdt[SELECTOR_USER_DATA / 8] = 0x0000f30000000000;
     cpu->gdt[SELECTOR_USER_CODE / 8] = 0x0020fb0000000000;
-    cpu->gdt[SELECTOR_TSS / 8] = (sizeof(struct tss) - 1) | (tss & 0xffffff) << 16 | 0x89ull << 40 | (tss >> 24 & 0xff) << 56;
+    cpu->gdt[SELECTOR_TSS / 8] =
+        (sizeof(struct tss) - 1) | (tss & 0xffffff) << 16 | 0x89ull << 40 | (tss >> 24 & 0xff) << 56;
     cpu->gdt[SELECTOR_TSS / 8 + 1] = tss >> 32;
     cpu->tss.io_map = sizeof(struct tss);  // beyond the limit: no ports
     for (unsigned i = 0; i < IST_STACKS; i++) cpu->tss.ist[i] = (uint64_t)ist_stacks[i] + IST_BYTES;

@@ -2,8 +2,8 @@
 // x86-64: floating point and vector registers, switched lazily.
 //
 // Rules:
-//  - `fpu_loaded` names the area whose contents are in the registers; CR0.TS is set exactly when that is not the current
-//    thread's, so its first use traps (#NM) and fpu_trap exchanges the contents.
+//  - `fpu_loaded` names the area whose contents are in the registers; CR0.TS is set exactly when that is not the
+//    current thread's, so its first use traps (#NM) and fpu_trap exchanges the contents.
 //  - CR0 is written only when TS changes: a server that never computes in them costs its caller two writes, and nothing
 //    if the caller does not either.
 //  - XCR0 has x87, SSE and AVX and nothing more, which is what struct arch_fpu has room for. The kernel itself is

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // x86-64: the end: an exception in the kernel, a machine that cannot run it, or a panic of the core.
 //
-// Prints the registers and the return addresses found on the stack, then stops. Nothing here uses GS, the core or locks,
-// since any of them may be what broke. There are no frame pointers: every word on the stack that points behind a call in
-// the kernel's text is shown, so an old one may be among them. symbols.awk makes the table of names at link time.
+// Prints the registers and the return addresses found on the stack, then stops. Nothing here uses GS, the core or
+// locks, since any of them may be what broke. There are no frame pointers: every word on the stack that points behind a
+// call in the kernel's text is shown, so an old one may be among them. symbols.awk makes the table of names at link
+// time.
 #include "x86.h"
 
 struct symbol {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // x86-64: leaving: power off, reboot, the emulator's exit device; and the ports that drivers are granted.
 //
-// Each way is tried in turn, and what has no effect falls through to the next; the last, a triple fault, always works (with
-// -no-reboot it ends the emulator).
+// Each way is tried in turn, and what has no effect falls through to the next; the last, a triple fault, always works
+// (with -no-reboot it ends the emulator).
 #include "x86.h"
 
 enum { EXIT_PORT = 0xf4, KEYBOARD_STATUS = 0x64, KEYBOARD_BUSY = 2, KEYBOARD_RESET = 0xfe, RESET_PORT = 0xcf9 };

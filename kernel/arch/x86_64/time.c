@@ -11,9 +11,9 @@ enum { PM_TIMER_HZ = 3579545, PIT_HZ = 1193182 };
 enum { PIT_GATE = 0x61, PIT_COMMAND = 0x43, PIT_CHANNEL_2 = 0x42 };
 enum { CMOS_INDEX = 0x70, CMOS_DATA = 0x71, CMOS_UPDATING = 0x80, CMOS_24_HOURS = 2, CMOS_BINARY = 4, HOUR_PM = 0x80 };
 #define NS_PER_S 1000000000ull
-#define CALIBRATE_FRACTION 200   // of a second
-#define TICK_POLLS 100000u       // a clock that does not move in so many reads is not there
-#define TICKS_MIN 2u             // of the one-shot timer
+#define CALIBRATE_FRACTION 200  // of a second
+#define TICK_POLLS 100000u      // a clock that does not move in so many reads is not there
+#define TICKS_MIN 2u            // of the one-shot timer
 
 static uint64_t tsc_base, tsc_hz, tsc_mult;
 static uint64_t timer_mult;  // local APIC ticks per ns, << 32

@@ -2,8 +2,8 @@
 // x86-64: interrupts and exceptions, from the entry code to the core.
 //
 // A user's exception is a fault of its thread: a page fault with the address and what was tried, any other with its
-// vector and error code. The first use of the floating point registers is answered here. Exceptions of the kernel itself
-// go to panic.c without passing here.
+// vector and error code. The first use of the floating point registers is answered here. Exceptions of the kernel
+// itself go to panic.c without passing here.
 #include "x86.h"
 
 _Noreturn void trap_user(void);

@@ -80,18 +80,18 @@ static inline uint64_t tsc_read(void) {
     __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
     return (uint64_t)high << 32 | low;
 }
-#define CR_READ(n)                                      \
-    ({                                                  \
-        uint64_t cr_value;                              \
+#define CR_READ(n) \
+    ({ \
+        uint64_t cr_value; \
         __asm__ volatile("mov %%cr" #n ", %0" : "=r"(cr_value)); \
-        cr_value;                                       \
+        cr_value; \
     })
 #define CR_WRITE(n, v) __asm__ volatile("mov %0, %%cr" #n ::"r"((uint64_t)(v)) : "memory")
 static inline uint32_t mmio_read(uint64_t pa) { return *(volatile uint32_t *)arch_direct((paddr_t){pa}); }
 static inline void mmio_write(uint64_t pa, uint32_t v) { *(volatile uint32_t *)arch_direct((paddr_t){pa}) = v; }
 
 // --- debug.c
-void debug_init(void);                        // find the emulator's debug port
+void debug_init(void);                         // find the emulator's debug port
 void debug_options(const char *command_line);  // "log=com1" .. "log=com4": a serial port too
 void debug_text(const char *text);
 void debug_hex(uint64_t value);
@@ -100,9 +100,9 @@ void debug_hex(uint64_t value);
 void cpu_init(void);  // features, control registers, descriptor tables, system call registers; stops if one is missing
 
 // --- paging.c
-void paging_init(uint64_t memory_end);  // the final kernel map
+void paging_init(uint64_t memory_end);               // the final kernel map
 bool paging_reaches(uint64_t pa, uint64_t n_bytes);  // the direct map covers it
-void paging_uncached(uint64_t pa);      // make the 2 MiB of direct map around a device's registers uncached
+void paging_uncached(uint64_t pa);  // make the 2 MiB of direct map around a device's registers uncached
 
 // --- acpi.c
 struct acpi_io_apic {
@@ -113,14 +113,14 @@ struct acpi_io_apic {
 struct acpi_info {
     unsigned n_io_apics;
     struct acpi_io_apic io_apics[IO_APICS];
-    uint8_t line_flags[IRQ_LINES];         // LINE_*
-    uint32_t pm_timer_port;                // 0: none
+    uint8_t line_flags[IRQ_LINES];  // LINE_*
+    uint32_t pm_timer_port;         // 0: none
     bool pm_timer_32;
-    uint32_t pm1a_port, pm1b_port;         // 0: none
+    uint32_t pm1a_port, pm1b_port;          // 0: none
     uint64_t sleep_address, reset_address;  // of one-byte registers, 0: none
     bool sleep_is_port, reset_is_port;
     uint8_t reset_value;
-    uint8_t sleep_off_a, sleep_off_b;      // the \_S5 sleep types
+    uint8_t sleep_off_a, sleep_off_b;  // the \_S5 sleep types
 };
 enum { LINE_LEVEL = 1, LINE_LOW = 2 };
 extern struct acpi_info acpi;
@@ -128,7 +128,7 @@ void acpi_init(uint64_t rsdp_pa);  // 0: look for it in the BIOS area
 
 // --- irq.c
 void irq_init(void);
-void irq_dispatch(unsigned vector);  // acknowledge and hand to the core
+void irq_dispatch(unsigned vector);      // acknowledge and hand to the core
 void lapic_timer_start(uint32_t ticks);  // 0: stop
 uint32_t lapic_timer_left(void);
 

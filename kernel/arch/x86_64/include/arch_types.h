@@ -47,9 +47,7 @@ static inline void *arch_direct(paddr_t pa) { return (void *)(pa.raw + DIRECT_BA
 static inline paddr_t arch_physical(const void *p) { return (paddr_t){(uint64_t)p - DIRECT_BASE}; }
 static inline bool arch_user_address_ok(uint64_t address) { return address < USER_END; }
 
-static inline void arch_tlb_page(uaddr_t address) {
-    __asm__ volatile("invlpg (%0)" ::"r"(address.raw) : "memory");
-}
+static inline void arch_tlb_page(uaddr_t address) { __asm__ volatile("invlpg (%0)" ::"r"(address.raw) : "memory"); }
 
 // Page-table entries. Bits 52..61 of an entry that points to a table hold that table's count of used entries.
 #define PTE_PRESENT 1ull
