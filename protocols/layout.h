@@ -61,6 +61,8 @@ struct thread_page {
     uint64_t robust_list, robust_list_bytes;
     uint64_t waited;        // signals that rt_sigtimedwait waits for: they wake the thread though they are blocked, have no
                             // default action meanwhile, and are taken by PROC_SIGNAL_TAKE; written by liblinux
+    uint32_t fault_signal;  // of the fault that was reflected last: signal and si_code; written by proc before the
+    int32_t fault_code;     // fault upcall. si_addr is utcb->fault_address
 };
 
 // Slots in the cspace of a Linux process (one per process; 256 slots).
