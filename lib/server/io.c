@@ -13,6 +13,7 @@
 struct io *io_state;
 static const struct io_server *server;
 
+#define HANDLES_A_STEP 32  // of a dying session
 #define CHANGEABLE_FLAGS (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME | FASYNC)
 
 void io_init(struct io *state, const struct io_sizes *sizes)
@@ -153,9 +154,11 @@ err_t io_opened(struct io_session *session, struct io_description *d, struct ans
 
 // --- sessions and handles
 
+static void replace_session(uint64_t badge);
+
 void *io_session(const struct request *request)
 {
-    struct io_session *session = session_open(&io_state->sessions, request->badge, io_session_gone);
+    struct io_session *session = session_open(&io_state->sessions, request->badge, replace_session);
     if (session && session->badge != request->badge)
         session->badge = request->badge;
     return session;
@@ -217,31 +220,53 @@ static void give_buffer(struct io_session *session)
     session->buffer_bytes = 0;
 }
 
-void io_session_gone(uint64_t badge)
+// Close handles from the highest down, a bounded number; false when some are left.
+static bool close_handles(struct io_session *session)
 {
-    struct io_session *session = session_find(&io_state->sessions, badge);
-    if (!session)
-        return;
-    for (uint32_t i = 0; i < session->n_handles; i++) {
-        struct io_description *d = io_handle(session, i);
+    for (unsigned n = 0; session->n_handles > 0; session->n_handles--) {
+        struct io_description *d = io_handle(session, session->n_handles - 1);
+        if (d && n++ == HANDLES_A_STEP)
+            return false;
         if (d)
             detach_dead(session, d);
     }
-    vector_free(&session->handles);
+    return true;
+}
+
+static void forget_threads(struct io_session *session)
+{
     for (uint32_t i = 0; i < session->n_threads; i++) {
-        const uint64_t *entry = vector_entry(&session->threads, i);
-        if (entry && *entry) {
-            struct io_thread *thread = (struct io_thread *)*entry;
+        struct io_thread *thread = io_thread(session, i);
+        if (thread) {
             io_disarm(thread);
             slot_free(thread->slot);
             table_free(&io_state->threads, thread);
         }
     }
+}
+
+bool io_session_gone(uint64_t badge)
+{
+    struct io_session *session = session_find(&io_state->sessions, badge);
+    if (!session)
+        return true;
+    if (!close_handles(session))
+        return false;
+    vector_free(&session->handles);
+    forget_threads(session);
     vector_free(&session->threads);
     give_buffer(session);
     if (server->session_ended)
         server->session_ended(session);
     session_close(&io_state->sessions, badge);
+    return true;
+}
+
+// The slot of a session that ended was given to a new process before its notice had been handled.
+static void replace_session(uint64_t badge)
+{
+    while (!io_session_gone(badge))
+        ;
 }
 
 struct io_thread *io_thread(const struct io_session *session, uint32_t index)

@@ -47,7 +47,7 @@ struct io_session {
     uint64_t badge;
     struct io_vector handles;   // -> struct io_description, or (next free handle + 1) << 1 | 1
     struct io_vector threads;   // thread index -> struct io_thread
-    uint32_t n_handles;         // numbers ever used
+    uint32_t n_handles;         // numbers in use lie below
     uint32_t free_handle;       // + 1
     uint32_t n_threads;         // highest index + 1
     uint32_t buffer_slot;       // frames lent to the client, 0: none
@@ -124,8 +124,8 @@ extern const struct io_buffers io_arena;
 void *io_session(const struct request *request);
 // What a handle of the session stands for, null: EBADF.
 void *io_handle(const struct io_session *session, uint64_t handle);
-// For server.session_gone: closes the handles, forgets threads, waiters and buffer.
-void io_session_gone(uint64_t badge);
+// For server.session_gone: closes the handles, some in each step, then forgets threads, waiters and buffer.
+bool io_session_gone(uint64_t badge);
 
 // --- descriptions
 

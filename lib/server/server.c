@@ -75,6 +75,24 @@ err_t server_call(uint32_t cap, struct message *m)
     return err;
 }
 
+err_t server_call_cap(uint32_t cap, struct message *m, uint32_t *slot)
+{
+    struct utcb *utcb = rt_utcb();
+    *slot = slot_alloc();
+    if (*slot == 0)
+        return ERR_NO_MEMORY;
+    utcb->recv_cspace = 0;
+    utcb->recv_slot[0] = *slot;
+    for (unsigned i = 1; i < MSG_CAPS; i++)
+        utcb->recv_slot[i] = 0;
+    err_t err = ipc_call(cap, m);
+    if (err != OK || INFO_CAPS(m->info) == 0 || utcb->recv_kind[0] != CAP_PLACED) {
+        slot_free(*slot);
+        *slot = 0;
+    }
+    return err;
+}
+
 uint64_t server_now(void)
 {
     const struct journal_entry *kept = journal_replay();
@@ -153,8 +171,8 @@ static void run_gone(const struct server *server, uint64_t badge)
             server->description_gone(badge & 0xffffffffffffffull);
         break;
     case BADGE_SESSION:
-        if (server->session_gone)
-            server->session_gone(badge);
+        if (server->session_gone && !server->session_gone(badge))
+            break;
         if (proc_channel != 0) {
             struct effect *effect = outbox_add(EFFECT_CALL, proc_channel);
             effect->label = PROC_SESSION_CLOSED;

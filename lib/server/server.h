@@ -56,7 +56,8 @@ struct server {
     void (*notified)(uint64_t bits);             // bits of the own notification, without the supervisor's
     void (*tick)(void);                          // the time given to server_wake_at() has come
     void (*description_gone)(uint64_t number);   // nobody holds it any more: forget it and slot_free() its slot
-    void (*session_gone)(uint64_t badge);        // the process is gone; proc hears of it after this step
+    _Bool (*session_gone)(uint64_t badge);       // the process is gone; proc hears of it after this step. False: much is
+                                                 // left to do, call again in the next step
     void (*badge_gone)(uint64_t badge);          // any other badge; delete its first capability (slot_free)
     const server_effect_handler *effects;        // for server_effect(), by number
     uint32_t n_effects;
@@ -106,6 +107,10 @@ void server_effect(uint32_t number, uint64_t a, uint64_t b, uint64_t c);
 // Call a server of higher rank during a step. The answer is kept with the step, so that a re-run sees the same and does
 // not ask again. Register words only; no capabilities. The callee must bear being asked twice.
 err_t server_call(uint32_t cap, struct message *m);
+
+// The same for an answer that brings a capability: it stands in *slot, which the caller owns then (0: none came). Nothing
+// is kept: a re-run asks again, and the rollback has given back what the first answer brought.
+err_t server_call_cap(uint32_t cap, struct message *m, uint32_t *slot);
 
 // The time, the same in a re-run of the step.
 uint64_t server_now(void);
