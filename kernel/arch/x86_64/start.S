@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // x86-64: from the boot loader to C.
 //
-// One ELF file serves two loaders: a PVH note for `qemu -kernel` (ebx = hvm_start_info) and a multiboot2 header for GRUB
+// One ELF file serves two loaders: a PVH note for `qemu -kernel` (ebx = hvm_start_info), a multiboot2 header for GRUB
 // (eax = magic, ebx = its information). Both enter here in 32-bit protected mode without paging, below 4 GiB.
 // This maps the first 4 GiB twice, at 0 and at DIRECT_BASE, and the kernel's 2 MiB at KERNEL_BASE, enters 64-bit mode
 // and calls boot_main(from_multiboot, information) on the kernel stack. paging.c then makes the final map.
