@@ -30,7 +30,6 @@ paddr_t arch_physical(const void *p);  // the reverse, for direct-map addresses 
 //   bool pte_present(pte_t); paddr_t pte_address(pte_t); unsigned pte_rights(pte_t); unsigned pte_count(pte_t);
 //   pte_t pte_set_count(pte_t, unsigned count);
 void arch_aspace_init(pte_t *root);        // fill in the kernel's half of a cleared root table
-paddr_t arch_aspace_kernel(void);          // a root with this half alone: for idling, or when the current space goes
 void arch_aspace_activate(paddr_t root);   // make it the current one; the caller avoids needless switches
 void arch_tlb_page(uaddr_t address);       // forget one page of the current address space
 void arch_tlb_all(void);                   // forget all user pages of the current address space

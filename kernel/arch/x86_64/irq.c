@@ -107,7 +107,6 @@ void irq_dispatch(unsigned vector) {
         lapic_write(LAPIC_END, 0);
         kernel_interrupt(line);
     } else if (vector == VECTOR_TIMER) {
-        this_cpu()->timer_deadline_ns = NS_FOREVER;
         lapic_write(LAPIC_END, 0);
         kernel_timer();
     }

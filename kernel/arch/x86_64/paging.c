@@ -71,8 +71,6 @@ void arch_aspace_init(pte_t *root) {
     root[KERNEL_SLOT].raw = kernel_root[KERNEL_SLOT];
 }
 
-paddr_t arch_aspace_kernel(void) { return (paddr_t){image_physical(kernel_root)}; }
-
 void arch_aspace_activate(paddr_t root) { CR_WRITE(3, root.raw); }
 
 void arch_tlb_all(void) { CR_WRITE(3, CR_READ(3)); }

@@ -119,15 +119,11 @@ void time_init(void) {
     }
     tsc_base = tsc_read();
     wall_base_ns = cmos_seconds() * NS_PER_S;
-    this_cpu()->timer_deadline_ns = NS_FOREVER;
 }
 
 uint64_t arch_now_ns(void) { return (uint64_t)((unsigned __int128)(tsc_read() - tsc_base) * tsc_mult >> 32); }
 
 void arch_timer_set(uint64_t deadline_ns) {
-    struct x86_cpu *cpu = this_cpu();
-    if (cpu->timer_deadline_ns == deadline_ns) return;
-    cpu->timer_deadline_ns = deadline_ns;
     if (deadline_ns == NS_FOREVER) {
         lapic_timer_start(0);
         return;

@@ -35,7 +35,6 @@ struct x86_cpu {
     struct arch_fpu *fpu_current;  // the current thread's
     struct arch_fpu *fpu_loaded;   // whose contents are in the registers, NULL: nobody's
     bool fpu_off;                  // CR0.TS is set: the first use traps
-    uint64_t timer_deadline_ns;    // what the one-shot timer is set to
     struct tss tss;
     uint64_t gdt[8];
 };
