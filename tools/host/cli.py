@@ -7,9 +7,10 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
-from . import console, cpio, debian, elf, guest, image, manifest, qemu, rootfs
+from . import console, cpio, debian, elf, graph, guest, image, manifest, qemu, rootfs, size
 
 FAILED, TIMED_OUT, INTERRUPTED, NO_READER = 125, 124, 130, 141
 
@@ -191,6 +192,40 @@ def run_check(project, arguments):
     return 0
 
 
+# --- looking at things
+
+def run_graph(project, arguments):
+    path = project.system_path(arguments.system)
+    system = manifest.load(project.relative(path))
+    target = Path(arguments.output or project.build / f"{arguments.system}.svg")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(graph.svg(system))
+    print(target)
+    return 0
+
+
+def run_size(project, arguments):
+    return 0 if size.report(project.build) else 1
+
+
+def run_log(project, arguments):
+    path = project.build / "log/last"
+    if not path.exists():
+        raise UsageError("nothing has run yet")
+    with open(path, "rb") as file:
+        try:
+            while True:
+                data = file.read()
+                sys.stdout.buffer.write(data)
+                sys.stdout.buffer.flush()
+                if not arguments.follow:
+                    return 0
+                if not data:
+                    time.sleep(0.2)
+        except KeyboardInterrupt:
+            return 0
+
+
 # --- the command line
 
 def memory_option(parser):
@@ -233,6 +268,17 @@ def build_parser():
     p.add_argument("--cwd", default="/", metavar="DIR", help="where the command starts (/)")
     p.add_argument("--user", help="who runs it (root)")
     p.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND ARG...", help="what to run")
+
+    p = add_command(commands, "graph", run_graph, "draw a system: who can reach whom, who holds which hardware",
+                    "example:\n  ./bulkhead graph busybox -o busybox.svg")
+    system_argument(p)
+    p.add_argument("-o", dest="output", metavar="FILE.svg", help="where to (build/SYSTEM.svg)")
+
+    add_command(commands, "size", run_size, "code lines and bytes against their budgets",
+                "exit status: 1 when a budget is exceeded.")
+
+    p = add_command(commands, "log", run_log, "what the kernel and the components of the last run logged")
+    p.add_argument("-f", "--follow", action="store_true", help="go on as more is logged, until Ctrl-C")
 
     p = add_command(commands, "bundle", run_bundle, "build the boot bundle of a system")
     system_argument(p)
