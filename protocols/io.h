@@ -49,10 +49,10 @@ enum {
     IO_SET_FLAGS,        // (handle, O_APPEND|O_NONBLOCK...) change the description's status flags
     IO_GET_FLAGS,        // (handle) -> flags
     IO_POLL,             // (handle, POLL* events, flags) -> events ready now (POLLHUP POLLERR included); with IO_ARM and none: arm
-    IO_IOCTL,            // (handle, command, argument, bytes in; data inline) -> result, bytes out; data inline. ENOTTY
+    IO_IOCTL,            // (handle, command, argument, bytes in, flags; data inline) -> result, bytes out; data inline. ENOTTY
     IO_READDIR,          // (handle, flags, bytes) -> bytes; struct linux_dirent64 records; moves the offset. 0: end
     IO_TRUNCATE,         // (handle, length)
-    IO_SYNC,             // (handle)
+    IO_SYNC,             // (handle, flags)
     IO_ALLOCATE,         // (handle, mode, offset, length) fallocate
     IO_CHMOD,            // (handle, mode)
     IO_CHOWN,            // (handle, uid | ~0, gid | ~0)

@@ -9,7 +9,7 @@
 
 enum {
     TTY_OPEN = 0x2200,  // channel only: (device number, O_* flags, session badge of the opener, inode number | st_mode << 48,
-                        //  uid | gid << 32) -> status flags; capability: description. ENXIO, EIO, EBUSY.
+                        //  uid | gid << 32, st_dev of the node's file system) -> status flags; capability: description. ENXIO, EIO, EBUSY.
                         //  A terminal without session becomes the controlling one of a session leader without one (no O_NOCTTY).
     TTY_OPERATIONS_END
 };
