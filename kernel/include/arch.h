@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include "abi/ipc.h"
 #include "abi/boot.h"
+#include "abi/errors.h"
 #include "abi/objects.h"
 #include "abi/utcb.h"
 

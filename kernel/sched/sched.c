@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+// Scheduling: fixed priorities, first in first out within one, each thread on a context with time left.
+//
+// Rules:
+//  - The current thread stands in no queue. Waking a better one, or any while the current one has blocked, makes it the
+//    current one directly; that is how a call switches to its server without touching the queues.
+//  - Everything that costs a look at the clock happens in sched_charge, when the paying context changes, and at ticks.
+// Who may run on which context is object/context.c's work.
+#include "sched.h"
+#include "thread.h"
+
+#define EXPIRE_AT_ONCE 16  // deadlines handled by one tick; the rest follows in the next, which is due at once
+
+static void enqueue(struct thread *t, bool front) {
+    struct cpu_core *core = this_core();
+    struct queue *q = &core->queues[t->priority];
+    if (front) queue_push_front(q, t);
+    else queue_push(q, t);
+    core->ready[t->priority / 64] |= 1ull << (t->priority % 64);
+    t->queued = true;
+}
+
+static void dequeue(struct thread *t) {
+    struct cpu_core *core = this_core();
+    struct queue *q = &core->queues[t->priority];
+    queue_remove(q, t);
+    if (!q->head) core->ready[t->priority / 64] &= ~(1ull << (t->priority % 64));
+    t->queued = false;
+}
+
+// The highest priority with a queued thread, -1: none.
+static int top_priority(const struct cpu_core *core) {
+    for (unsigned i = PRIORITIES / 64; i-- > 0;) {
+        if (core->ready[i]) return (int)(i * 64 + 63) - __builtin_clzll(core->ready[i]);
+    }
+    return -1;
+}
+
+void sched_ready(struct thread *t) {
+    struct cpu_core *core = this_core();
+    t->state = THREAD_READY;
+    if (!t->on) context_take_own(t);
+    if (!t->on) {
+        t->parked = true;
+        return;
+    }
+    if (!core->current) {
+        if (t->priority >= top_priority(core)) core->current = ref_of(t);
+        else enqueue(t, false);
+        return;
+    }
+    struct thread *current = thread_at(core->current);
+    if (t->priority <= current->priority) {
+        enqueue(t, false);
+        return;
+    }
+    enqueue(current, true);
+    core->current = ref_of(t);
+}
+
+void sched_block(struct thread *t) {
+    struct cpu_core *core = this_core();
+    if (core->current == ref_of(t)) core->current = NO_REF;
+    else if (t->queued) dequeue(t);
+    else if (t->parked) deadline_remove(t);
+    t->parked = false;
+}
+
+void sched_yield(struct thread *t) {
+    sched_block(t);
+    enqueue(t, false);
+}
+
+void sched_set_priority(struct thread *t, unsigned priority) {
+    bool running = this_core()->current == ref_of(t), queued = t->queued;
+    if (running || queued) sched_block(t);
+    t->priority = (uint8_t)priority;
+    if (running || queued) enqueue(t, running);
+}
+
+void sched_charge(ref_t next) {
+    struct cpu_core *core = this_core();
+    uint64_t now = arch_now_ns();
+    if (core->charged) {
+        struct context *c = context_at(core->charged);
+        uint64_t used = now - core->charged_since_ns;
+        c->consumed_ns += used;
+        c->left_ns -= used < c->left_ns ? used : c->left_ns;
+    }
+    core->charged = next;
+    core->charged_since_ns = now;
+    core->slice_end_ns = NS_FOREVER;
+    if (next) {
+        struct context *c = context_at(next);
+        context_refill(c, now);
+        core->slice_end_ns = now + c->left_ns;
+    }
+}
+
+struct thread *sched_choose(void) {
+    struct cpu_core *core = this_core();
+    for (;;) {
+        if (!core->current) {
+            int top = top_priority(core);
+            if (top < 0) {
+                if (core->charged) sched_charge(NO_REF);
+                return NULL;
+            }
+            struct thread *first = thread_at(core->queues[top].head);
+            dequeue(first);
+            core->current = ref_of(first);
+        }
+        struct thread *t = thread_at(core->current);
+        if (!t->on) context_take_own(t);
+        if (!t->on) {
+            sched_block(t);
+            t->parked = true;
+            continue;
+        }
+        if (t->on == core->charged) return t;
+        sched_charge(t->on);
+        if (context_at(t->on)->left_ns > 0) return t;
+        context_exhausted(t);
+    }
+}
+
+void sched_set_timer(void) {
+    struct cpu_core *core = this_core();
+    uint64_t next = deadline_next_ns();
+    if (core->slice_end_ns < next) next = core->slice_end_ns;
+    if (next >= core->timer_ns) return;
+    core->timer_ns = next;
+    arch_timer_set(next);
+}
+
+static void expire(struct thread *t) {
+    deadline_remove(t);
+    if (t->parked) {
+        t->parked = false;
+        sched_ready(t);
+    } else {
+        thread_abort(t, ERR_TIMEOUT);
+    }
+}
+
+void kernel_timer(void) {
+    struct cpu_core *core = this_core();
+    core->timer_ns = NS_FOREVER;
+    if (core->charged) sched_charge(core->charged);
+    if (core->current && core->charged && thread_at(core->current)->on == core->charged &&
+        context_at(core->charged)->left_ns == 0) {
+        context_exhausted(thread_at(core->current));
+    }
+    uint64_t now = core->charged ? core->charged_since_ns : arch_now_ns();
+    for (unsigned i = 0; i < EXPIRE_AT_ONCE && deadline_next_ns() <= now; i++) {
+        expire(thread_at(core->deadlines));
+    }
+}
