@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import console, cpio, debian, elf, graph, guest, image, manifest, qemu, rootfs, size
+from . import console, cpio, debian, elf, graph, guest, image, manifest, manifest_check, qemu, rootfs, size
 
 FAILED, TIMED_OUT, INTERRUPTED, NO_READER = 125, 124, 130, 141
 
@@ -186,7 +186,7 @@ def run_bundle(project, arguments):
 
 def run_check(project, arguments):
     path = project.system_path(arguments.system)
-    system = manifest.load(project.relative(path), project.root, qemu.parse_memory(arguments.memory))
+    system = manifest_check.load(project.relative(path), project.root, qemu.parse_memory(arguments.memory))
     print(f"{project.relative(path)}: {len(system.components)} components, start order: "
           f"{' '.join(c.name for c in system.components)}")
     return 0
@@ -196,7 +196,7 @@ def run_check(project, arguments):
 
 def run_graph(project, arguments):
     path = project.system_path(arguments.system)
-    system = manifest.load(project.relative(path))
+    system = manifest_check.load(project.relative(path))
     target = Path(arguments.output or project.build / f"{arguments.system}.svg")
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(graph.svg(system))

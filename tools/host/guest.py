@@ -17,7 +17,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import image, qemu, rootfs
+from . import image, manifest, manifest_check, qemu, rootfs
 
 DLE = b"\x10"
 N_PORTS = 4
@@ -89,11 +89,10 @@ class Tail:
 
 def build_bundle(settings, archive, command_line):
     """The boot bundle of settings.system with this root archive, as bytes."""
-    from . import manifest
     path = settings.root / "systems" / f"{settings.system}.system"
     memory = qemu.parse_memory(settings.memory)
     packed = archive.pack()
-    system = manifest.load(path, settings.root, memory, len(packed))
+    system = manifest_check.load(path, settings.root, memory, len(packed))
     return image.system_bundle(settings.build, system, manifest.compile_system(system), packed, command_line)
 
 
