@@ -162,6 +162,14 @@ static err_t run_request(const struct server *server, const struct request *requ
     return handler ? handler(request, answer) : ERR_NO_SYSCALL;
 }
 
+static void add_call(uint32_t cap, uint32_t operation, uint64_t badge)
+{
+    struct effect *effect = outbox_add(EFFECT_CALL, cap);
+    effect->label = operation;
+    effect->n_words = 1;
+    effect->words[0] = badge;
+}
+
 // The badge's last holder is gone. A kind without handler stays with whoever keeps its first capability.
 static void run_gone(const struct server *server, uint64_t badge)
 {
@@ -173,12 +181,11 @@ static void run_gone(const struct server *server, uint64_t badge)
     case BADGE_SESSION:
         if (server->session_gone && !server->session_gone(badge))
             break;
-        if (proc_channel != 0) {
-            struct effect *effect = outbox_add(EFFECT_CALL, proc_channel);
-            effect->label = PROC_SESSION_CLOSED;
-            effect->n_words = 1;
-            effect->words[0] = badge;
-        }
+        if (proc_channel != 0)
+            add_call(proc_channel, PROC_SESSION_CLOSED, badge);
+        break;
+    case BADGE_CHANNEL:
+        add_call(SLOT_SUPERVISOR, SUPERVISOR_CHANNEL_GONE, badge);
         break;
     default:
         if (server->badge_gone)

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: MIT
+// What happens to components over time: starting when their turn comes, heartbeats, deaths, restarts, giving up.
+//
+// The words are OTP's: one_for_one restarts the component that died, rest_for_one those after it in start order as well;
+// more than `restart_limit` restarts within the period escalate: the component is declared degraded and its endpoint
+// destroyed, so that callers get an error instead of waiting. A first death restarts at once, further ones in
+// the period after a growing delay, so that a crash loop starves nobody.
+#include "servers/supervisor/supervisor.h"
+
+#define MS 1000000ull
+#define BACKOFF_FIRST_NS (10 * MS)
+#define BACKOFF_MAX_NS (1000 * MS)
+#define START_LIMIT_NS (30000 * MS)  // from start to ready
+#define BEATS_MAX 2                  // heartbeats in a row without an answer
+
+static const char *death_name(enum component_death death)
+{
+    static const char *const names[] = {"nothing", "a kill", "its own exit", "a fault", "a hang"};
+    return names[death];
+}
+
+// How many of the latest restarts fell into the period that ends now.
+static unsigned recent_restarts(const struct component *c, uint64_t now)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < c->n_restarts; i++)
+        n += now - c->restarts[i] <= c->spec->restart_period_ns;
+    return n;
+}
+
+static void note_restart(struct component *c, uint64_t now)
+{
+    if (c->n_restarts == RESTARTS_KEPT) {
+        memmove(&c->restarts[0], &c->restarts[1], (RESTARTS_KEPT - 1) * sizeof c->restarts[0]);
+        c->n_restarts--;
+    }
+    c->restarts[c->n_restarts++] = now;
+}
+
+static uint64_t backoff_ns(unsigned n_recent)
+{
+    uint64_t delay = 0;
+    for (unsigned i = 0; i < n_recent && delay < BACKOFF_MAX_NS; i++)
+        delay = delay == 0 ? BACKOFF_FIRST_NS : delay * 2;
+    return delay < BACKOFF_MAX_NS ? delay : BACKOFF_MAX_NS;
+}
+
+// Nobody will answer at its endpoint any more: make every call on it fail, those under way included.
+static void degrade(struct component *c)
+{
+    log_line("%s is out of service", c->spec->name);
+    c->state = STATE_DEGRADED;
+    (void)cspace_revoke(BOOT_SLOT_CSPACE, part_slot(c, PART_ENDPOINT));
+    (void)cspace_delete(BOOT_SLOT_CSPACE, part_slot(c, PART_ENDPOINT), 1);
+    (void)cspace_delete(part_slot(c, PART_CSPACE), SLOT_REPLY, 1);
+    (void)cspace_delete(part_slot(c, PART_CSPACE), SLOT_DYNAMIC, c->info->cspace_slots - SLOT_DYNAMIC);
+}
+
+static void take_down(struct component *c, enum component_death death)
+{
+    if (c->state == STATE_STARTING || c->state == STATE_READY)
+        instance_destroy(c);
+    c->last_death = death;
+    c->beat_open = 0;
+    c->beats_missed = 0;
+}
+
+// Those after it in start order begin anew with it; that is no failure of theirs.
+static void restart_rest(const struct component *c, uint64_t now)
+{
+    for (unsigned i = c->index + 1; i < the_system.n_components; i++) {
+        struct component *other = &the_system.components[i];
+        if (other->state != STATE_STARTING && other->state != STATE_READY)
+            continue;
+        take_down(other, DEATH_KILLED);
+        other->state = STATE_BACKOFF;
+        other->retry_at = now;
+    }
+}
+
+// @path crash-restart 2/6: what the death of a component leads to
+void component_died(struct component *c, enum component_death death)
+{
+    uint64_t now = now_ns();
+    take_down(c, death);
+    unsigned recent = recent_restarts(c, now);
+    if (c->spec->restart == RESTART_NEVER || recent >= c->spec->restart_limit) {
+        degrade(c);
+        return;
+    }
+    note_restart(c, now);
+    c->state = STATE_BACKOFF;
+    c->retry_at = now + backoff_ns(recent);
+    log_line("%s ended by %s; restart %u of %u", c->spec->name, death_name(death), recent + 1, c->spec->restart_limit);
+    if (c->spec->restart == RESTART_REST_FOR_ONE)
+        restart_rest(c, now);
+}
+
+static void start(struct component *c, uint64_t now)
+{
+    c->state = STATE_STARTING;
+    c->started_at = now;
+    err_t err = instance_start(c);
+    if (err != OK) {
+        log_line("%s cannot be started: %s", c->spec->name, err_name(err));
+        component_died(c, DEATH_FAULT);
+    }
+}
+
+static _Bool may_start(const struct component *c)
+{
+    for (unsigned i = 0; i < the_system.n_components; i++)
+        if ((c->spec->starts_after >> i & 1) && !the_system.components[i].was_ready)
+            return 0;
+    return 1;
+}
+
+// Send a heartbeat when it is due. A component has one whole interval for its answer, and one more of grace, since the
+// machine itself may have stood still.
+static uint64_t beat(struct component *c, uint64_t now)
+{
+    if (c->spec->heartbeat_ns == 0)
+        return NS_FOREVER;
+    if (now < c->beat_at)
+        return c->beat_at;
+    c->beats_missed = c->beat_open ? c->beats_missed + 1 : 0;
+    if (c->beats_missed >= BEATS_MAX) {
+        component_died(c, DEATH_HANG);
+        return now;
+    }
+    c->beat_open = 1;
+    c->beat_at = now + c->spec->heartbeat_ns;
+    (void)sys_signal(part_slot(c, PART_BEAT));
+    return c->beat_at;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t watch(struct component *c, uint64_t now)
+{
+    if (now >= c->kill_at) {
+        c->kill_at = NS_FOREVER;
+        component_died(c, DEATH_KILLED);
+        return now;
+    }
+    if (c->state == STATE_READY)
+        return earlier(c->kill_at, beat(c, now));
+    if (now - c->started_at > START_LIMIT_NS) {
+        component_died(c, DEATH_HANG);
+        return now;
+    }
+    return earlier(c->kill_at, c->started_at + START_LIMIT_NS);
+}
+
+uint64_t component_converge(struct component *c, uint64_t now)
+{
+    switch (c->state) {
+    case STATE_WAITING:
+        if (may_start(c))
+            start(c, now);
+        return NS_FOREVER;
+    case STATE_BACKOFF:
+        if (now < c->retry_at)
+            return c->retry_at;
+        start(c, now);  // @path crash-restart 4/6: the next instance gets the same vault
+        return now;
+    case STATE_STARTING:
+    case STATE_READY:
+        return watch(c, now);
+    case STATE_DEGRADED:
+    case STATE_ENDED:
+        return NS_FOREVER;
+    }
+    return NS_FOREVER;
+}
+
+// All components serve for the first time.
+static void announce(void)
+{
+    struct system *s = &the_system;
+    for (unsigned i = 0; i < s->n_components; i++)
+        if (!s->components[i].was_ready)
+            return;
+    s->announced = 1;
+    struct system_figures figures;
+    (void)system_info(BOOT_SLOT_SYSTEM, &figures);
+    uint64_t kernel = figures.kernel_text_bytes + figures.kernel_data_bytes;
+    log_line("system ready: %u components, %lu KiB used beside pools (kernel %lu, bundle %lu, components %lu), pools %lu KiB",
+             s->n_components, (kernel + s->bundle->size_bytes + memory_used_bytes()) >> 10, kernel >> 10,
+             s->bundle->size_bytes >> 10, memory_used_bytes() >> 10, memory_pool_bytes() >> 10);
+}
+
+void component_ready(struct component *c)
+{
+    uint64_t now = now_ns();
+    if (c->state != STATE_STARTING)
+        return;
+    c->state = STATE_READY;
+    c->was_ready = 1;
+    c->beat_at = now + c->spec->heartbeat_ns;
+    if (c->info->starts > 1)
+        log_line("%s serves again after %lu us", c->spec->name, (now - c->started_at) / 1000);
+    if (!the_system.announced)
+        announce();
+}
+
+// --- injected faults: kill=NAME@MS in the boot command line, MS after boot
+
+static struct component *component_named(const char *name, size_t n)
+{
+    for (unsigned i = 0; i < the_system.n_components; i++) {
+        const char *candidate = the_system.components[i].spec->name;
+        if (strlen(candidate) == n && strncmp(candidate, name, n) == 0)
+            return &the_system.components[i];
+    }
+    return NULL;
+}
+
+void faults_parse(void)
+{
+    for (const char *p = the_system.command_line; *p != '\0'; p++) {
+        if (strncmp(p, "kill=", 5) != 0)
+            continue;
+        const char *name = p + 5, *at = strchr(name, '@');
+        struct component *c = at ? component_named(name, (size_t)(at - name)) : NULL;
+        if (c)
+            c->kill_at = string_to_number(at + 1, NULL) * MS;
+    }
+}

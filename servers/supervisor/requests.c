@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+// What arrives at the supervisor's endpoint: requests of components (protocols/supervisor.h), their faults, and
+// notices of badges that are gone.
+//
+// Who asks is known from the badge alone. A faulting thread is never answered: it goes with its instance.
+#include "servers/supervisor/supervisor.h"
+
+static const char *fault_kind(uint64_t kind)
+{
+    static const char *const names[] = {"?", "page fault", "exception", "timeout", "foreign system call"};
+    return names[kind < sizeof names / sizeof names[0] ? kind : 0];
+}
+
+// @path crash-restart 1/6: the kernel hands over the fault of a component's thread
+static void handle_fault(const struct message *m)
+{
+    struct component *c = component_at((unsigned)(m->badge & 0xffff));
+    const uint64_t *words = m->words;
+    if (!c || m->badge != BADGE_FAULT_OF(c->index, c->info->starts))
+        return;  // of an instance that is gone already
+    log_line("%s: %s, address %lx, code %lx, at pc %lx sp %lx", c->spec->name, fault_kind(words[FAULT_WORD_KIND]),
+             words[FAULT_WORD_ADDRESS], words[FAULT_WORD_CODE], words[FAULT_WORD_PC], words[FAULT_WORD_SP]);
+    component_died(c, DEATH_FAULT);
+}
+
+// The component's first capability of our endpoint has no copy any more.
+static void handle_gone(uint64_t badge)
+{
+    struct component *c = component_at(BADGE_SLOT(badge));
+    if (!c)
+        return;
+    enum part part = BADGE_KIND(badge) == BADGE_KIND(BADGE_CHANNEL) ? PART_SELF : PART_FAULT;
+    (void)cspace_delete(BOOT_SLOT_CSPACE, part_slot(c, part), 1);
+}
+
+// A server says that a channel to it has gone: delete its first capability, which is ours.
+static err_t channel_gone(const struct component *server, uint64_t badge)
+{
+    const struct component *client = component_at(BADGE_SLOT(badge));
+    if (!client || BADGE_KIND(badge) != BADGE_KIND(BADGE_CHANNEL))
+        return ERR_INVALID;
+    for (unsigned i = 0; i < client->spec->n_grants; i++) {
+        const struct manifest_grant *grant = &client->spec->grants[i];
+        if (grant->kind == COMPONENT_CAP_CALL && grant->peer == server->index)
+            return cspace_delete(BOOT_SLOT_CSPACE, client->views[i], 1);
+    }
+    return ERR_NOT_FOUND;
+}
+
+static err_t power(const struct component *c, uint64_t action, uint64_t code)
+{
+    if (!(c->spec->may & MAY_POWER))
+        return ERR_NO_RIGHT;
+    return system_power(BOOT_SLOT_SYSTEM, (unsigned)action, code);
+}
+
+static err_t kill(const struct component *by, uint64_t index)
+{
+    struct component *c = index < MANIFEST_COMPONENTS ? component_at((unsigned)index) : NULL;
+    if (!(by->spec->may & MAY_POWER))
+        return ERR_NO_RIGHT;
+    if (!c || (c->state != STATE_STARTING && c->state != STATE_READY))
+        return ERR_NOT_FOUND;
+    c->kill_at = now_ns();  // the loop does it, after this answer
+    return OK;
+}
+
+static uint64_t memory_of(const struct component *c)
+{
+    uint64_t bytes = 0;
+    for (enum part part = 0; part < N_BLOCKS; part++)
+        if (c->blocks[part].size_bits)
+            bytes += 1ull << c->blocks[part].size_bits;
+    return bytes;
+}
+
+static err_t list(struct message *m, uint64_t index)
+{
+    const struct component *c = index < MANIFEST_COMPONENTS ? component_at((unsigned)index) : NULL;
+    if (!c)
+        return ERR_NOT_FOUND;
+    m->words[0] = c->state;
+    m->words[1] = c->info->starts;
+    m->words[2] = memory_of(c);
+    memcpy(&rt_utcb()->words[8], c->spec->name, COMPONENT_NAME);
+    return OK;
+}
+
+static err_t ended(struct component *c, uint64_t code)
+{
+    log_line("%s exits with %ld", c->spec->name, (long)code);
+    component_died(c, DEATH_EXIT);
+    if (code == 0)
+        c->state = STATE_ENDED;
+    return OK;
+}
+
+// The answer's label; results are left in the message.
+static err_t handle_request(struct component *c, uint32_t operation, struct message *m)
+{
+    switch (operation) {
+    case SUPERVISOR_READY:
+        component_ready(c);
+        return OK;
+    case SUPERVISOR_HEARTBEAT:
+        c->beat_open = 0;
+        return OK;
+    case SUPERVISOR_EXIT:
+        return ended(c, m->words[0]);
+    case SUPERVISOR_STOPPED:
+        return OK;
+    case SUPERVISOR_POWER:
+        return power(c, m->words[0], m->words[1]);
+    case SUPERVISOR_LIST:
+        return list(m, m->words[0]);
+    case SUPERVISOR_KILL:
+        return kill(c, m->words[0]);
+    case SUPERVISOR_CHANNEL_GONE:
+        return channel_gone(c, m->words[0]);
+    default:
+        return ERR_NO_SYSCALL;
+    }
+}
+
+void handle_message(struct message *m)
+{
+    uint64_t count = m->count;
+    m->count = 0;
+    if (m->info & INFO_KERNEL) {
+        if (INFO_LABEL(m->info) == KMSG_FAULT)
+            handle_fault(m);
+        else if (INFO_LABEL(m->info) == KMSG_GONE)
+            handle_gone(m->badge);
+        return;
+    }
+    struct component *c = component_at(BADGE_SLOT(m->badge));
+    if (!c)
+        return;
+    uint32_t operation = INFO_LABEL(m->info);
+    err_t err = handle_request(c, operation, m);
+    m->info = INFO(err, operation == SUPERVISOR_LIST ? 12 : MSG_REGISTERS, 0);
+    m->count = count;
+}

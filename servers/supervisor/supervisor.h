@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MIT
+// The supervisor: its view of the system, shared by its files.
+//
+// It compares what the manifest wants with what is, in one loop (main.c): components wait, start, serve, die and start again. Each
+// has durable parts, made once (durable.c), and an instance, made at every start and destroyed as one (instance.c).
+// What the supervisor decides about deaths is policy.c; what it is asked is requests.c; memory is memory.c.
+// It blocks on nobody: every operation is a kernel invocation or a receive on its own endpoint.
+#pragma once
+#include "lib/rt/rt.h"
+#include "protocols/manifest.h"
+#include "protocols/supervisor.h"
+
+// The supervisor's own slots; the kernel's are in abi/boot.h.
+enum {
+    SLOT_OWN_ENDPOINT = 96,
+    SLOT_OWN_REPLY = 97,
+    SLOT_COMPONENTS = 128,  // PART_SLOTS for each component
+    PART_SLOTS = 24,
+    SLOT_VIEWS = SLOT_COMPONENTS + PART_SLOTS * MANIFEST_COMPONENTS,  // from here on slot_take()
+};
+
+// The slots of one component, from SLOT_COMPONENTS on.
+enum part {
+    // Durable blocks of memory, taken from what was free at boot, largest first.
+    PART_POOL,
+    PART_UNTYPED,
+    PART_VAULT,
+    PART_CSPACE,
+    PART_INSTANCE,  // untyped: all of an instance is made from it
+    PART_INFO,
+    N_BLOCKS,
+    // Durable objects.
+    PART_ENDPOINT = N_BLOCKS,
+    PART_NOTIFICATION,
+    PART_IRQ_SIGNAL,  // the notification with the interrupt's bit
+    PART_BEAT,        // the same with the heartbeat's
+    PART_SELF,        // our endpoint with the component's badge, the first capability
+    PART_INFO_VIEW,   // read-only capabilities to map in the component's space
+    PART_BUNDLE_VIEW,
+    PART_CLOCK_VIEW,
+    // The instance.
+    PART_FAULT,  // our endpoint with the badge of this start
+    PART_ASPACE,
+    PART_THREAD,
+    PART_CONTEXT,
+    PART_STACK,
+    PART_DATA,
+    N_PARTS
+};
+_Static_assert(N_PARTS <= PART_SLOTS, "a component's slots");
+
+enum state {
+    STATE_WAITING,   // for the components that it starts after
+    STATE_STARTING,  // runs, not yet ready
+    STATE_READY,
+    STATE_BACKOFF,   // dead, starts again at retry_at
+    STATE_DEGRADED,  // given up: its endpoint is gone
+    STATE_ENDED      // by its own wish
+};
+
+struct block {
+    enum cap_type type;
+    unsigned size_bits;  // 0: none
+    _Bool flexible;      // a share of memory: may be smaller than wanted
+};
+
+#define RESTARTS_KEPT 16
+
+struct component {
+    const struct manifest_component *spec;
+    const struct image_header *image;
+    struct component_info *info;  // mapped writable for us
+    uint32_t index;
+    enum state state;
+    enum component_death last_death;
+    struct block blocks[N_BLOCKS];
+    uint32_t views[COMPONENT_CAPS];     // per grant: the capability that we keep of it
+    uint64_t mapped_at[COMPONENT_CAPS]; // per grant: where it is mapped in the component, 0: nowhere
+    uint64_t mapped_pages[COMPONENT_CAPS];
+    uint64_t started_at, retry_at;
+    uint64_t restarts[RESTARTS_KEPT];   // times of the latest, newest last
+    unsigned n_restarts;
+    uint64_t beat_at;                   // when the next heartbeat is due to be sent
+    unsigned beats_missed;
+    _Bool beat_open;                    // sent and not answered
+    _Bool was_ready;
+    uint64_t kill_at;                   // injected fault, NS_FOREVER: none
+};
+
+// Badge of a fault capability: which component, in which start.
+#define BADGE_FAULT_OF(index, starts) (4ull << 56 | (uint64_t)(starts) << 16 | (index))
+
+struct system {
+    const struct boot_info *boot;
+    const struct bundle_header *bundle;
+    const struct manifest *manifest;
+    const char *command_line;  // the bundle's, may be empty
+    unsigned n_components;
+    struct component components[MANIFEST_COMPONENTS];
+    _Bool announced;
+};
+extern struct system the_system;
+
+static inline uint32_t part_slot(const struct component *c, enum part part)
+{
+    return SLOT_COMPONENTS + c->index * PART_SLOTS + part;
+}
+
+static inline struct component *component_at(unsigned index)
+{
+    return index < the_system.n_components ? &the_system.components[index] : NULL;
+}
+
+// --- bundle.c
+const struct bundle_entry *bundle_find(const char *name);
+const void *bundle_data(const struct bundle_entry *entry);
+// Checked: magic, segments inside the entry, addresses. Panics otherwise: the image is part of the build.
+const struct image_header *bundle_image(const char *name);
+
+// --- memory.c
+void memory_init(void);
+unsigned size_bits_of(uint64_t bytes);  // the smallest power of two >= bytes, at least a page
+uint64_t memory_free_bytes(void);
+// Make an object from boot memory. ERR_NO_MEMORY when no untyped has room.
+err_t memory_take(enum cap_type type, unsigned size_bits, uint32_t cspace, uint32_t index);
+// Every component's durable blocks, largest first.
+void memory_take_blocks(void);
+uint32_t slot_take(void);
+// Map in our own address space, growing its page tables as needed.
+void map_own(uint32_t frames, uint64_t address, uint64_t first, uint64_t n_pages, unsigned rights);
+// For the ready line: bytes given out, without pools and shares.
+uint64_t memory_used_bytes(void);
+uint64_t memory_pool_bytes(void);
+
+// --- durable.c
+void durable_plan(struct component *c);
+// Make all that outlives instances, in all components, once the blocks are there.
+void durable_make(struct component *c);
+void durable_grant(struct component *c);
+
+// --- instance.c
+unsigned instance_size_bits(const struct component *c);
+// Build the instance and set it going.
+err_t instance_start(struct component *c);
+void instance_destroy(struct component *c);
+
+// --- policy.c
+// The instance has died or must: take it down and decide what follows.
+void component_died(struct component *c, enum component_death death);
+// Bring the component nearer to its wanted state. Returns when to look again.
+uint64_t component_converge(struct component *c, uint64_t now);
+void component_ready(struct component *c);
+void faults_parse(void);  // kill=NAME@MS words of the command line
+
+// --- requests.c
+// Act on a message; *m is the answer afterwards, its count 0 when there is none to give.
+void handle_message(struct message *m);
