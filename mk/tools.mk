@@ -2,7 +2,7 @@
 # Tools, flags and the rules from source to object, shared by the kernel and user code.
 #
 # A file's flags are those of the top folder it lies in (CFLAGS_kernel, CFLAGS_lib, ...), so that any part's
-# objects come from the one rule here: path/file.c -> $(BUILD)/obj/path/file.o.
+# objects come from the rules here: path/file.c -> $(BUILD)/obj/path/file.o, path/file.S -> $(BUILD)/obj/path/file.S.o.
 
 CLANG   ?= clang
 LLD     ?= ld.lld
@@ -23,7 +23,7 @@ CFLAGS_linux   := $(CFLAGS_lib) -DRT_UTCB_HEADER='"linux/here.h"'
 CFLAGS_servers := -isystem $(BUILD)/uapi
 CFLAGS_drivers :=
 CFLAGS_fs      := -isystem $(BUILD)/uapi
-LDFLAGS_ALL    := -nostdlib -static --gc-sections -z max-page-size=4096 -z noexecstack --no-dynamic-linker
+LDFLAGS_ALL    := -nostdlib -static --gc-sections -z max-page-size=4096 -z noexecstack --no-dynamic-linker --fatal-warnings
 
 # Code whose stores to the vault are undone when a step does not commit (lib/server/vault.h): a call before every store.
 LOGGED_PARTS   := servers/% drivers/% fs/% lib/server/%
@@ -43,7 +43,7 @@ say = @printf '  %-8s %s\n' '$(1)' '$(2)'
 endif
 
 top_folder = $(firstword $(subst /, ,$(1)))
-objects_of = $(patsubst %,$(BUILD)/obj/%.o,$(basename $(filter-out %_test.c,$(1))))
+objects_of = $(patsubst %,$(BUILD)/obj/%.o,$(patsubst %.c,%,$(filter-out %_test.c,$(1))))
 
 # Beside every linked image: its symbols and its disassembly. Used at the end of a link rule.
 define listings
@@ -64,7 +64,7 @@ $(BUILD)/obj/%.o: %.c $(MAKE_PARTS) | $(UAPI)
 	$(call say,CC,$<)
 	$(Q)$(CLANG) $(CFLAGS_ALL) $(CFLAGS_$(call top_folder,$*)) $(call cflags_logged,$*) -MMD -MP -c -o $@ $<
 
-$(BUILD)/obj/%.o: %.S $(MAKE_PARTS)
+$(BUILD)/obj/%.S.o: %.S $(MAKE_PARTS)
 	@mkdir -p $(@D)
 	$(call say,AS,$<)
 	$(Q)$(CLANG) $(CFLAGS_ALL) $(CFLAGS_$(call top_folder,$*)) -MMD -MP -c -o $@ $<
