@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: MIT
+// Driver of the 16550 UART: bytes between the device's FIFOs and the rings of protocols/stream.h, by interrupt.
+//
+// One function, service(), looks at everything: it may be called at any time and any number of times, so an interrupt, a kick and
+// a restart all end there. Crash rule: a byte at most once. A transmit byte leaves the ring before it goes to the device, a
+// received one is lost only when the driver dies between reading it from the device and publishing it.
+// A full receive ring switches the receive interrupt off; the device's flow control then holds the sender.
+#include "drivers/char/uart16550/uart16550.h"
+#include "lib/driver/device.h"
+#include "lib/driver/ring.h"
+#include "lib/server/mapping.h"
+#include "lib/server/server.h"
+
+#define VAULT_VERSION 1
+#define SERVICE_ROUNDS 64  // FIFOs' worth of bytes before the loop looks at its endpoint again
+
+struct line {
+    uint32_t bits_per_second, data_bits, parity, stop_bits;
+};
+
+struct uart {
+    uint32_t frames;                // slot of the rings' frames, 0: not made yet
+    struct stream_memory *memory;
+    struct line line;
+    uint64_t received, sent, overruns;
+};
+
+static struct uart *uart;
+static struct device device;
+static uint32_t client;     // notification slot
+static _Bool present;
+static uint8_t enabled;     // what the interrupt enable register holds
+
+static uint8_t in(unsigned port)
+{
+    return device_in8(&device, port);
+}
+
+static void out(unsigned port, uint8_t value)
+{
+    device_out8(&device, port, value);
+}
+
+static void enable(uint8_t interrupts)
+{
+    if (interrupts != enabled)
+        out(UART_IER, interrupts);
+    enabled = interrupts;
+}
+
+// --- the device
+
+static _Bool probe(void)
+{
+    out(UART_SCRATCH, 0x5a);
+    if (in(UART_SCRATCH) != 0x5a)
+        return 0;
+    out(UART_SCRATCH, 0xa5);
+    return in(UART_SCRATCH) == 0xa5;
+}
+
+static void set_line(const struct line *line)
+{
+    uint16_t divisor = (uint16_t)(UART_CLOCK / line->bits_per_second);
+    uint8_t control = (uint8_t)(line->data_bits - 5);
+    if (line->parity != STREAM_PARITY_NONE)
+        control |= LCR_PARITY;
+    if (line->parity == STREAM_PARITY_EVEN)
+        control |= LCR_EVEN;
+    if (line->stop_bits == 2)
+        control |= LCR_TWO_STOPS;
+    out(UART_LCR, LCR_DIVISOR | control);
+    out(UART_DATA, (uint8_t)divisor);
+    out(UART_IER, (uint8_t)(divisor >> 8));
+    out(UART_LCR, control);
+}
+
+// Bring the device into a known state, whatever an earlier instance left. Received bytes in its FIFO are kept.
+static void reset(void)
+{
+    out(UART_IER, 0);
+    enabled = 0;
+    set_line(&uart->line);
+    out(UART_FCR, FCR_ENABLE | FCR_TRIGGER_8);
+    out(UART_MCR, MCR_READY | MCR_OUT2);
+}
+
+// --- bytes
+
+// Take what the device surely has, up to n bytes: a trigger level's worth in one operation, or single bytes.
+static uint32_t take(uint8_t *bytes, uint32_t n)
+{
+    if (n >= UART_TRIGGER && (in(UART_IIR) & IIR_CAUSE) == IIR_TRIGGER) {
+        device_in8_run(&device, UART_DATA, bytes, UART_TRIGGER);
+        return UART_TRIGGER;
+    }
+    uint8_t status = in(UART_LSR);
+    uart->overruns += (status & LSR_OVERRUN) != 0;
+    if (!(status & LSR_RECEIVED))
+        return 0;
+    bytes[0] = in(UART_DATA);
+    return 1;
+}
+
+// Move received bytes into the ring until the device has none or the ring is full. True when some came.
+static _Bool receive(struct stream_memory *memory)
+{
+    struct byte_ring ring = stream_rx(memory);
+    uint32_t received = 0;
+    for (unsigned i = 0; i < SERVICE_ROUNDS * UART_FIFO; i++) {
+        uint8_t bytes[UART_TRIGGER];
+        memory->rx_stopped = 0;
+        if (ring_space(&ring) == 0) {
+            __atomic_store_n(&memory->rx_stopped, 1, __ATOMIC_SEQ_CST);
+            if (ring_space(&ring) == 0)
+                break;
+            continue;
+        }
+        uint32_t n = take(bytes, ring_space(&ring));
+        if (n == 0)
+            break;
+        received += ring_write(&ring, bytes, n);
+    }
+    uart->received += received;
+    return received > 0;
+}
+
+// Fill the device's transmit FIFO from the ring, as long as the device takes it. True when the client wants to hear of the space.
+static _Bool transmit(struct stream_memory *memory)
+{
+    struct byte_ring ring = stream_tx(memory);
+    memory->tx_idle = 0;
+    for (unsigned i = 0; i < SERVICE_ROUNDS; i++) {
+        uint8_t bytes[UART_FIFO];
+        if (ring_used(&ring) == 0) {
+            __atomic_store_n(&memory->tx_idle, 1, __ATOMIC_SEQ_CST);
+            if (ring_used(&ring) == 0)
+                break;
+            memory->tx_idle = 0;
+        }
+        if (!(in(UART_LSR) & LSR_THR_EMPTY))
+            break;
+        uint32_t n = ring_read(&ring, bytes, UART_FIFO);
+        device_out8_run(&device, UART_DATA, bytes, n);
+        uart->sent += n;
+    }
+    return memory->tx_wanted && ring_used(&ring) <= ring.size / 2;
+}
+
+// Look at everything. The client is signalled after the commit if there is something for it.
+static void service(void)
+{
+    struct stream_memory *memory = uart->memory;
+    if (!memory)
+        return;
+    _Bool tell = receive(memory);
+    tell |= transmit(memory);
+    uint8_t interrupts = memory->rx_stopped ? 0 : IER_RECEIVED;
+    if (!memory->tx_idle)
+        interrupts |= IER_SENT;
+    enable(interrupts);
+    if (tell)
+        server_signal(client);
+}
+
+// --- requests
+
+static err_t make_rings(void)
+{
+    uint32_t slot = slot_alloc();
+    if (slot == 0)
+        return ERR_NO_MEMORY;
+    err_t err = untyped_retype(SLOT_UNTYPED, CAP_FRAMES, PAGE_BITS + 2, 1, 0, slot);
+    if (err == OK)
+        err = frames_zero(slot, 0, STREAM_PAGES);
+    if (err != OK)
+        return err;
+    uart->memory = mapping_add(slot, STREAM_PAGES, RIGHT_READ | RIGHT_WRITE);
+    if (!uart->memory)
+        return ERR_NO_MEMORY;
+    uart->memory->tx_idle = 1;
+    uart->frames = slot;
+    return OK;
+}
+
+static err_t attach(const struct request *request, struct answer *answer)
+{
+    (void)request;
+    if (!present)
+        return ERR_NOT_FOUND;
+    err_t err = uart->frames ? OK : make_rings();
+    if (err != OK)
+        return server_abort(err);
+    service();
+    answer->words[0] = STREAM_PAGES;
+    answer->n_words = 1;
+    answer->caps[0] = uart->frames;
+    answer->n_caps = 1;
+    return OK;
+}
+
+static err_t kick(const struct request *request, struct answer *answer)
+{
+    (void)request;
+    (void)answer;
+    service();
+    return OK;
+}
+
+static err_t change_line(const struct request *request, struct answer *answer)
+{
+    (void)answer;
+    const uint64_t *words = request->words;
+    if (words[0] == 0 || words[0] > UART_CLOCK || UART_CLOCK / words[0] > 0xffff || words[1] < 5 || words[1] > 8 ||
+        words[2] > STREAM_PARITY_EVEN || words[3] < 1 || words[3] > 2)
+        return ERR_INVALID;
+    if (!present)
+        return ERR_NOT_FOUND;
+    uart->line = (struct line){(uint32_t)words[0], (uint32_t)words[1], (uint32_t)words[2], (uint32_t)words[3]};
+    reset();
+    service();
+    return OK;
+}
+
+static err_t status(const struct request *request, struct answer *answer)
+{
+    (void)request;
+    if (!present)
+        return ERR_NOT_FOUND;
+    uint8_t modem = in(UART_MSR);
+    answer->words[0] = uart->line.bits_per_second;
+    answer->words[1] = (modem & MSR_CARRIER ? STREAM_LINE_CARRIER : 0) |
+                       (modem & MSR_CLEAR_TO_SEND ? STREAM_LINE_CLEAR_TO_SEND : 0);
+    answer->words[2] = uart->received;
+    answer->words[3] = uart->sent;
+    answer->words[4] = uart->overruns;
+    answer->n_words = 5;
+    return OK;
+}
+
+// The line stays masked until we have acknowledged, also when the interrupt was not ours (shared lines).
+static void notified(uint64_t bits)
+{
+    if (present)
+        service();
+    if (bits & DEVICE_IRQ_BIT)
+        device_irq_done(&device);
+}
+
+static void init(void *state)
+{
+    ((struct uart *)state)->line = (struct line){UART_CLOCK, 8, STREAM_PARITY_NONE, 1};
+}
+
+static const server_handler stream_handlers[] = {attach, kick, change_line, status};
+static const struct server server = {
+    .channel = {SERVER_OPERATIONS(STREAM_ATTACH, stream_handlers)},
+    .notified = notified,
+};
+
+int component_main(const struct component_info *info)
+{
+    (void)info;
+    uart = server_attach(sizeof *uart, VAULT_VERSION, init);
+    device = device_open();
+    const struct component_cap *signal = rt_cap_of_kind(COMPONENT_CAP_SIGNAL, 0);
+    client = signal ? signal->slot : 0;
+    present = probe();
+    if (present)
+        reset();
+    else
+        log_line("no UART at port %x", device.port_first);
+    server_run(&server);
+}
