@@ -13,7 +13,7 @@ CFLAGS_kernel += -I$(BUILD)/kernel
 $(KERNEL_OFFSETS): $(ARCH_FOLDER)/offsets.c $(wildcard abi/*.h kernel/include/*.h $(ARCH_FOLDER)/*.h $(ARCH_FOLDER)/include/*.h)
 	@mkdir -p $(@D)
 	$(call say,GEN,$@)
-	$(Q)$(CLANG) $(CFLAGS_ALL) $(CFLAGS_kernel) -S -o - $< | sed -n 's/.*"@\(define .*\)"/#\1/p' > $@
+	$(Q)$(CLANG) $(CFLAGS_ALL) $(CFLAGS_kernel) -fno-lto -S -o - $< | sed -n 's/.*"@\(define .*\)"/#\1/p' > $@
 
 $(call objects_of,$(wildcard $(ARCH_FOLDER)/*.S)): $(KERNEL_OFFSETS)
 
