@@ -23,6 +23,7 @@ include mk/tools.mk
 include mk/user.mk
 -include kernel/arch/$(ARCH)/arch.mk
 -include kernel/arch/host/host.mk
+include mk/unit.mk
 include mk/tasks.mk
 
 # Everything that the sources give: all images, with their .sym and .asm.
