@@ -27,6 +27,7 @@ enum {
     SLOT_NOTIFICATION = 8,  // bound to the event loop's thread, all rights; bits: NOTIFY_*
     SLOT_POOL = 9,          // frames: the pool (2^k pages), if any
     SLOT_UNTYPED = 10,      // untyped for objects of its own (reply objects, notifications, page tables), if any
+    SLOT_CLOCK = 11,        // frames: the clock page, read only
     SLOT_NAMED = 16,        // capabilities named in info->caps follow, from the manifest
     SLOT_DYNAMIC = 64,      // the component's own from here to info->cspace_slots
 };
@@ -37,7 +38,7 @@ enum {
 
 enum component_cap_kind {
     COMPONENT_CAP_CALL = 1,     // endpoint of a peer, RIGHT_WRITE|GRANT, badge: BADGE_CHANNEL | own index
-    COMPONENT_CAP_MINT = 2,     // endpoint of a peer with RIGHT_MINT (proc makes sessions from it)
+    COMPONENT_CAP_MINT = 2,     // endpoint of a peer with RIGHT_MINT (proc makes sessions from it); detail: the peer's index
     COMPONENT_CAP_SIGNAL = 3,   // notification of a peer, badge: bit 1 << (own index % 48)
     COMPONENT_CAP_IOPORT = 4,   // detail: first | n << 16
     COMPONENT_CAP_IRQ = 5,      // detail: line; already bound to the own notification with bit 1 << 56

@@ -154,6 +154,7 @@ void durable_make(struct component *c)
     give_part(c, SLOT_SUPERVISOR, PART_SELF);
     give_part(c, SLOT_NOTIFICATION, PART_NOTIFICATION);
     must(give(c, SLOT_LOG, BOOT_SLOT_LOG, RIGHT_WRITE, c->index + 1), c, "log");
+    must(give(c, SLOT_CLOCK, BOOT_SLOT_CLOCK, RIGHT_READ, 0), c, "clock");
     if (c->blocks[PART_POOL].size_bits)
         give_part(c, SLOT_POOL, PART_POOL);
     if (c->blocks[PART_UNTYPED].size_bits)
@@ -228,7 +229,7 @@ void durable_grant(struct component *c)
         memcpy(cap->name, grant->name, sizeof cap->name);
         cap->slot = SLOT_NAMED + i;
         cap->kind = grant->kind;
-        cap->detail = grant->detail;
+        cap->detail = grant->kind == COMPONENT_CAP_MINT ? grant->peer : grant->detail;
         cap->address = c->mapped_at[i];
         c->views[i] = slot_take();
         err_t err = grant_view(c, grant, cap, c->views[i]);
