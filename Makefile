@@ -24,6 +24,7 @@ include mk/user.mk
 -include kernel/arch/$(ARCH)/arch.mk
 -include kernel/arch/host/host.mk
 include mk/unit.mk
+-include tests/bench/bench.mk
 include mk/tasks.mk
 
 # Everything that the sources give: all images, with their .sym and .asm.

@@ -22,9 +22,14 @@ enum {  // slots of our cspace
     SLOT_CONTEXT,
     SLOT_STACK,
     SLOT_PAGES,
+    SLOT_IRQ,
+    SLOT_FAULTS,
+    SLOT_FAULTS_BADGED,
     SLOT_SEGMENTS,
 };
-enum { ROUNDS = 1000, PAGES = 64, PARTNER_STACK = 0x20000000, WINDOW = 0x30000000, FAULT_ENDPOINT_BADGE = 77 };
+enum { ROUNDS = 1000, PAGES = 64, FAULT_BADGE = 77, SERIAL_PORT = 0x3f8, SERIAL_LINE = 4 };
+enum { PARTNER_STACK = 0x20000000, WINDOW = 0x30000000, CLOCK = 0x38000000, FAULTER_UTCB = 0x40000000 };
+static uint8_t faulter_stack[PAGE_SIZE] __attribute__((aligned(16)));
 
 _Noreturn void bench_main(const struct boot_info *info);
 
@@ -33,6 +38,11 @@ static inline uint64_t ticks(void)
     uint32_t low, high;
     __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
     return (uint64_t)high << 32 | low;
+}
+
+static uint64_t clock_ns(const struct clock_page *clock)
+{
+    return (uint64_t)((unsigned __int128)(ticks() - clock->tsc_base) * clock->mult >> 32);
 }
 
 // --- output
@@ -191,11 +201,71 @@ static void measure_memory(void)
     must(frames_revoke_run(SLOT_PAGES, 0, PAGES), "revoke_run");
 }
 
-static void check_time(void)
+// A wait that ends with its deadline: how much later than asked.
+static void measure_time(void)
+{
+    const struct clock_page *clock = (const struct clock_page *)CLOCK;
+    struct message m = {0};
+    must(frames_map(BOOT_SLOT_CLOCK, BOOT_SLOT_ASPACE, CLOCK, 0, 1, RIGHT_READ), "map the clock");
+    must(sys_wait(SLOT_NOTIFICATION, 0, &m, NS_POLL), "wait with bits set");
+    must(sys_wait(SLOT_NOTIFICATION, 0, &m, NS_POLL) == ERR_TIMEOUT ? OK : ERR_INVALID, "poll without bits");
+    uint64_t late = 0;
+    for (unsigned i = 0; i < 10; i++) {
+        uint64_t deadline = clock_ns(clock) + 100000;
+        must(sys_wait(SLOT_NOTIFICATION, 0, &m, deadline) == ERR_TIMEOUT ? OK : ERR_INVALID, "wait until a deadline");
+        uint64_t now = clock_ns(clock);
+        must(now >= deadline ? OK : ERR_INVALID, "not before the deadline");
+        late = now - deadline > late ? now - deadline : late;
+    }
+    line("deadline to the waiting thread, idle (ns)", late);
+}
+
+// The serial port's "ready to send", from the write that enables it to the thread that waits for it.
+static void measure_interrupt(void)
 {
     struct message m = {0};
-    err_t err = sys_wait(SLOT_NOTIFICATION, 0, &m, NS_POLL);
-    must(err == ERR_TIMEOUT ? OK : ERR_INVALID, "poll");
+    must(irq_control_get(BOOT_SLOT_IRQ_CONTROL, SERIAL_LINE, SLOT_IRQ), "interrupt");
+    must(irq_bind(SLOT_IRQ, SLOT_BELL), "bind");
+    must(ioport_out(BOOT_SLOT_IOPORT, SERIAL_PORT + 4, 1, 8), "enable the line");
+    uint64_t start = ticks();
+    must(ioport_out(BOOT_SLOT_IOPORT, SERIAL_PORT + 1, 1, 2), "enable the interrupt");
+    must(sys_wait(SLOT_NOTIFICATION, 0, &m, NS_FOREVER), "wait for the interrupt");
+    line("port write, interrupt, wait (with the stubs)", ticks() - start);
+    must(m.words[0] == 1 ? OK : ERR_INVALID, "the interrupt's badge");
+    must(ioport_out(BOOT_SLOT_IOPORT, SERIAL_PORT + 1, 1, 0), "disable the interrupt");
+    must(irq_ack(SLOT_IRQ), "ack");
+}
+
+// A second thread in our own space faults at an address; we map a page there and it goes on, in a loop.
+static _Noreturn void faulter_main(void)
+{
+    for (;;)
+        *(volatile uint64_t *)WINDOW = 1;
+}
+
+static void measure_faults(void)
+{
+    must(untyped_retype(SLOT_UNTYPED, CAP_ENDPOINT, 0, 1, 0, SLOT_FAULTS), "fault endpoint");
+    must(cspace_derive(BOOT_SLOT_CSPACE, SLOT_FAULTS_BADGED, 0, SLOT_FAULTS, RIGHTS_ALL, FAULT_BADGE), "badge");
+    must(thread_run(SLOT_THREAD, 0, 0), "suspend");
+    must(thread_set_priority(SLOT_THREAD, 1), "lower the priority");
+    must(thread_configure(SLOT_THREAD, BOOT_SLOT_ASPACE, BOOT_SLOT_CSPACE, SLOT_FAULTS_BADGED, FAULTER_UTCB), "configure");
+    struct thread_registers registers = {.pc = (uint64_t)faulter_main, .sp = (uint64_t)faulter_stack + PAGE_SIZE - 8};
+    must(thread_set_registers(SLOT_THREAD, 0, 1, &registers), "set_registers");
+    struct message m = {0};
+    uint64_t start = 0;
+    for (unsigned i = 0; i < 10; i++) {
+        m.info = INFO(FAULT_RESUME, 0, 0);
+        start = ticks();
+        must(sys_reply_wait(SLOT_FAULTS, SLOT_REPLY, &m, NS_FOREVER), "a fault");
+        must(m.badge == FAULT_BADGE && m.words[FAULT_WORD_KIND] == FAULT_KIND_PAGE &&
+                     m.words[FAULT_WORD_ADDRESS] == WINDOW && m.words[FAULT_WORD_CODE] == FAULT_ACCESS_WRITE
+                 ? OK
+                 : ERR_INVALID,
+             "what the fault says");
+    }
+    line("answer a fault to the next one (with the stub)", ticks() - start);
+    must(thread_run(SLOT_THREAD, 0, 0), "suspend");
 }
 
 void bench_main(const struct boot_info *info)
@@ -213,7 +283,9 @@ void bench_main(const struct boot_info *info)
     make_partner();
     measure_messages();
     measure_memory();
-    check_time();
+    measure_time();
+    measure_interrupt();
+    measure_faults();
     leave(0);
 }
 
