@@ -48,7 +48,7 @@ static void sys_signal(struct thread *self) {
 
 static void sys_yield(struct thread *self) {
     fail(self, OK);
-    sched_yield(self);
+    sched_rotate(self);
 }
 
 // A native system call of the current thread.

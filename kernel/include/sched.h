@@ -24,7 +24,7 @@ uint64_t deadline_next_ns(void);        // NS_FOREVER: none
 void sched_ready(struct thread *);
 // Take a READY thread off; the caller sets its new state.
 void sched_block(struct thread *);
-void sched_yield(struct thread *);
+void sched_rotate(struct thread *);
 void sched_set_priority(struct thread *, unsigned priority);
 // Charge the elapsed time, then let `next` (NO_REF: nobody) pay.
 void sched_charge(ref_t next);

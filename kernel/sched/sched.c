@@ -66,7 +66,7 @@ void sched_block(struct thread *t) {
     t->parked = false;
 }
 
-void sched_yield(struct thread *t) {
+void sched_rotate(struct thread *t) {
     sched_block(t);
     enqueue(t, false);
 }
