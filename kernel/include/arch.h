@@ -92,7 +92,7 @@ _Noreturn void kernel_main(const struct boot_memory *);  // once, with interrupt
 void kernel_syscall(void);     // a native system call; registers are in the current thread's context
 void kernel_foreign(void);     // a foreign system call of a thread without a system-call upcall
 void kernel_fault(unsigned kind, uint64_t address, uint64_t code);  // FAULT_KIND_* of abi/ipc.h, from user mode
-void kernel_interrupt(unsigned line);
+void kernel_interrupt(unsigned line);  // a level line has been masked, an edge line has not
 void kernel_timer(void);
 _Noreturn void kernel_exit(void);  // choose who runs and return to user mode or idle; ends every entry
 

@@ -2,7 +2,8 @@
 // Interrupts: each line's drivers, and the notifications that they hear it by.
 //
 // Rules:
-//  - A line is masked when it fires and stays so until every driver that heard it has acknowledged.
+//  - A level line arrives masked (the architecture's work) and stays so until every driver that heard it has
+//    acknowledged. An edge line is never masked while somebody listens: edges during a mask would be lost.
 //  - Up to IRQ_SHARERS drivers share a line, each with an object of its own; those are made at boot, and are free while
 //    they have no capability.
 #include "invoke.h"
@@ -11,10 +12,9 @@ static struct irq *sharer(unsigned line, unsigned i) {
     return irq_at(kernel.irqs + (line * IRQ_SHARERS + i) * (sizeof(struct irq) / SLOT_BYTES));
 }
 
-// @path interrupt 2/5: mask the line and tell its drivers
+// @path interrupt 2/5: tell the line's drivers
 void kernel_interrupt(unsigned line) {
     if (line >= IRQ_LINES) return;
-    arch_irq_mask(line);
     for (unsigned i = 0; i < IRQ_SHARERS; i++) {
         struct irq *irq = sharer(line, i);
         if (!irq->refs || irq->slots[1].type != CAP_NOTIFICATION) continue;

@@ -12,7 +12,8 @@
 #include "lib/server/server.h"
 
 #define VAULT_VERSION 1
-#define SERVICE_ROUNDS 64  // FIFOs' worth of bytes before the loop looks at its endpoint again
+#define SERVICE_ROUNDS 64  // FIFOs' worth of bytes in one look
+#define IRQ_ROUNDS 4       // looks in one step, while the device asks for service
 
 struct line {
     uint32_t bits_per_second, data_bits, parity, stop_bits;
@@ -238,13 +239,24 @@ static err_t status(const struct request *request, struct answer *answer)
     return OK;
 }
 
-// The line stays masked until we have acknowledged, also when the interrupt was not ours (shared lines).
+// The line may be shared and it is edge-triggered: a device that still asks for service when we are done would never be heard
+// again. One that does so after several rounds is looked at again in the next step.
 static void notified(uint64_t bits)
 {
-    if (present)
-        service();
     if (bits & DEVICE_IRQ_BIT)
         device_irq_done(&device);
+    if (!present)
+        return;
+    unsigned rounds = 0;
+    do
+        service();
+    while (!(in(UART_IIR) & IIR_NONE) && ++rounds < IRQ_ROUNDS);
+    server_wake_at(rounds < IRQ_ROUNDS ? NS_FOREVER : NS_POLL);
+}
+
+static void tick(void)
+{
+    notified(0);
 }
 
 static void init(void *state)
@@ -256,6 +268,7 @@ static const server_handler stream_handlers[] = {attach, kick, change_line, stat
 static const struct server server = {
     .channel = {SERVER_OPERATIONS(STREAM_ATTACH, stream_handlers)},
     .notified = notified,
+    .tick = tick,
 };
 
 int component_main(const struct component_info *info)

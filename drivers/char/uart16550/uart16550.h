@@ -19,6 +19,7 @@ enum {
 
 #define IER_RECEIVED 0x01
 #define IER_SENT 0x02
+#define IIR_NONE 0x01
 #define IIR_CAUSE 0x0f
 #define IIR_TRIGGER 0x04  // the receive FIFO holds as many bytes as its trigger level
 #define FCR_ENABLE 0x01

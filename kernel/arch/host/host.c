@@ -49,7 +49,10 @@ static unsigned line_fired;
 static const struct boot_memory *boot_memory;
 
 static void enter_fault(void) { kernel_fault(fault.kind, fault.address, fault.code); }
-static void enter_interrupt(void) { kernel_interrupt(line_fired); }
+static void enter_interrupt(void) {
+    arch_irq_mask(line_fired);  // all lines are level ones here
+    kernel_interrupt(line_fired);
+}
 static void enter_nothing(void) {}
 static void enter_boot(void) { kernel_main(boot_memory); }
 
