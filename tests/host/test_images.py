@@ -94,11 +94,12 @@ class Bundle(unittest.TestCase):
 class Flat(unittest.TestCase):
     SOURCE = "int bss[3000]; int data = 5; int mark(void) { return data; } int _start(void) { return mark() + bss[1]; }"
 
-    def build(self, folder, *options):
+    def build(self, folder):
         elf = Path(folder) / "a.elf"
-        subprocess.run(["clang", "--target=x86_64-unknown-none-elf", "-nostdlib", "-ffreestanding", "-fno-pic", "-fuse-ld=lld",
-                        "-static", "-Wl,--image-base=0x400000", "-Wl,-z,separate-loadable-segments", *options,
-                        "-x", "c", "-", "-o", elf], input=self.SOURCE.encode(), check=True, stderr=subprocess.PIPE)
+        subprocess.run(["clang", "--target=x86_64-unknown-none-elf", "-ffreestanding", "-fno-pic", "-x", "c", "-", "-c",
+                        "-o", f"{elf}.o"], input=self.SOURCE.encode(), check=True)
+        subprocess.run(["ld.lld", "-static", "--image-base=0x400000", "-z", "separate-loadable-segments", f"{elf}.o",
+                        "-o", elf], check=True)
         return elf
 
     def test_segments_and_symbols(self):
