@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+// Inodes: their life, attributes, times, and what the requester may do with them.
+//
+// Links and users are counted; the end of an inode is decided in one place, inode_settle(). A directory that was
+// removed holds its parent until it is gone itself, so that ".." stays valid for those who are still in it.
+#include "fs/tmpfs/tmpfs.h"
+
+#define DEVICE_OF_FS 0x16  // st_dev: an anonymous device, as Linux gives to tmpfs
+
+struct inode *inode_new(uint32_t mode, uint32_t uid, uint32_t gid)
+{
+    struct inode *inode = table_new(&fs->inodes);
+    if (!inode)
+        return NULL;
+    inode->mode = mode;
+    inode->uid = uid;
+    inode->gid = gid;
+    inode->next_cookie = COOKIE_FIRST;
+    inode->accessed = inode->modified = inode->changed = time_now();
+    return inode;
+}
+
+void inode_hold(struct inode *inode)
+{
+    inode->users++;
+}
+
+void inode_drop(struct inode *inode)
+{
+    inode->users--;
+    inode_settle(inode);
+}
+
+void inode_settle(struct inode *inode)
+{
+    while (inode && !inode->links && !inode->users) {
+        struct inode *parent = (inode->mode & S_IFMT) == S_IFDIR ? inode->parent : NULL;
+        text_free(inode->target);
+        if (inode->extents) {
+            extent_cut(inode, 0, &fs->deleted);
+            reclaim(8);
+        }
+        io_wake(&inode->lock_queue);
+        table_free(&fs->inodes, inode);
+        if (parent)
+            parent->users--;
+        inode = parent;
+    }
+}
+
+uint64_t inode_number(const struct inode *inode)
+{
+    return table_handle(&fs->inodes, inode);
+}
+
+struct inode *inode_by_number(uint64_t number)
+{
+    return table_get(&fs->inodes, number);
+}
+
+// Pages that count as the file's: those that it got in advance, behind its end, do not.
+static uint64_t pages_shown(const struct inode *inode)
+{
+    uint64_t end = (inode->size + PAGE_SIZE - 1) / PAGE_SIZE;
+    const struct extent *last = end ? extent_find(inode, end - 1) : NULL;
+    uint64_t ahead = last ? extent_end(last) - end : 0;
+    for (const struct extent *e = extent_after(inode, end ? end - 1 : 0); e; e = extent_after(inode, e->file_page))
+        ahead += 1ull << e->order;
+    return inode->n_pages - ahead;
+}
+
+void inode_stat(const struct inode *inode, struct stat *stat)
+{
+    uint32_t type = inode->mode & S_IFMT;
+    *stat = (struct stat){
+        .st_dev = DEVICE_OF_FS,
+        .st_ino = inode_number(inode),
+        .st_nlink = inode->links,
+        .st_mode = inode->mode,
+        .st_uid = inode->uid,
+        .st_gid = inode->gid,
+        .st_rdev = inode->device,
+        .st_size = (long)(type == S_IFDIR ? 40 + 20 * inode->size : inode->size),
+        .st_blksize = PAGE_SIZE,
+        .st_blocks = (long)(pages_shown(inode) * (PAGE_SIZE / 512)),
+        .st_atime = (unsigned long)inode->accessed.seconds,
+        .st_atime_nsec = inode->accessed.ns,
+        .st_mtime = (unsigned long)inode->modified.seconds,
+        .st_mtime_nsec = inode->modified.ns,
+        .st_ctime = (unsigned long)inode->changed.seconds,
+        .st_ctime_nsec = inode->changed.ns,
+    };
+}
+
+bool may(const struct inode *inode, unsigned want)
+{
+    return io_permits(&context.who, inode->mode, inode->uid, inode->gid, want);
+}
+
+bool owns(const struct inode *inode)
+{
+    return context.who.fsuid == 0 || context.who.fsuid == inode->uid;
+}
+
+void touch_modified(struct inode *inode)
+{
+    inode->modified = inode->changed = time_now();
+}
+
+void touch_changed(struct inode *inode)
+{
+    inode->changed = time_now();
+}
+
+static bool not_after(struct time a, struct time b)
+{
+    return a.seconds < b.seconds || (a.seconds == b.seconds && a.ns <= b.ns);
+}
+
+void touch_accessed(struct inode *inode, uint32_t flags)
+{
+    struct time now = time_now();
+    if (flags & O_NOATIME)
+        return;
+    if (not_after(inode->accessed, inode->modified) || not_after(inode->accessed, inode->changed) ||
+        now.seconds - inode->accessed.seconds >= 24 * 3600)
+        inode->accessed = now;
+}
+
+void drop_privileges(struct inode *inode)
+{
+    if (context.who.fsuid == 0)
+        return;
+    uint32_t drop = inode->mode & S_ISUID;
+    if (inode->mode & S_IXGRP)
+        drop |= inode->mode & S_ISGID;
+    if (drop)
+        inode->mode &= ~drop;
+}
