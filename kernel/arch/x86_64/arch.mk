@@ -7,7 +7,8 @@ KERNEL_OBJECTS := $(call objects_of,$(KERNEL_SOURCES) \
 	$(filter-out %/offsets.c,$(wildcard $(ARCH_FOLDER)/*.c $(ARCH_FOLDER)/*.S)))
 KERNEL_OFFSETS := $(BUILD)/kernel/offsets.h
 
-CFLAGS_kernel += -I$(BUILD)/kernel
+# Optimised as a whole when linked: the ways through the core cross many small files.
+CFLAGS_kernel += -I$(BUILD)/kernel -flto -fomit-frame-pointer
 
 # Offsets for the assembler files: the compiler writes "@define NAME value" strings, sed makes them a header.
 $(KERNEL_OFFSETS): $(ARCH_FOLDER)/offsets.c $(wildcard abi/*.h kernel/include/*.h $(ARCH_FOLDER)/*.h $(ARCH_FOLDER)/include/*.h)

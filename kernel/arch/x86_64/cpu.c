@@ -85,7 +85,8 @@ static void load_tables(struct x86_cpu *cpu) {
     struct {
         uint16_t limit;
         uint64_t base;
-    } __attribute__((packed)) gdtr = {sizeof(cpu->gdt) - 1, (uint64_t)cpu->gdt}, idtr = {sizeof(idt) - 1, (uint64_t)idt};
+    } __attribute__((packed)) gdtr = {sizeof(cpu->gdt) - 1, (uint64_t)cpu->gdt},
+                              idtr = {sizeof(idt) - 1, (uint64_t)idt};
     __asm__ volatile("lgdt %0\n lidt %1\n ltr %w2\n mov %w3, %%ss" ::"m"(gdtr), "m"(idtr), "r"(SELECTOR_TSS),
                      "r"(SELECTOR_KERNEL_DATA));
     __asm__ volatile("push %0\n lea 1f(%%rip), %%rax\n push %%rax\n lretq\n 1:" ::"i"(SELECTOR_KERNEL_CODE) : "rax");

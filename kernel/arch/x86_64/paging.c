@@ -27,7 +27,10 @@ extern char image_start[], text_start[], text_end[], rodata_end[], kernel_stack_
 
 static uint64_t image_physical(const void *p) { return (uint64_t)p - KERNEL_BASE; }
 
-// The kernel's own map of the image, and the 4 KiB pages of the direct map that cover it.
+static void activate(void) { CR_WRITE(3, image_physical(kernel_root)); }
+
+// The kernel's own map of the image, and the 4 KiB pages of the direct map that cover it. Until here the kernel ran in
+// the direct map's tables; it leaves them before they lose the right to be executed.
 static void map_image(void) {
     for (uint64_t i = 0; i < ENTRIES; i++) {
         uint64_t pa = IMAGE_BASE + i * PAGE_SIZE, address = pa + KERNEL_BASE;
@@ -39,11 +42,14 @@ static void map_image(void) {
         direct_image_pages[i] = pa | flags | PTE_NX;
     }
     kernel_directory[IMAGE_SLOT] = image_physical(kernel_pages) | PTE_PRESENT | PTE_WRITE;
+    __asm__ volatile("" ::: "memory");  // the table before the entry that makes it live
     kernel_pointers[KERNEL_POINTER] = image_physical(kernel_directory) | PTE_PRESENT | PTE_WRITE;
+    activate();
 }
 
 void paging_init(uint64_t memory_end) {
     const uint64_t low_end = 4ull << HUGE_BITS, slot_end = (uint64_t)ENTRIES << HUGE_BITS;
+    map_image();
     for (uint64_t i = 0; i < 4 * ENTRIES; i++) {
         direct_directories[i / ENTRIES][i % ENTRIES] = i << BIG_BITS | DIRECT_FLAGS | PTE_BIG;
     }
@@ -52,10 +58,9 @@ void paging_init(uint64_t memory_end) {
         direct_pointers[direct_end >> HUGE_BITS] = direct_end | DIRECT_FLAGS | PTE_BIG;
         direct_end += 1ull << HUGE_BITS;
     }
-    map_image();
     direct_directories[0][IMAGE_SLOT] = image_physical(direct_image_pages) | PTE_PRESENT | PTE_WRITE | PTE_NX;
     kernel_root[0] = 0;
-    CR_WRITE(3, image_physical(kernel_root));
+    activate();
 }
 
 bool paging_reaches(uint64_t pa, uint64_t n_bytes) { return pa < direct_end && n_bytes <= direct_end - pa; }
