@@ -12,8 +12,10 @@ static void write_line(const char *format, va_list arguments)
 {
     char line[LOG_LINE_BYTES + 1];
     int n = vsnprintf(line, sizeof line, format, arguments);
+    size_t length = n < LOG_LINE_BYTES ? (size_t)n : LOG_LINE_BYTES;
+    line[length++] = '\n';
     // Nobody can do anything about a log that refuses a line.
-    (void)log_write(rt_log_slot, line, n < LOG_LINE_BYTES ? (size_t)n : LOG_LINE_BYTES);
+    (void)log_write(rt_log_slot, line, length);
 }
 
 void log_line(const char *format, ...)

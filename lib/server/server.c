@@ -86,6 +86,7 @@ err_t server_call_cap(uint32_t cap, struct message *m, uint32_t *slot)
     for (unsigned i = 1; i < MSG_CAPS; i++)
         utcb->recv_slot[i] = 0;
     err_t err = ipc_call(cap, m);
+    utcb->recv_slot[0] = 0;
     if (err != OK || INFO_CAPS(m->info) == 0 || utcb->recv_kind[0] != CAP_PLACED) {
         slot_free(*slot);
         *slot = 0;
