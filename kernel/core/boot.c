@@ -173,6 +173,7 @@ static void copy_command_line(struct boot_info *info, const char *text) {
     }
 }
 
+// @path boot 5/5: the first task, the supervisor: its image from the bundle, and every capability that there is
 void boot_first_task(const struct boot_memory *boot) {
     const char *bundle = arch_direct((paddr_t){boot->bundle_start});
     const void *header = bundle;
@@ -217,6 +218,7 @@ void boot_first_task(const struct boot_memory *boot) {
     sched_ready(t);
 }
 
+// @path boot 4/5: the core takes what it needs of the memory; the rest becomes untyped capabilities
 void kernel_main(const struct boot_memory *boot) {
     boot_core = (struct cpu_core){.timer_ns = NS_FOREVER, .slice_end_ns = NS_FOREVER};
     arch_cpu()->core = &boot_core;

@@ -6,6 +6,7 @@
 //  - A capability without a badge signals bit 0.
 #include "thread.h"
 
+// @path interrupt 3/5: the driver that waits gets the bits
 // @path notify 3/6: give the bits to who waits for them, or keep them
 void notification_signal(struct notification *n, uint64_t bits) {
     n->bits |= bits ? bits : 1;

@@ -36,6 +36,7 @@ static int top_priority(const struct cpu_core *core) {
     return -1;
 }
 
+// @path notify 4/6: a better thread than the current one becomes the current one
 void sched_ready(struct thread *t) {
     struct cpu_core *core = this_core();
     t->state = THREAD_READY;

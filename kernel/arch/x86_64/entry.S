@@ -74,6 +74,7 @@
 
 // SYSCALL. In: RCX = return address, R11 = flags; interrupts masked, all else the user's.
 // @path ipc-call 1/9: a native call: save the user's registers in its context
+// @path notify 1/6: a native call: save the user's registers in its context
     .balign 64
     .globl entry_syscall
 entry_syscall:
@@ -115,7 +116,8 @@ arch_return_user:
 switched:
     cmpl $VECTOR_SYSCALL, CONTEXT_VECTOR(%rdi)
     jne return_iret
-    // @path ipc-call 9/9: back to user mode with the answer in the registers
+    // @path ipc-call 9/9: to the server, with the message in its registers
+    // @path notify 6/6: to whoever runs now; a woken thread finds the bits in its registers
     LOAD_COMMON
     mov CONTEXT_RIP(%rdi), %rcx
     mov CONTEXT_RFLAGS(%rdi), %r11
@@ -140,6 +142,7 @@ switch:
     jmp switched
 
 // IRET would fault in the kernel on a program counter that is not canonical: such a thread faults at 0 instead.
+// @path page-fault 7/7: the instruction runs again
 return_iret:
     mov CONTEXT_RIP(%rdi), %rax
     shr $47, %rax
@@ -163,8 +166,8 @@ arch_idle:
 
 // Interrupts and exceptions. The CPU has pushed SS RSP RFLAGS CS RIP, the stub an error code if there was none and
 // the vector: from user mode to the end of the thread's context, else to the kernel stack.
-// @path interrupt 1/9: the CPU and the entry save the registers in the thread's context
-// @path page-fault 1/9: the same way in as an interrupt
+// @path interrupt 1/5: the registers are saved in the running thread's context, by the CPU and here
+// @path page-fault 1/7: the registers are saved in the running thread's context, by the CPU and here
 trap:
     testb $3, CONTEXT_CS - CONTEXT_VECTOR(%rsp)
     jz trap_kernel

@@ -97,9 +97,10 @@ static void line_write(unsigned line, uint32_t entry) {
 }
 
 void arch_irq_mask(unsigned line) { line_write(line, lines[line].entry | ENTRY_MASKED); }
+// @path interrupt 5/5: a level line may fire again
 void arch_irq_unmask(unsigned line) { line_write(line, lines[line].entry & ~(uint32_t)ENTRY_MASKED); }
 
-// @path interrupt 2/9: mask a level line, end the interrupt at the controller, tell the core
+// Mask a level line, end the interrupt at the controller, tell the core.
 void irq_dispatch(unsigned vector) {
     unsigned line = vector - VECTOR_LINE_0;
     if (line < IRQ_LINES) {

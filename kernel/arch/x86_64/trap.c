@@ -17,7 +17,6 @@ void trap_user(void) {
     } else if (c->vector == EXCEPTION_NO_FPU) {
         fpu_trap();
     } else if (c->vector == EXCEPTION_PAGE) {
-        // @path page-fault 2/9: the CPU's word for what was tried, as the core's
         kernel_fault(FAULT_KIND_PAGE, CR_READ(2),
                      c->error & (FAULT_ACCESS_PRESENT | FAULT_ACCESS_WRITE | FAULT_ACCESS_EXEC));
     } else {
