@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+// fork: a new space that shares the parent's pages until one of them writes.
+//
+// On paper: the child's objects, records and page holders are made in the step; its few pages of liblinux are copied at
+// once, since both sides write them before anything else; the parent's private pages lose their write permission
+// and the child starts after the commit. Killed before: nothing has been made. Killed after: the next instance protects
+// and starts again, which changes nothing.
+#include "servers/proc/proc.h"
+#include <asm/mman.h>
+#include <linux/resource.h>
+
+// The child's own capability of a file's frames.
+static struct source *copy_source(struct source *source)
+{
+    if (source->copy_step == vault_step())
+        return source->copy;
+    struct source *copy = table_new(&state->sources);
+    if (!copy)
+        return NULL;
+    copy->slot = slot_alloc();
+    if (!copy->slot ||
+        cspace_derive(SLOT_CSPACE, copy->slot, 0, source->slot, RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC, 0) != OK)
+        return NULL;
+    source->copy = copy;
+    source->copy_step = vault_step();
+    return copy;
+}
+
+static bool copy_regions(struct space *to, const struct space *from)
+{
+    struct region **link = &to->regions;
+    for (const struct region *region = from->regions; region; region = region->next) {
+        struct region *copy = table_new(&state->regions);
+        if (!copy)
+            return false;
+        *copy = *region;
+        copy->next = NULL;
+        if (copy->source && !(copy->source = copy_source(region->source)))
+            return false;
+        if (copy->source)
+            copy->source->holders++;
+        if (copy->shared)
+            copy->shared->holders++;
+        *link = copy;
+        link = &copy->next;
+    }
+    to->n_regions = from->n_regions;
+    to->n_virtual_pages = from->n_virtual_pages;
+    to->n_data_pages = from->n_data_pages;
+    to->heap_start = from->heap_start;
+    to->heap_end = from->heap_end;
+    return true;
+}
+
+// From now on the parent faults when it writes to a page that it shares.
+static void protect_private(struct space *space)
+{
+    for (const struct region *region = space->regions; region; region = region->next)
+        if ((region->kind == REGION_ANONYMOUS || region->kind == REGION_FILE) && region->protection & PROT_WRITE)
+            space_protect(space, region->start, region->end, RIGHT_READ | RIGHT_EXEC);
+}
+
+bool space_copy(struct space *to, struct space *from)
+{
+    if (!copy_regions(to, from) || !page_set_share(&to->pages, &from->pages, PAGE_NUMBER(LIBLINUX_BASE)))
+        return false;
+    protect_private(from);
+    return true;
+}
+
+// The pages present in [start, start + bytes) of liblinux's range, copied and mapped.
+static bool copy_range(struct space *to, const struct space *from, uint64_t start, uint64_t bytes)
+{
+    for (uint64_t address = start; address < start + bytes; address += PAGE_SIZE) {
+        uint32_t page = page_set_get(&from->pages, PAGE_NUMBER(address));
+        if (!page)
+            continue;
+        uint32_t copy = page_alloc();
+        if (!copy || !page_set_put(&to->pages, PAGE_NUMBER(address), copy))
+            return false;
+        page_copy(copy, page);
+        space_map(to, to->pool, address, copy, 1, RIGHT_READ | RIGHT_WRITE);
+    }
+    return true;
+}
+
+static void *page_at(const struct space *space, uint64_t address)
+{
+    return page_address(page_set_get(&space->pages, PAGE_NUMBER(address)));
+}
+
+static bool fill_space(struct process *child, const struct process *parent, const struct thread *thread)
+{
+    struct space *space = child->space;
+    child->area = parent->area;
+    space->process_areas = 1ull << child->area;
+    space->thread_areas[thread->area / 64] = 1ull << thread->area % 64;
+    if (!space_copy(space, parent->space) ||
+        !copy_range(space, parent->space, PROCESS_AREA(child->area), PROCESS_AREA_BYTES) ||
+        !copy_range(space, parent->space, THREAD_AREA(thread->area), THREAD_AREA_BYTES))
+        return false;
+    child->page = page_at(space, PROCESS_AREA(child->area));
+    process_page_fill(child);
+    return true;
+}
+
+// The child's only thread, which returns from the same call.
+static bool fill_thread(struct process *child, const struct thread *parent_thread)
+{
+    struct thread *thread = thread_new(child, child->space, parent_thread->area, child->pid);
+    if (!thread || thread_clone_state(thread->kit->thread, parent_thread->kit->thread) != OK)
+        return false;
+    thread->page = page_at(child->space, THREAD_AREA(thread->area) + THREAD_AREA_PAGE);
+    thread_page_fill(thread);
+    thread->page->robust_list = 0;
+    thread_run_later(thread);
+    return true;
+}
+
+// @path linux-fork 3/4: proc makes the child's blocks, shares the pages, and lets both return from this call
+err_t proc_fork(const struct request *request, struct answer *answer)
+{
+    struct process *parent = caller(request);
+    struct thread *thread = parent ? thread_of(parent, request->words[0]) : NULL;
+    if (!thread)
+        return ERR_INVALID;
+    if (limit_of_processes_reached(parent))
+        return ERR_LINUX(EAGAIN);
+    struct process *child = process_new(parent);
+    if (!child || !(child->space = space_make()))
+        return server_abort(ERR_LINUX(EAGAIN));
+    process_inherit(child, parent);
+    if (!fill_space(child, parent, thread) || !fill_thread(child, thread) || !process_give_aspace(child) ||
+        cspace_copy_all(child->descriptions, parent->descriptions) != OK)
+        return server_abort(ERR_LINUX(ENOMEM));
+    process_changed(child);
+    state->forks++;
+    answer->words[0] = child->pid;
+    answer->n_words = 1;
+    return OK;
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+// Page sets: sparse tables from page number to page, in chunks of 32 found by a hash over all sets.
+//
+// A set costs nothing for what is not there, however large the mapping. Walks over a range go by key where the
+// range is smaller than the set, else over the set's list.
+#include "servers/proc/proc.h"
+
+static struct chunk **bucket_of(const struct page_set *set, uint64_t key)
+{
+    uint64_t hash = ((uint64_t)(uintptr_t)set >> 4 ^ key * 0x9e3779b97f4a7c15ull) * 0xff51afd7ed558ccdull;
+    return &state->chunk_buckets[hash >> (64 - CHUNK_BUCKET_BITS)];
+}
+
+static struct chunk *find(const struct page_set *set, uint64_t key)
+{
+    struct chunk *chunk = *bucket_of(set, key);
+    while (chunk && (chunk->set != set || chunk->key != key))
+        chunk = chunk->hash_next;
+    return chunk;
+}
+
+static struct chunk *make(struct page_set *set, uint64_t key)
+{
+    struct chunk *chunk = table_new(&state->chunks);
+    if (!chunk)
+        return NULL;
+    struct chunk **bucket = bucket_of(set, key);
+    chunk->hash_next = *bucket;
+    *bucket = chunk;
+    chunk->set = set;
+    chunk->key = key;
+    chunk->next = set->first;
+    if (set->first)
+        set->first->previous = chunk;
+    set->first = chunk;
+    set->n_chunks++;
+    return chunk;
+}
+
+static void destroy(struct chunk *chunk)
+{
+    struct chunk **link = bucket_of(chunk->set, chunk->key);
+    while (*link != chunk)
+        link = &(*link)->hash_next;
+    *link = chunk->hash_next;
+    if (chunk->next)
+        chunk->next->previous = chunk->previous;
+    if (chunk->previous)
+        chunk->previous->next = chunk->next;
+    else
+        chunk->set->first = chunk->next;
+    chunk->set->n_chunks--;
+    table_free(&state->chunks, chunk);
+}
+
+uint32_t page_set_get(const struct page_set *set, uint64_t number)
+{
+    struct chunk *chunk = find(set, number / CHUNK_PAGES);
+    return chunk ? chunk->pages[number % CHUNK_PAGES] : 0;
+}
+
+bool page_set_put(struct page_set *set, uint64_t number, uint32_t page)
+{
+    struct chunk *chunk = find(set, number / CHUNK_PAGES);
+    if (!chunk)
+        chunk = make(set, number / CHUNK_PAGES);
+    if (!chunk)
+        return false;
+    chunk->pages[number % CHUNK_PAGES] = page;
+    chunk->n_used++;
+    set->n_pages++;
+    return true;
+}
+
+bool page_set_share(struct page_set *to, const struct page_set *from, uint64_t end)
+{
+    for (struct chunk *chunk = from->first; chunk; chunk = chunk->next) {
+        if (chunk->key * CHUNK_PAGES >= end)
+            continue;
+        struct chunk *copy = make(to, chunk->key);
+        if (!copy)
+            return false;
+        for (unsigned i = 0; i < CHUNK_PAGES; i++) {
+            if (chunk->pages[i] && !page_hold(chunk->pages[i]))
+                return false;
+            copy->pages[i] = chunk->pages[i];
+        }
+        copy->n_used = chunk->n_used;
+        to->n_pages += chunk->n_used;
+    }
+    return true;
+}
+
+uint32_t page_set_take(struct page_set *set, uint64_t number)
+{
+    struct chunk *chunk = find(set, number / CHUNK_PAGES);
+    uint32_t page = chunk ? chunk->pages[number % CHUNK_PAGES] : 0;
+    if (!page)
+        return 0;
+    chunk->pages[number % CHUNK_PAGES] = 0;
+    set->n_pages--;
+    if (--chunk->n_used == 0)
+        destroy(chunk);
+    return page;
+}
+
+// Drop a chunk's pages with numbers in [first, end).
+static unsigned drop_in_chunk(struct page_set *set, struct chunk *chunk, uint64_t first, uint64_t end)
+{
+    unsigned dropped = 0;
+    for (unsigned i = 0; i < CHUNK_PAGES; i++) {
+        uint64_t number = chunk->key * CHUNK_PAGES + i;
+        if (!chunk->pages[i] || number < first || number >= end)
+            continue;
+        page_drop(chunk->pages[i]);
+        chunk->pages[i] = 0;
+        dropped++;
+    }
+    set->n_pages -= dropped;
+    chunk->n_used -= dropped;
+    if (chunk->n_used == 0)
+        destroy(chunk);
+    return dropped;
+}
+
+uint64_t page_set_drop(struct page_set *set, uint64_t first, uint64_t end)
+{
+    uint64_t dropped = 0;
+    struct chunk_walk walk;
+    chunk_walk_start(&walk, set, first, end);
+    for (struct chunk *chunk; (chunk = chunk_walk_next(&walk));)
+        dropped += drop_in_chunk(set, chunk, first, end);
+    return dropped;
+}
+
+bool page_set_drop_some(struct page_set *set, unsigned n)
+{
+    for (unsigned dropped = 0; set->first && dropped < n;)
+        dropped += drop_in_chunk(set, set->first, 0, ~0ull);
+    return !set->first;
+}
+
+void chunk_walk_start(struct chunk_walk *walk, const struct page_set *set, uint64_t first, uint64_t end)
+{
+    walk->set = set;
+    walk->key = first / CHUNK_PAGES;
+    walk->key_end = end > first ? (end - 1) / CHUNK_PAGES + 1 : walk->key;
+    walk->next = set->first;
+    walk->by_key = walk->key_end - walk->key < set->n_chunks;
+}
+
+struct chunk *chunk_walk_next(struct chunk_walk *walk)
+{
+    if (walk->by_key) {
+        while (walk->key < walk->key_end) {
+            struct chunk *chunk = find(walk->set, walk->key++);
+            if (chunk)
+                return chunk;
+        }
+        return NULL;
+    }
+    while (walk->next) {
+        struct chunk *chunk = walk->next;
+        walk->next = chunk->next;
+        if (chunk->key >= walk->key && chunk->key < walk->key_end)
+            return chunk;
+    }
+    return NULL;
+}

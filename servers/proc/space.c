@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+// Address spaces: making and ending them, and the effects on their page tables.
+//
+// A space has its own derived capability of everything that is mapped in it (the pool, liblinux's image, the clock, each
+// file source), because a frames capability is mapped in one space at a time. Ending a space revokes its blocks; what
+// its pages and regions hold is let go in further steps, a bounded part at a time.
+#include "servers/proc/proc.h"
+#include <asm/mman.h>
+
+#define FREE_AT_ONCE 256   // pages let go in the step that ends a space
+#define FREE_A_STEP 2048
+#define TABLES_TO_START 12 // page tables for liblinux's own range and a first thread
+
+unsigned rights_of(unsigned protection)
+{
+    unsigned rights = protection & (PROT_READ | PROT_WRITE | PROT_EXEC) ? RIGHT_READ : 0;
+    rights |= protection & PROT_WRITE ? RIGHT_WRITE : 0;
+    return rights | (protection & PROT_EXEC ? RIGHT_EXEC : 0);
+}
+
+void space_map(struct space *space, uint32_t frames, uint64_t address, uint64_t first, uint64_t n, unsigned rights)
+{
+    server_invoke(frames, FRAMES_MAP, 5, (uint64_t[]){space->aspace, address, first, n, rights});
+}
+
+void space_unmap(struct space *space, uint64_t address, uint64_t end)
+{
+    server_invoke(space->aspace, ASPACE_UNMAP, 2, (uint64_t[]){address, PAGE_NUMBER(end - address)});
+}
+
+void space_protect(struct space *space, uint64_t address, uint64_t end, unsigned rights)
+{
+    server_invoke(space->aspace, ASPACE_PROTECT, 3, (uint64_t[]){address, PAGE_NUMBER(end - address), rights});
+}
+
+static void read_tables_free(struct space *space)
+{
+    uint64_t free_pages = 0;
+    (void)aspace_info(space->aspace, &free_pages, NULL, NULL);
+    space->tables_free = (uint32_t)free_pages;
+}
+
+bool space_tables(struct space *space, unsigned n)
+{
+    if (space->tables_free < n)
+        read_tables_free(space);
+    while (space->tables_free < n) {
+        uint64_t slot = block_take(&space->block);
+        if (!slot)
+            return false;
+        server_invoke(space->aspace, ASPACE_GROW, 1, &slot);
+        space->tables_free += (1u << BLOCK_BITS) / PAGE_SIZE;
+    }
+    space->tables_free -= n;
+    return true;
+}
+
+err_t space_tables_now(struct space *space, unsigned n)
+{
+    if (space->tables_free < n)
+        read_tables_free(space);
+    if (space->tables_free >= n)
+        return OK;
+    return space_tables(space, n) ? ERR_RESTARTED : ERR_LINUX(ENOMEM);
+}
+
+// A capability of the space's own of some frames. 0: no slot left.
+static uint32_t derive(uint32_t frames, unsigned rights)
+{
+    uint32_t slot = slot_alloc();
+    return slot && cspace_derive(SLOT_CSPACE, slot, 0, frames, rights, 0) == OK ? slot : 0;
+}
+
+// liblinux's segments and the clock page. The space is new: nothing here can be wrong after a rollback.
+static bool map_image(struct space *space)
+{
+    for (unsigned i = 0; i < image.header->n_segments; i++) {
+        const struct image_segment *segment = &image.header->segments[i];
+        if (frames_map(space->image, space->aspace, segment->address, PAGE_NUMBER(segment->file_offset),
+                       PAGE_NUMBER(PAGE_ROUND(segment->file_bytes)), segment->rights) != OK)
+            return false;
+    }
+    return frames_map(space->clock, space->aspace, LIBLINUX_CLOCK, 0, 1, RIGHT_READ) == OK;
+}
+
+struct space *space_make(void)
+{
+    struct space *space = table_new(&state->spaces);
+    uint32_t untyped = space ? block_take(&space->block) : 0;
+    if (!untyped)
+        return NULL;
+    space->n_processes = 1;
+    space->aspace = slot_alloc();
+    space->pool = derive(SLOT_POOL, RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC);
+    space->image = derive(image.frames, RIGHT_READ | RIGHT_EXEC);
+    space->clock = derive(image.clock, RIGHT_READ);
+    if (!space->aspace || !space->pool || !space->image || !space->clock)
+        return NULL;
+    if (untyped_retype(untyped, CAP_ASPACE, BLOCK_BITS, 1, 0, space->aspace) != OK || !map_image(space))
+        return NULL;
+    read_tables_free(space);
+    return space->tables_free >= TABLES_TO_START ? space : NULL;
+}
+
+void space_release_area(struct space *space, unsigned area)
+{
+    space->process_areas &= ~(1ull << area);
+    if (space->n_processes == 1)
+        return;
+    page_set_drop(&space->pages, PAGE_NUMBER(PROCESS_AREA(area)), PAGE_NUMBER(PROCESS_AREA(area + 1)));
+    space_unmap(space, PROCESS_AREA(area), PROCESS_AREA(area + 1));
+}
+
+static bool reap(struct space *space, unsigned n)
+{
+    if (!page_set_drop_some(&space->pages, n))
+        return false;
+    table_free(&state->spaces, space);
+    return true;
+}
+
+void space_leave(struct space *space)
+{
+    if (--space->n_processes > 0)
+        return;
+    blocks_release(&space->block);
+    slot_free(space->aspace);
+    slot_free(space->pool);
+    slot_free(space->image);
+    slot_free(space->clock);
+    regions_drop(space);
+    if (reap(space, FREE_AT_ONCE))
+        return;
+    space->next_dead = state->dead_spaces;
+    state->dead_spaces = space;
+    more_work();
+}
+
+bool space_reap(void)
+{
+    struct space *space = state->dead_spaces;
+    if (!space)
+        return false;
+    struct space *next = space->next_dead;
+    if (reap(space, FREE_A_STEP))
+        state->dead_spaces = next;
+    return state->dead_spaces != NULL;
+}

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: MIT
+// Threads: the kernel objects they run with, their areas, and their beginning and end.
+//
+// A kit (thread, context, notification) is made of a process's block and serves one thread after the other. It is
+// configured while nobody runs on it, so that a step that fails leaves nothing behind; only setting it going
+// waits for the commit.
+#include "servers/proc/proc.h"
+
+#define LINUX_PRIORITY 10      // of every Linux thread with nice 0; each four steps of nice are one less
+#define SLICE_NS 10000000ull
+#define KITS_A_BLOCK 7
+#define FIRST_FLAGS 0x202      // interrupts on
+
+bool kits_add(struct process *process, uint32_t untyped, unsigned n)
+{
+    uint32_t first = slot_alloc_run(4 * n);
+    if (!first || untyped_retype(untyped, CAP_THREAD, 0, n, 0, first) != OK ||
+        untyped_retype(untyped, CAP_CONTEXT, 0, n, 0, first + n) != OK ||
+        untyped_retype(untyped, CAP_NOTIFICATION, 0, n, 0, first + 2 * n) != OK)
+        return false;
+    for (unsigned i = 0; i < n; i++) {
+        struct kit *kit = table_new(&state->kits);
+        if (!kit)
+            return false;
+        *kit = (struct kit){.next = process->free_kits, .thread = first + i, .context = first + n + i,
+                            .notification = first + 2 * n + i, .signal = first + 3 * n + i};
+        process->free_kits = kit;
+        if (cspace_derive(SLOT_CSPACE, kit->signal, 0, kit->notification, RIGHT_WRITE, 1ull << SERVER_PROC) != OK ||
+            context_configure(kit->context, SLICE_NS, SLICE_NS, 0) != OK ||
+            thread_set_context(kit->thread, kit->context) != OK)
+            return false;
+    }
+    return true;
+}
+
+void kit_give_back(struct process *process, struct kit *kit)
+{
+    kit->next = process->free_kits;
+    process->free_kits = kit;
+}
+
+struct kit *kit_take(struct process *process)
+{
+    if (!process->free_kits) {
+        uint32_t untyped = block_take(&process->block);
+        if (!untyped || !kits_add(process, untyped, KITS_A_BLOCK))
+            return NULL;
+    }
+    struct kit *kit = process->free_kits;
+    process->free_kits = kit->next;
+    return kit;
+}
+
+void kits_drop(struct process *process)
+{
+    while (process->free_kits) {
+        struct kit *kit = process->free_kits;
+        process->free_kits = kit->next;
+        slot_free(kit->signal);
+        slot_free(kit->notification);
+        slot_free(kit->context);
+        slot_free(kit->thread);
+        table_free(&state->kits, kit);
+    }
+}
+
+static unsigned priority_of(const struct process *process)
+{
+    return LINUX_PRIORITY - (unsigned)(process->nice > 0 ? (process->nice + 3) / 4 : 0);
+}
+
+void apply_nice(struct process *process)
+{
+    for (struct thread *thread = process->threads; thread; thread = thread->next)
+        server_invoke(thread->kit->thread, THREAD_SET_PRIORITY, 1, (uint64_t[]){priority_of(process)});
+}
+
+// The capability that the kernel sends this thread's faults over. The thread keeps a copy; ours goes after the step.
+static uint32_t fault_endpoint(const struct thread *thread)
+{
+    const struct process *process = thread->process;
+    uint64_t badge = BADGE_FAULT | (uint64_t)(process->generation & 0xffffff) << 32 | process->slot << 16 | thread->area;
+    uint32_t slot = slot_alloc();
+    if (!slot || cspace_derive(SLOT_CSPACE, slot, 0, SLOT_ENDPOINT, RIGHT_WRITE | RIGHT_GRANT, badge) != OK)
+        return 0;
+    slot_free(slot);
+    return slot;
+}
+
+bool thread_give_page(struct thread *thread, struct space *space)
+{
+    uint64_t address = THREAD_AREA(thread->area) + THREAD_AREA_PAGE;
+    uint32_t page = page_alloc();
+    if (!page || !page_set_put(&space->pages, PAGE_NUMBER(address), page))
+        return false;
+    page_zero(page, 1);
+    thread->page = page_address(page);
+    thread_page_fill(thread);
+    space_map(space, space->pool, address, page, 1, RIGHT_READ | RIGHT_WRITE);
+    return true;
+}
+
+void thread_page_fill(struct thread *thread)
+{
+    thread->page->tid = thread->tid;
+    thread->page->process_area = thread->process->area;
+    thread->page->index = thread->area;
+}
+
+static bool configure(struct thread *thread, struct space *space)
+{
+    const struct kit *kit = thread->kit;
+    uint64_t base = THREAD_AREA(thread->area), stub = base + THREAD_AREA_STUB;
+    uint32_t fault = fault_endpoint(thread);
+    return fault &&
+           thread_configure(kit->thread, space->aspace, thread->process->cspace, fault, base + THREAD_AREA_UTCB) == OK &&
+           frames_map(space->image, space->aspace, stub, image.stub_page, 1, RIGHT_READ | RIGHT_EXEC) == OK &&
+           thread_set_upcalls(kit->thread, stub + image.stub_syscall, stub + image.stub_event,
+                              stub + image.stub_fault) == OK &&
+           thread_set_priority(kit->thread, priority_of(thread->process)) == OK;
+}
+
+// Its notification takes the place of an earlier thread's in the process's cspace.
+static void give_notification(const struct thread *thread)
+{
+    uint32_t cspace = thread->process->cspace, slot = PSLOT_NOTIFICATION + thread->area % PROCESS_THREADS;
+    server_invoke(cspace, CSPACE_DELETE, 2, (uint64_t[]){slot, 1});
+    server_invoke(cspace, CSPACE_DERIVE, 5, (uint64_t[]){slot, 0, thread->kit->notification, RIGHTS_ALL, 0});
+}
+
+struct thread *thread_new(struct process *process, struct space *space, uint32_t area, uint32_t tid)
+{
+    struct thread *thread = table_new(&state->threads);
+    if (!thread)
+        return NULL;
+    thread->process = process;
+    thread->area = area;
+    thread->tid = tid;
+    thread->tid_next = state->tid_buckets[tid % PID_BUCKETS];
+    state->tid_buckets[tid % PID_BUCKETS] = thread;
+    thread->next = process->threads;
+    process->threads = thread;
+    process->n_threads++;
+    thread->kit = kit_take(process);
+    if (!thread->kit || !configure(thread, space))
+        return NULL;
+    (void)context_info(thread->kit->context, &thread->consumed_before_ns, NULL);
+    give_notification(thread);
+    return thread;
+}
+
+uint64_t thread_consumed_ns(const struct thread *thread)
+{
+    uint64_t consumed = 0;
+    (void)context_info(thread->kit->context, &consumed, NULL);
+    return consumed - thread->consumed_before_ns;
+}
+
+static void unlink_thread(struct thread *thread)
+{
+    struct thread **link = &thread->process->threads;
+    while (*link != thread)
+        link = &(*link)->next;
+    *link = thread->next;
+    thread->process->n_threads--;
+    link = &state->tid_buckets[thread->tid % PID_BUCKETS];
+    while (*link != thread)
+        link = &(*link)->tid_next;
+    *link = thread->tid_next;
+}
+
+void thread_destroy(struct thread *thread, bool space_lives)
+{
+    struct process *process = thread->process;
+    struct space *space = process->space;
+    process->own.user_ns += thread_consumed_ns(thread);
+    server_invoke(thread->kit->thread, THREAD_RUN, 2, (uint64_t[]){0, 0});
+    if (thread->stopped_call)
+        server_forget(thread->stopped_call);
+    signal_queue_drop(&thread->signals, ~0ull);
+    unlink_thread(thread);
+    kit_give_back(process, thread->kit);
+    if (space_lives) {
+        uint64_t base = THREAD_AREA(thread->area);
+        page_set_drop(&space->pages, PAGE_NUMBER(base), PAGE_NUMBER(base + THREAD_AREA_BYTES));
+        space_unmap(space, base, base + THREAD_AREA_BYTES);
+        space->thread_areas[thread->area / 64] &= ~(1ull << thread->area % 64);
+    }
+    table_free(&state->threads, thread);
+}
+
+bool thread_start(struct thread *thread, uint64_t pc, uint64_t sp, uint64_t argument)
+{
+    struct thread_registers registers = {.pc = pc, .sp = sp, .rdi = argument, .flags = FIRST_FLAGS};
+    if (thread_set_registers(thread->kit->thread, 0, 0, &registers) != OK)
+        return false;
+    thread_run_later(thread);
+    return true;
+}
+
+void thread_run_later(struct thread *thread)
+{
+    thread->started = 1;
+    server_invoke(thread->kit->thread, THREAD_RUN, 2, (uint64_t[]){0, 1});
+}
+
+void thread_wake(struct thread *thread)
+{
+    server_signal(thread->kit->signal);
+}
+
+void thread_event_later(struct thread *thread)
+{
+    server_invoke(thread->kit->thread, THREAD_EVENT, 1, (uint64_t[]){EVENT_SIGNAL});
+}
