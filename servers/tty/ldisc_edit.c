@@ -70,8 +70,10 @@ static void show_erased(struct ldisc *l, uint32_t n, bool one_character)
             ldisc_echo_raw(l, '\\');
         l->erasing = true;
         ldisc_echo(l, first);
-        for (uint32_t i = 1; i < n; i++)
+        for (uint32_t i = 1; i < n; i++) {
             ldisc_echo_raw(l, ldisc_input_at(l, l->end + i));
+            l->column -= l->column > 0;  // one too many, but what Linux does
+        }
     } else if (one_character && !local(l, ECHOE)) {
         ldisc_echo(l, l->termios.c_cc[VERASE]);
     } else if (first == '\t') {

@@ -58,10 +58,6 @@ static void echo_typed(struct ldisc *l, uint8_t c)
     if (!local(l, ECHO))
         return;
     ldisc_finish_erasing(l);
-    if (c == '\n') {
-        ldisc_echo_raw(l, '\n');
-        return;
-    }
     if (l->line == l->end)
         l->start_column = l->column;
     ldisc_echo(l, c);
@@ -112,8 +108,22 @@ static void reprint_key(struct ldisc *l, uint8_t c)
     ldisc_finish_erasing(l);
     ldisc_echo(l, c);
     ldisc_echo_raw(l, '\n');
-    for (uint32_t at = l->read; at != l->end; at++)
+    for (uint32_t at = l->line; at != l->end; at++)
         ldisc_echo(l, ldisc_input_at(l, at));
+}
+
+// A CR came that is to be an NL: in either mode it shows as one, while an NL that is no key shows as ^J.
+static void new_line(struct ldisc *l)
+{
+    bool shown = local(l, ECHO) || (local(l, ICANON) && local(l, ECHONL));
+    if (local(l, ECHO) && !local(l, ICANON))
+        ldisc_finish_erasing(l);
+    if (shown)
+        ldisc_echo_raw(l, '\n');
+    if (local(l, ICANON))
+        end_line(l, '\n');
+    else
+        store(l, '\n');
 }
 
 // Keys of canonical mode; true when the byte was one and needs nothing more.
@@ -127,9 +137,7 @@ static bool canonical_key(struct ldisc *l, uint8_t c)
     } else if (extended && local(l, ECHO) && is_key(l, c, VREPRINT)) {
         reprint_key(l, c);
     } else if (c == '\n') {
-        if (local(l, ECHO) || local(l, ECHONL))
-            ldisc_echo_raw(l, '\n');
-        end_line(l, c);
+        new_line(l);
     } else if (is_key(l, c, VEOF)) {
         end_line(l, 0);
     } else if (is_key(l, c, VEOL) || (extended && is_key(l, c, VEOL2))) {
@@ -176,8 +184,10 @@ static void receive_byte(struct ldisc *l, uint8_t c)
     if (c == '\r') {
         if (input_flag(l, IGNCR))
             return;
-        if (input_flag(l, ICRNL))
-            c = '\n';
+        if (input_flag(l, ICRNL)) {
+            new_line(l);
+            return;
+        }
     } else if (c == '\n' && input_flag(l, INLCR)) {
         c = '\r';
     }

@@ -72,7 +72,7 @@ void line_sync(struct line *line)
 
 void line_transmit(struct line *line, bool report)
 {
-    if (line->attached)
+    if (line->attached && (queue_used(line->output) > 0 || report || line->memory->tx_wanted))
         server_effect(EFFECT_TRANSMIT, (uint64_t)(line - tty->lines), report, 0);
 }
 
@@ -105,13 +105,12 @@ static void transmit(uint64_t index, uint64_t report, uint64_t unused)
     (void)unused;
     const struct line *line = &tty->lines[index];
     struct stream_memory *memory = line->memory;
-    uint32_t left = fill_ring(line);
-    if (left > 0 || report) {
-        // Say what we wait for, then look again: the driver may have made room just before.
-        __atomic_store_n(&memory->tx_wanted, 1, __ATOMIC_SEQ_CST);
+    bool wanted = fill_ring(line) > 0 || report;
+    __atomic_store_n(&memory->tx_wanted, wanted, __ATOMIC_SEQ_CST);
+    // Having said what we wait for, look again: the driver may have made room, or be done, just before.
+    if (wanted)
         fill_ring(line);
-    }
-    if (__atomic_load_n(&memory->tx_idle, __ATOMIC_SEQ_CST) && line_unsent(line) > 0)
+    if (__atomic_load_n(&memory->tx_idle, __ATOMIC_SEQ_CST) && (line_unsent(line) > 0 || report))
         kick(line);
 }
 

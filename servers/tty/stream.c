@@ -90,7 +90,7 @@ err_t stream_write(struct call *call)
     }
     s->output.tail += n;
     call_answer_bytes(call, n);
-    line_transmit(&tty->lines[s->line], false);
+    line_transmit(&tty->lines[s->line], s->drainers.first != NULL);
     return OK;
 }
 
@@ -125,6 +125,5 @@ void stream_settle(struct stream *s)
         io_wake(&s->writers);
     if (queue_used(&s->output) == 0 && line_unsent(line) == 0)
         io_wake(&s->drainers);
-    if (queue_used(&s->output) > 0 || s->drainers.first)
-        line_transmit(line, s->drainers.first != NULL);
+    line_transmit(line, s->drainers.first != NULL);
 }

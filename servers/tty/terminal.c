@@ -194,7 +194,7 @@ void terminal_settle(struct terminal *t)
         return;
     if (queue_used(&l->output) == 0 && line_unsent(line) == 0)
         io_wake(&t->drainers);
-    if (!l->stopped && queue_used(&l->output) > 0)
+    if (!l->stopped)
         line_transmit(line, t->drainers.first != NULL);
 }
 
