@@ -15,7 +15,7 @@ N_SYMBOLS = 16
 RIGHT_READ, RIGHT_WRITE, RIGHT_EXEC = 1, 2, 4
 
 # Values that an image tells about itself (image_header.symbols), by place.
-LIBLINUX_SYMBOLS = ("liblinux_stub", "liblinux_start")
+LIBLINUX_SYMBOLS = ("liblinux_stub", "liblinux_start", "stub_syscall", "stub_event", "stub_fault")
 
 
 class ImageError(Exception):
