@@ -7,6 +7,7 @@
 #include "servers/tty/tty.h"
 
 #include <asm/errno.h>
+#include <asm/fcntl.h>
 #include <asm/signal.h>
 #include <linux/poll.h>
 
@@ -69,8 +70,8 @@ static bool read_returns(const struct call *call, size_t wanted, size_t *availab
         return true;
     if (l->termios.c_lflag & ICANON)
         return false;
-    if (!(call->flags & IO_ARM) && *available > 0)
-        return true;  // O_NONBLOCK takes what is there
+    if ((call->description->io.flags & O_NONBLOCK) && *available > 0)
+        return true;  // without waiting for VMIN
     return l->termios.c_cc[VTIME] > 0 && time_is_over(call, *available);
 }
 
