@@ -6,5 +6,6 @@ elf       ELF files: segments, symbols           image    flat images and the bo
 cpio      newc archives                          rootfs   the root archive, from Debian's busybox
 debian    Debian packages as a source of files   guest    a system booted to run one script (exec, tests)
 console   the interactive terminal (run)         qemu     QEMU's command line
-size      code lines and budgets                 cli      the commands
+log       what a run logged                      size     code lines and budgets
+cases     the test cases of tests/linux          cli      the commands
 """

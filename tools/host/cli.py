@@ -7,10 +7,9 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-from . import console, cpio, debian, elf, graph, guest, image, manifest, manifest_check, qemu, rootfs, size
+from . import console, cpio, debian, elf, graph, guest, image, log, manifest, manifest_check, qemu, rootfs, size
 
 FAILED, TIMED_OUT, INTERRUPTED, NO_READER = 125, 124, 130, 141
 
@@ -89,7 +88,7 @@ def run_run(project, arguments):
             say("Ctrl-A x leaves, Ctrl-A Ctrl-A sends Ctrl-A")
         if arguments.gdb:
             say("waiting for a debugger at 127.0.0.1:1234 (make gdb)")
-        running = qemu.Running(machine, folder, 4, guest.new_log(project.build))
+        running = qemu.Running(machine, folder, 4, log.create(project.build, project.system_path(arguments.system)))
         try:
             console.Console(running.ports[0], escapes=not arguments.linux).run()
             return running.exit_code()
@@ -212,18 +211,15 @@ def run_log(project, arguments):
     path = project.build / "log/last"
     if not path.exists():
         raise UsageError("nothing has run yet")
-    with open(path, "rb") as file:
-        try:
-            while True:
-                data = file.read()
-                sys.stdout.buffer.write(data)
-                sys.stdout.buffer.flush()
-                if not arguments.follow:
-                    return 0
-                if not data:
-                    time.sleep(0.2)
-        except KeyboardInterrupt:
-            return 0
+    if not arguments.follow:
+        sys.stdout.write(log.read(path))
+        return 0
+    try:
+        for text in log.follow(path):
+            sys.stdout.write(text)
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        return 0
 
 
 # --- the command line

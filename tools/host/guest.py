@@ -17,7 +17,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import image, manifest, manifest_check, qemu, rootfs
+from . import image, log, manifest, manifest_check, qemu, rootfs
 
 DLE = b"\x10"
 N_PORTS = 4
@@ -56,6 +56,10 @@ class Settings:
     icount: bool = False
     extra: tuple = field(default_factory=tuple)
 
+    @property
+    def system_path(self):
+        return self.root / "systems" / f"{self.system}.system"
+
 
 def quote(word):
     """A word of bytes as the shell reads it."""
@@ -89,26 +93,10 @@ class Tail:
 
 def build_bundle(settings, archive, command_line):
     """The boot bundle of settings.system with this root archive, as bytes."""
-    path = settings.root / "systems" / f"{settings.system}.system"
     memory = qemu.parse_memory(settings.memory)
     packed = archive.pack()
-    system = manifest_check.load(path, settings.root, memory, len(packed))
+    system = manifest_check.load(settings.system_path, settings.root, memory, len(packed))
     return image.system_bundle(settings.build, system, manifest.compile_system(system), packed, command_line)
-
-
-def new_log(build):
-    """A fresh file for the kernel's log, which build/log/last names from now on; the twenty newest are kept."""
-    folder = Path(build) / "log"
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in sorted(folder.glob("*.log"))[:-20]:
-        old.unlink(missing_ok=True)
-    path = folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{secrets.token_hex(2)}.log"
-    path.touch()
-    link = folder / f"last-{os.getpid()}"
-    link.unlink(missing_ok=True)
-    link.symlink_to(path.name)
-    os.replace(link, folder / "last")
-    return path.resolve()
 
 
 class Guest:
@@ -150,7 +138,7 @@ class Guest:
 
     def run(self, stdout, stderr, stdin=None):
         """Boot, run, end. The sinks get bytes as they come; stdin is a file descriptor. Returns the exit status."""
-        self.log = new_log(self.settings.build)
+        self.log = log.create(self.settings.build, self.settings.system_path)
         with tempfile.TemporaryDirectory(prefix="bulkhead-") as folder:
             self.qemu = qemu.Running(self.machine(folder), folder, N_PORTS, self.log)
             try:
@@ -202,8 +190,8 @@ class Guest:
         code = self.qemu.exit_code()
         lines = [f"the system ended before the command did (exit code {code})"]
         lines += [self.qemu.error_text()]
-        for name, text in (("log", self.log.read_bytes()), ("console", console_text)):
-            last = text.decode(errors="replace").strip().splitlines()[-15:]
+        for name, text in (("log", log.read(self.log)), ("console", console_text.decode(errors="replace"))):
+            last = text.strip().splitlines()[-15:]
             lines += [f"--- end of the {name}:"] + last if last else []
         return "\n".join(line for line in lines if line)
 

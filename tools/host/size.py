@@ -63,14 +63,12 @@ def report(build):
         kept &= within
     idle = idle_memory(build / "log/last")
     if idle:
-        print(f"  {'memory of the last system':28} {idle}")
+        print(f"  {'last system, when ready':28} {idle}")
     return kept
 
 
 def idle_memory(log):
-    """What the supervisor logged about memory in the last run, if it did."""
-    if not log.exists():
-        return ""
-    lines = [line for line in log.read_text(errors="replace").splitlines()
-             if line.startswith("supervisor") and "memory" in line]
-    return lines[-1] if lines else ""
+    """What the supervisor of the last run logged about memory when all was ready, if it did."""
+    text = log.read_text(errors="replace") if log.exists() else ""
+    match = re.search(r"system ready: (.*)", text)
+    return match[1] if match else ""
