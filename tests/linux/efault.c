@@ -31,7 +31,7 @@ static const struct {
     {"link_old", SYS_link, "rs"}, {"link_new", SYS_link, "sr"}, {"symlink_target", SYS_symlink, "rs"},
     {"symlink_path", SYS_symlink, "sr"}, {"readlink_path", SYS_readlink, "rdk"}, {"truncate", SYS_truncate, "r0"},
     {"getcwd", SYS_getcwd, "wk"}, {"getdents64", SYS_getdents64, "Dwk"}, {"pipe", SYS_pipe, "w"}, {"pipe2", SYS_pipe2, "w0"},
-    {"poll", SYS_poll, "w10"}, {"select", SYS_select, "8w000"}, {"uname", SYS_uname, "w"}, {"sysinfo", SYS_sysinfo, "w"},
+    {"poll", SYS_poll, "w10"}, {"select", SYS_select, "8w00d"}, {"uname", SYS_uname, "w"}, {"sysinfo", SYS_sysinfo, "w"},
     {"gettimeofday", SYS_gettimeofday, "w0"}, {"clock_gettime", SYS_clock_gettime, "1w"},
     {"clock_getres", SYS_clock_getres, "1w"}, {"nanosleep", SYS_nanosleep, "r0"}, {"times", SYS_times, "w"},
     {"getrusage", SYS_getrusage, "0w"}, {"getrlimit", SYS_getrlimit, "7w"}, {"setrlimit", SYS_setrlimit, "7r"},
@@ -68,7 +68,7 @@ static long value_of(char letter, int file, int pipe_end, int directory) {
 
 int main(void) {
     int ends[2];
-    int file = open("a-file", O_RDWR | O_CREAT | O_TRUNC, 0644);
+    int file = open("a-file", O_RDWR | O_CREAT | O_TRUNC, 0755);
     int directory = open(".", O_RDONLY | O_DIRECTORY);
     if (file < 0 || directory < 0 || pipe(ends) != 0 || write(file, buffer, 8192) != 8192) return 2;
     char *mapped = mmap((void *)0x400000000, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
