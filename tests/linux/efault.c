@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-// Argument letters: r pointer that is read, w pointer that is written, s a good path, d a buffer, otherwise a number:
+// Argument letters: r pointer that is read, w pointer that is written, s a good path, x that of an executable text, d a buffer, otherwise a number:
 // f the file, p the pipe, c AT_FDCWD, 0..9 itself, k 4096, t SIGTERM, - minus one.
 static const struct {
     const char *name;
@@ -43,7 +43,7 @@ static const struct {
     {"setitimer_new", SYS_setitimer, "0r0"}, {"getitimer", SYS_getitimer, "0w"}, {"getgroups", SYS_getgroups, "kw"},
     {"getresuid", SYS_getresuid, "wdd"}, {"getresgid", SYS_getresgid, "dwd"}, {"utimensat_path", SYS_utimensat, "cr00"},
     {"utimensat_times", SYS_utimensat, "csr0"}, {"statfs", SYS_statfs, "sw"}, {"fstatfs", SYS_fstatfs, "fw"},
-    {"execve_path", SYS_execve, "r00"}, {"execve_argv", SYS_execve, "sr0"}, {"execve_envp", SYS_execve, "s0r"},
+    {"execve_path", SYS_execve, "r00"}, {"execve_argv", SYS_execve, "xr0"}, {"execve_envp", SYS_execve, "x0r"},
     {"wait4_none", SYS_wait4, "-w10"}, {"getrandom", SYS_getrandom, "wk0"}, {"ioctl_tcgets", SYS_ioctl, "fTw"},
     {"mknod", SYS_mknod, "r00"}, {"sendfile_offset", SYS_sendfile, "pfw8"}, {"ftruncate_none", SYS_ftruncate, "f-"},
 };
@@ -57,6 +57,7 @@ static long value_of(char letter, int file, int pipe_end, int directory) {
         case 'D': return directory;
         case 'c': return AT_FDCWD;
         case 's': return (long)"./a-file";
+        case 'x': return (long)"./a-text";
         case 'd': return (long)buffer;
         case 'k': return 4096;
         case 't': return 15;
@@ -69,6 +70,8 @@ static long value_of(char letter, int file, int pipe_end, int directory) {
 int main(void) {
     int ends[2];
     int file = open("a-file", O_RDWR | O_CREAT | O_TRUNC, 0755);
+    int text = open("a-text", O_WRONLY | O_CREAT | O_TRUNC, 0755);
+    if (text < 0 || write(text, "text\n", 5) != 5 || close(text) != 0) return 2;
     int directory = open(".", O_RDONLY | O_DIRECTORY);
     if (file < 0 || directory < 0 || pipe(ends) != 0 || write(file, buffer, 8192) != 8192) return 2;
     char *mapped = mmap((void *)0x400000000, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
@@ -102,5 +105,6 @@ int main(void) {
         printf("\n");
     }
     unlink("a-file");
+    unlink("a-text");
     return 0;
 }
