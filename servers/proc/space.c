@@ -9,7 +9,7 @@
 
 #define FREE_AT_ONCE 256   // pages let go in the step that ends a space
 #define FREE_A_STEP 2048
-#define TABLES_TO_START 12 // page tables for liblinux's own range and a first thread
+#define TABLES_TO_START 6  // page tables for a first process and thread area and a hand-over
 
 unsigned rights_of(unsigned protection)
 {
@@ -59,9 +59,10 @@ err_t space_tables_now(struct space *space, unsigned n)
 {
     if (space->tables_free < n)
         read_tables_free(space);
-    if (space->tables_free >= n)
-        return OK;
-    return space_tables(space, n) ? ERR_RESTARTED : ERR_LINUX(ENOMEM);
+    bool at_once = space->tables_free >= n;
+    if (!space_tables(space, n))
+        return ERR_LINUX(ENOMEM);
+    return at_once ? OK : ERR_RESTARTED;
 }
 
 // A capability of the space's own of some frames. 0: no slot left.
@@ -99,7 +100,10 @@ struct space *space_make(void)
     if (untyped_retype(untyped, CAP_ASPACE, BLOCK_BITS, 1, 0, space->aspace) != OK || !map_image(space))
         return NULL;
     read_tables_free(space);
-    return space->tables_free >= TABLES_TO_START ? space : NULL;
+    if (space->tables_free < TABLES_TO_START)
+        return NULL;
+    space->tables_free -= TABLES_TO_START;
+    return space;
 }
 
 void space_release_area(struct space *space, unsigned area)
