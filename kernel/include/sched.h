@@ -26,8 +26,8 @@ void sched_ready(struct thread *);
 void sched_block(struct thread *);
 void sched_rotate(struct thread *);
 void sched_set_priority(struct thread *, unsigned priority);
-// Charge the elapsed time, then let `next` (NO_REF: nobody) pay.
-void sched_charge(ref_t next);
+// Charge the elapsed time, then let `next` (NO_REF: nobody) pay. True: who paid so far had nothing left of its period.
+bool sched_charge(ref_t next);
 // The thread to return to, on a context with time left; NULL: idle.
 struct thread *sched_choose(void);
 // Set the timer for the end of the slice or the next deadline.
@@ -43,7 +43,7 @@ void context_go_home(struct thread *);
 void context_take_own(struct thread *);
 // Begin new periods that have come.
 void context_refill(struct context *, uint64_t now_ns);
-// The context that `t` runs on has no time left: go on with its own, fault, or wait for the next period.
+// The context that `t` runs on was used up: take turns, go on with its own, fault, or wait for the next period.
 void context_exhausted(struct thread *);
 // Its own context's slot was filled or emptied.
 void context_own_changed(struct thread *, ref_t own);

@@ -84,6 +84,8 @@ void context_exhausted(struct thread *t) {
         c->period_start_ns = this_core()->charged_since_ns;
         if (this_core()->charged == t->on) this_core()->slice_end_ns = this_core()->charged_since_ns + c->left_ns;
         sched_rotate(t);
+    } else if (c->left_ns > 0) {
+        return;  // the next period has just begun
     } else if (t->on != t->own) {
         context_go_home(t);
     } else if (c->timeout.type != CAP_EMPTY && c->budget_ns) {

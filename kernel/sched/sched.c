@@ -76,17 +76,19 @@ void sched_set_priority(struct thread *t, unsigned priority) {
     bool running = this_core()->current == ref_of(t), queued = t->queued;
     if (running || queued) sched_block(t);
     t->priority = (uint8_t)priority;
-    if (running || queued) enqueue(t, running);
+    if (running || queued) sched_ready(t);
 }
 
-void sched_charge(ref_t next) {
+bool sched_charge(ref_t next) {
     struct cpu_core *core = this_core();
     uint64_t now = arch_now_ns();
+    bool used_up = false;
     if (core->charged) {
         struct context *c = context_at(core->charged);
         uint64_t used = now - core->charged_since_ns;
         c->consumed_ns += used;
         c->left_ns -= used < c->left_ns ? used : c->left_ns;
+        used_up = c->left_ns == 0;
     }
     core->charged = next;
     core->charged_since_ns = now;
@@ -96,6 +98,7 @@ void sched_charge(ref_t next) {
         context_refill(c, now);
         core->slice_end_ns = now + c->left_ns;
     }
+    return used_up;
 }
 
 struct thread *sched_choose(void) {
@@ -147,10 +150,9 @@ static void expire(struct thread *t) {
 void kernel_timer(void) {
     struct cpu_core *core = this_core();
     core->timer_ns = NS_FOREVER;
-    if (core->charged) sched_charge(core->charged);
-    if (core->current && core->charged && thread_at(core->current)->on == core->charged &&
-        context_at(core->charged)->left_ns == 0) {
-        context_exhausted(thread_at(core->current));
+    if (core->charged && sched_charge(core->charged) && core->current) {
+        struct thread *t = thread_at(core->current);
+        if (t->on == core->charged) context_exhausted(t);
     }
     uint64_t now = core->charged ? core->charged_since_ns : arch_now_ns();
     for (unsigned i = 0; i < EXPIRE_AT_ONCE && deadline_next_ns() <= now; i++) {
