@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // System calls and messages: the contract between the kernel and all user code.
 //
-// A native system call is the `syscall` instruction with bit 62 set in RAX; every other number is
+// A native system call is the `syscall` instruction with bit 62 set and bit 63 clear in RAX; every other number is
 // reflected to the thread's system-call upcall (abi/utcb.h). x86-64 registers:
 //
 //          in                                        out

@@ -7,7 +7,6 @@
 //  - In the kernel GS points to the CPU's block (struct x86_cpu); every change of side does one SWAPGS.
 //  - A thread's registers are saved in its arch_context; the kernel stack is empty at every entry.
 //  - No user memory is touched: the UTCB is written through the kernel's own map.
-#include "abi/ipc.h"
 #include "offsets.h"
 
 // Save the registers after SYSCALL in the current thread's context; out: the kernel stack, all registers free.
@@ -79,15 +78,17 @@
     .globl entry_syscall
 entry_syscall:
     swapgs
-    bt $NATIVE_BIT, %rax
-    jnc reflect
+    rol $1, %rax  // overflow: bits 62 and 63 differ; so -1, which programs do try, is foreign
+    jno reflect
+    ror $1, %rax
     SAVE_SYSCALL
     call kernel_syscall
     call kernel_exit
 
 // A foreign call. SYSRET loads RIP from RCX and leaves it there: the stub at the entry finds its UTCB by that.
-// @path linux-read 1/9: the kernel reflects a foreign call to the thread's own entry, 13 instructions
+// @path linux-read 1/9: the kernel reflects a foreign call to the thread's own entry, in 14 instructions
 reflect:
+    ror $1, %rax
     cmpq $0, %gs:CPU_SYSCALL_ENTRY
     je foreign
     mov %rsp, %gs:CPU_SCRATCH

@@ -104,9 +104,9 @@ static void measure_null(void)
 }
 
 // Foreign calls land at `entry`, which counts the time since `start` and goes back.
-static void measure_reflected(void)
+static void measure_reflected(uint64_t number, const char *name)
 {
-    uint64_t entry, taken = 0, pc, number = 39;
+    uint64_t entry, taken = 0, pc;
     __asm__ volatile("lea 1f(%%rip), %0\n jmp 2f\n"
                      "1: rdtsc\n jmp *%%rbx\n 2:"
                      : "=r"(entry));
@@ -120,7 +120,7 @@ static void measure_reflected(void)
                      : "rax", "rbx", "rdx", "rsi", "rcx", "r11", "memory");
     must(thread_set_upcalls(BOOT_SLOT_THREAD, 0, 0, 0), "set_upcalls back");
     must(rt_utcb()->syscall.pc == pc && !rt_utcb()->events_enabled ? OK : ERR_INVALID, "the reflected call's save area");
-    line("reflected call, entry to handler", taken - 3);  // RDTSC and two MOV of our own
+    line(name, taken - 3);  // RDTSC and two MOV of our own
 }
 
 // --- two threads
@@ -279,7 +279,8 @@ void bench_main(const struct boot_info *info)
     must(cspace_derive(BOOT_SLOT_CSPACE, SLOT_BELL, 0, SLOT_NOTIFICATION, RIGHT_READ | RIGHT_WRITE, 1), "derive bell");
 
     measure_null();
-    measure_reflected();
+    measure_reflected(39, "reflected call, entry to handler");
+    measure_reflected(UINT64_MAX, "the same, call number -1");
     make_partner();
     measure_messages();
     measure_memory();
