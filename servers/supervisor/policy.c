@@ -2,11 +2,12 @@
 // What happens to components over time: starting when their turn comes, heartbeats, deaths, restarts, giving up.
 //
 // The words are OTP's: one_for_one restarts the component that died, rest_for_one those after it in start order as well;
-// more than `restart_limit` restarts within the period escalate: the component is declared degraded and its endpoint
-// destroyed, so that callers get an error instead of waiting. A first death restarts at once, further ones in
-// the period after a growing delay, so that a crash loop starves nobody.
+// more than `restart_limit` failures within the period escalate: the component is declared degraded and its endpoint
+// destroyed, so that callers get an error instead of waiting. After a first failure it restarts at once, after further ones in
+// the period with a growing delay, so that a crash loop starves nobody. A kill from outside is no failure.
 #include "servers/supervisor/supervisor.h"
 
+#define US 1000ull
 #define MS 1000000ull
 #define BACKOFF_FIRST_NS (10 * MS)
 #define BACKOFF_MAX_NS (1000 * MS)
@@ -83,15 +84,18 @@ void component_died(struct component *c, enum component_death death)
 {
     uint64_t now = now_ns();
     take_down(c, death);
-    unsigned recent = recent_restarts(c, now);
+    unsigned recent = 0;
+    if (death != DEATH_KILLED) {
+        recent = recent_restarts(c, now);
+        note_restart(c, now);
+    }
     if (c->spec->restart == RESTART_NEVER || recent >= c->spec->restart_limit) {
         degrade(c);
         return;
     }
-    note_restart(c, now);
     c->state = STATE_BACKOFF;
     c->retry_at = now + backoff_ns(recent);
-    log_line("%s ended by %s; restart %u of %u", c->spec->name, death_name(death), recent + 1, c->spec->restart_limit);
+    log_line("%s ended by %s; %u of %u failures", c->spec->name, death_name(death), recent, c->spec->restart_limit);
     if (c->spec->restart == RESTART_REST_FOR_ONE)
         restart_rest(c, now);
 }
@@ -142,7 +146,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 static uint64_t watch(struct component *c, uint64_t now)
 {
     if (now >= c->kill_at) {
-        c->kill_at = NS_FOREVER;
+        c->kill_at = c->kill_every ? c->kill_at + c->kill_every : NS_FOREVER;
         component_died(c, DEATH_KILLED);
         return now;
     }
@@ -207,7 +211,7 @@ void component_ready(struct component *c)
         announce();
 }
 
-// --- injected faults: kill=NAME@MS in the boot command line, MS after boot
+// --- injected faults: kill=NAME@US or kill=NAME@US+PERIOD_US in the boot command line, microseconds after boot
 
 static struct component *component_named(const char *name, size_t n)
 {
@@ -226,7 +230,10 @@ void faults_parse(void)
             continue;
         const char *name = p + 5, *at = strchr(name, '@');
         struct component *c = at ? component_named(name, (size_t)(at - name)) : NULL;
-        if (c)
-            c->kill_at = string_to_number(at + 1, NULL) * MS;
+        if (!c)
+            continue;
+        const char *end;
+        c->kill_at = string_to_number(at + 1, &end) * US;
+        c->kill_every = *end == '+' ? string_to_number(end + 1, NULL) * US : 0;
     }
 }

@@ -84,7 +84,7 @@ struct component {
     unsigned beats_missed;
     _Bool beat_open;                    // sent and not answered
     _Bool was_ready;
-    uint64_t kill_at;                   // injected fault, NS_FOREVER: none
+    uint64_t kill_at, kill_every;       // injected deaths: the next (NS_FOREVER: none) and the interval (0: once)
 };
 
 // Badge of a fault capability: which component, in which start.
@@ -150,7 +150,7 @@ void component_died(struct component *c, enum component_death death);
 // Bring the component nearer to its wanted state. Returns when to look again.
 uint64_t component_converge(struct component *c, uint64_t now);
 void component_ready(struct component *c);
-void faults_parse(void);  // kill=NAME@MS words of the command line
+void faults_parse(void);  // kill=NAME@US+PERIOD_US words of the command line
 
 // --- requests.c
 // Act on a message; *m is the answer afterwards, its count 0 when there is none to give.
