@@ -3,7 +3,7 @@
 #
 # Its comment names the files of its folder that it tests: "Links a.c b.c." Without that, foo.c.
 
-HOST_CC     := $(CLANG) -std=c11 -O1 -g -I. -DRT_HOST_TEST -Wall -Wextra -Werror -fsanitize=address,undefined -fno-sanitize-recover=all
+HOST_CC     := $(CLANG) -std=c11 -ffreestanding -O1 -g -I. -DRT_HOST_TEST -Wall -Wextra -Werror -fsanitize=address,undefined -fno-sanitize-recover=all
 UNIT_TESTS  := $(sort $(wildcard lib/*/*_test.c servers/*/*_test.c drivers/*/*/*_test.c fs/*/*_test.c linux/*_test.c))
 UNIT_PROGRAMS := $(UNIT_TESTS:%.c=$(BUILD)/host/%)
 

@@ -1,124 +1,8 @@
 // SPDX-License-Identifier: MIT
-// tmpfs: the file system in memory. Start, the request in hand, and the table of operations.
+// tmpfs: the file system in memory. Its start.
 #include "fs/tmpfs/tmpfs.h"
-#include "abi/boot.h"
 
 #define VERSION 1
-
-struct tmpfs *fs;
-struct context context;
-
-// --- the request in hand
-
-err_t request_begin(const struct request *request)
-{
-    context.session = io_session(request);
-    context.now_ns = 0;
-    if (!context.session || io_credentials(request->badge, &context.who) != OK)
-        return ERR_LINUX(ESRCH);
-    lock_forget_wait(context.session);
-    if (request->label != FS_OPEN)
-        fifo_forget(context.session);
-    return OK;
-}
-
-err_t request_handle(const struct request *request, struct description **description)
-{
-    err_t err = request_begin(request);
-    if (err != OK)
-        return err;
-    *description = io_handle(&context.session->io, request->words[0]);
-    return *description ? OK : ERR_LINUX(EBADF);
-}
-
-struct time time_now(void)
-{
-    const struct clock_page *clock = (const struct clock_page *)COMPONENT_CLOCK_ADDRESS;
-    if (!context.now_ns)
-        context.now_ns = server_now() + clock->wall_base_ns;
-    return (struct time){.seconds = (int64_t)(context.now_ns / 1000000000), .ns = (uint32_t)(context.now_ns % 1000000000)};
-}
-
-// --- what the io helper asks for
-
-static void handle_closed(struct io_session *io, struct io_description *io_description)
-{
-    struct session *session = (struct session *)io;
-    struct inode *inode = ((struct description *)io_description)->inode;
-    if (session->lock_inode == inode)
-        lock_forget_wait(session);
-    if (inode->posix_locks && !(io_description->flags & O_PATH))
-        locks_of_session(session, inode);
-}
-
-static void session_ended(struct io_session *io)
-{
-    fifo_forget((struct session *)io);
-    if (fs->lingering) {
-        fs->look_again = 1;
-        server_wake_at(0);
-    }
-}
-
-static void *buffer_take(size_t bytes, uint32_t *frames, uint64_t *first_page)
-{
-    unsigned order = 0, wanted = 0;
-    uint32_t page;
-    while ((size_t)PAGE_SIZE << wanted < bytes)
-        wanted++;
-    order = wanted;
-    if (!pool_take(&order, &page))
-        return NULL;
-    if (order != wanted) {
-        buddy_give(&fs->pool, page, order);
-        return NULL;
-    }
-    *frames = SLOT_POOL;
-    *first_page = page;
-    return pool_address(page);
-}
-
-static void buffer_give(void *address, size_t bytes)
-{
-    unsigned order = 0;
-    while ((size_t)PAGE_SIZE << order < bytes)
-        order++;
-    buddy_give(&fs->pool, (uint32_t)(((uint64_t)address - COMPONENT_POOL_ADDRESS) / PAGE_SIZE), order);
-}
-
-static const struct io_buffers buffers = {.take = buffer_take, .give = buffer_give};
-static const struct io_server io_functions = {
-    .describe = describe,
-    .close = description_close,
-    .handle_closed = handle_closed,
-    .session_ended = session_ended,
-    .buffers = &buffers,
-};
-
-// --- the first start
-
-// Tables take the vault in shares: so many files, and for each of them so much of everything else.
-static void make_tables(void)
-{
-    fs->buckets = vault_alloc(HASH_BUCKETS * sizeof *fs->buckets);
-    table_init(&fs->pipes, sizeof(struct pipe), 512);
-    table_init(&fs->locks, sizeof(struct lock), 1024);
-    size_t eight_files = table_bytes(sizeof(struct inode), 8) + table_bytes(sizeof(struct entry), 9) +
-                         table_bytes(sizeof(struct extent), 10) + table_bytes(sizeof(struct text), 4);
-    uint32_t n = (uint32_t)(vault_available() / eight_files) - 1;
-    table_init(&fs->inodes, sizeof(struct inode), 8 * n);
-    table_init(&fs->entries, sizeof(struct entry), 9 * n);
-    table_init(&fs->extents, sizeof(struct extent), 10 * n);
-    table_init(&fs->texts, sizeof(struct text), 4 * n);
-}
-
-static void make_root(void)
-{
-    context.now_ns = wall_ns();
-    fs->root = inode_new(S_IFDIR | 0755, 0, 0);
-    fs->root->links = 2;
-    fs->root->parent = fs->root;
-}
 
 // `cover=PATH`: something is mounted there from the start.
 static void cover_directories(void)
@@ -144,84 +28,26 @@ static void cover_directories(void)
 
 static void init(void *state)
 {
-    static const struct io_sizes sizes = {
-        .description_bytes = sizeof(struct description),
-        .session_bytes = sizeof(struct session),
-        .n_descriptions = 4096,
-        .n_chunks = 2048,
-        .n_threads = 2048,
-        .n_waiters = 2048,
-    };
-    uint32_t n_pages = (uint32_t)(rt_info()->pool_bytes / PAGE_SIZE);
     const struct component_cap *archive = rt_cap("root.cpio");
-    fs = state;
-    if (!rt_info()->pool_mapped || !n_pages)
+    if (!rt_info()->pool_mapped || !rt_info()->pool_bytes)
         panic("the manifest gives no mapped pool");
-    io_init(&fs->io, &sizes);
-    buddy_init(&fs->pool, n_pages, vault_alloc(buddy_bytes(n_pages)));
-    make_tables();
-    make_root();
+    format_tree(state, (uint32_t)(rt_info()->pool_bytes / PAGE_SIZE));
     if (archive)
         cpio_load(archive);
     cover_directories();
     log_line("%u files, %u of %u pages free", fs->inodes.n_used, fs->pool.n_free, fs->pool.n_pages);
 }
 
-// --- serving
-
-static void tick(void)
-{
-    slot_free(fs->passing);
-    fs->passing = 0;
-    reclaim_tick();
-}
-
-#define IO(operation) [IO_##operation - IO_NOTIFY]
-static const server_handler io_handlers[] = {
-    IO(NOTIFY) = io_op_notify,
-    IO(BUFFER) = io_op_buffer,
-    IO(ATTACH) = io_op_attach,
-    IO(CLOSE) = io_op_close,
-    IO(READ) = io_read,
-    IO(WRITE) = io_write,
-    IO(SEEK) = io_seek,
-    IO(STAT) = io_stat,
-    IO(SET_FLAGS) = io_op_set_flags,
-    IO(GET_FLAGS) = io_op_get_flags,
-    IO(POLL) = io_poll,
-    IO(IOCTL) = io_ioctl,
-    IO(READDIR) = io_readdir,
-    IO(TRUNCATE) = io_truncate,
-    IO(SYNC) = io_sync,
-    IO(ALLOCATE) = io_allocate,
-    IO(CHMOD) = io_chmod,
-    IO(CHOWN) = io_chown,
-    IO(UTIME) = io_utime,
-    IO(LOCK) = io_lock,
-    IO(STATFS) = io_statfs,
-    IO(MAP) = io_map,
-    IO(PATH) = io_path,
-};
-#define FS(operation) [FS_##operation - FS_OPEN]
-static const server_handler fs_handlers[] = {
-    FS(OPEN) = op_open,         FS(STAT) = op_stat,       FS(ACCESS) = op_access,   FS(READLINK) = op_readlink,
-    FS(MKDIR) = op_mkdir,       FS(MKNOD) = op_mknod,     FS(SYMLINK) = op_symlink, FS(LINK) = op_link,
-    FS(RENAME) = op_rename,     FS(UNLINK) = op_unlink,   FS(CHMOD) = op_chmod,     FS(CHOWN) = op_chown,
-    FS(UTIME) = op_utime,       FS(TRUNCATE) = op_truncate, FS(STATFS) = op_statfs, FS(PIPE) = op_pipe,
-    FS(COVER) = op_cover,
-};
-
-static const struct server server = {
-    .session = {SERVER_OPERATIONS(IO_NOTIFY, io_handlers), SERVER_OPERATIONS(FS_OPEN, fs_handlers)},
-    .tick = tick,
-    .description_gone = io_description_gone,
-    .session_gone = io_session_gone,
-    .recv_caps = 1,
-};
-
 int component_main(const struct component_info *info)
 {
     (void)info;
+    struct server server = {
+        .tick = tick,
+        .description_gone = io_description_gone,
+        .session_gone = io_session_gone,
+        .recv_caps = 1,
+    };
+    memcpy(server.session, operations, sizeof server.session);
     fs = server_attach(sizeof *fs, VERSION, init);
     io_attach(&fs->io, &io_functions);
     server_run(&server);

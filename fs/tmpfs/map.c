@@ -70,6 +70,8 @@ HANDLER(io_map)
     if (offset % PAGE_SIZE)
         return ERR_LINUX(EINVAL);
     io_answer(answer, 3);
+    answer->words[0] = 0;
+    answer->words[1] = 0;
     answer->words[2] = inode->size;
     uint64_t page = offset / PAGE_SIZE, end = (inode->size + PAGE_SIZE - 1) / PAGE_SIZE;
     if (page >= end)

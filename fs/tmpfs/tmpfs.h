@@ -161,7 +161,13 @@ struct context {
 };
 extern struct context context;
 
-// --- main.c
+// --- serve.c
+// Fill in the root state of a fresh vault: tables, a pool of n_pages (a power of two), an empty root directory.
+void format_tree(struct tmpfs *state, uint32_t n_pages);
+// The work that was left for after a step.
+void tick(void);
+extern const struct io_server io_functions;
+extern const struct server_operations operations[SERVER_RANGES];
 // Begin a request over a session: fills in the context. An error is the request's answer.
 err_t request_begin(const struct request *request);
 // The same, and the description of the handle in word 0 (EBADF).

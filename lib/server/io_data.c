@@ -23,6 +23,8 @@ void *io_output(const struct io_session *session, struct answer *answer, uint64_
     if (flags & IO_BUFFERED)
         return session->buffer;
     io_answer(answer, MSG_REGISTERS + (uint32_t)((bytes + sizeof(uint64_t) - 1) / sizeof(uint64_t)));
+    if (bytes % sizeof(uint64_t))  // its last bytes are not ours to fill
+        answer->words[MSG_REGISTERS + bytes / sizeof(uint64_t)] = 0;
     return &answer->words[MSG_REGISTERS];
 }
 
