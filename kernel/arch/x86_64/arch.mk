@@ -11,7 +11,8 @@ KERNEL_OFFSETS := $(BUILD)/kernel/offsets.h
 CFLAGS_kernel += -I$(BUILD)/kernel -flto -fomit-frame-pointer
 
 # Offsets for the assembler files: the compiler writes "@define NAME value" strings, sed makes them a header.
-$(KERNEL_OFFSETS): $(ARCH_FOLDER)/offsets.c $(wildcard abi/*.h kernel/include/*.h $(ARCH_FOLDER)/*.h $(ARCH_FOLDER)/include/*.h)
+$(KERNEL_OFFSETS): $(ARCH_FOLDER)/offsets.c \
+		$(wildcard abi/*.h kernel/include/*.h $(ARCH_FOLDER)/*.h $(ARCH_FOLDER)/include/*.h)
 	@mkdir -p $(@D)
 	$(call say,GEN,$@)
 	$(Q)$(CLANG) $(CFLAGS_ALL) $(CFLAGS_kernel) -fno-lto -S -o - $< | sed -n 's/.*"@\(define .*\)"/#\1/p' > $@

@@ -25,7 +25,9 @@ enum {
 
 #define GATE_INTERRUPT 0x8e00u
 #define GATE_USER 0x6000u  // privilege level 3
-struct gate {  // SDM 3A 6.14.1
+
+// SDM 3A 6.14.1
+struct gate {
     uint16_t offset_0, selector, flags, offset_16;
     uint32_t offset_32, zero;
 };
