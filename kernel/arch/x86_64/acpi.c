@@ -65,19 +65,22 @@ struct madt_entry {  // 5.2.12
 enum { MADT_ENTRIES = 44, MADT_IO_APIC = 1, MADT_OVERRIDE = 2 };
 enum { MADT_LOW = 3, MADT_LEVEL = 3 << 2 };  // 5.2.12.5; 0 means as usual for the bus, which for ISA is high and edge
 
-static bool same(const char *a, const char *b, unsigned n) {
+static bool same(const char *a, const char *b, unsigned n)
+{
     while (n && *a == *b) a++, b++, n--;
     return n == 0;
 }
 
 // A table by its physical address, or NULL if it is not all within the direct map.
-static const struct table *table_at(uint64_t pa) {
+static const struct table *table_at(uint64_t pa)
+{
     if (!pa || !paging_reaches(pa, sizeof(struct table))) return NULL;
     const struct table *t = arch_direct((paddr_t){pa});
     return t->length >= sizeof(*t) && paging_reaches(pa, t->length) ? t : NULL;
 }
 
-static const struct table *find_table(const struct rsdp *rsdp, const char *signature) {
+static const struct table *find_table(const struct rsdp *rsdp, const char *signature)
+{
     bool wide = rsdp->revision >= 2 && rsdp->xsdt;
     const struct table *root = table_at(wide ? rsdp->xsdt : rsdp->rsdt);
     if (!root) return NULL;
@@ -91,7 +94,8 @@ static const struct table *find_table(const struct rsdp *rsdp, const char *signa
     return NULL;
 }
 
-static void read_madt(const struct table *madt) {
+static void read_madt(const struct table *madt)
+{
     acpi.n_io_apics = 0;
     for (unsigned at = MADT_ENTRIES; at + 2 <= madt->length;) {
         const struct madt_entry *e = (const struct madt_entry *)((const char *)madt + at);
@@ -109,7 +113,8 @@ static void read_madt(const struct table *madt) {
 
 // \_S5 is Name(_S5_, Package(n) {a, b, ...}): its bytes are "_S5_", PackageOp, a length, n, and the values, each a
 // ByteConst or the opcode of 0 or 1 (20.2.2, 20.2.5).
-static void read_s5(const struct table *dsdt) {
+static void read_s5(const struct table *dsdt)
+{
     enum { PACKAGE = 0x12, BYTE = 0x0a, SHORTEST = 9 };
     const uint8_t *p = (const uint8_t *)(dsdt + 1), *end = p + dsdt->length - sizeof(*dsdt);
     for (; p + SHORTEST <= end; p++) {
@@ -124,7 +129,8 @@ static void read_s5(const struct table *dsdt) {
     }
 }
 
-static void read_fadt(const struct fadt *fadt) {
+static void read_fadt(const struct fadt *fadt)
+{
     acpi.pm_timer_32 = fadt->flags & FADT_TIMER_32;
     if (!(fadt->flags & FADT_HARDWARE_REDUCED)) {
         acpi.pm_timer_port = fadt->pm_timer;
@@ -144,7 +150,8 @@ static void read_fadt(const struct fadt *fadt) {
     if (dsdt) read_s5(dsdt);
 }
 
-static const struct rsdp *find_rsdp(void) {
+static const struct rsdp *find_rsdp(void)
+{
     for (uint64_t pa = 0xe0000; pa < 0x100000; pa += 16) {
         const struct rsdp *rsdp = arch_direct((paddr_t){pa});
         if (same(rsdp->signature, "RSD PTR ", 8)) return rsdp;
@@ -152,7 +159,8 @@ static const struct rsdp *find_rsdp(void) {
     return NULL;
 }
 
-void acpi_init(uint64_t rsdp_pa) {
+void acpi_init(uint64_t rsdp_pa)
+{
     acpi.n_io_apics = 1;
     acpi.io_apics[0] = (struct acpi_io_apic){0xfec00000, 0};
     for (unsigned line = 16; line < IRQ_LINES; line++) acpi.line_flags[line] = LINE_LEVEL | LINE_LOW;  // PCI

@@ -39,11 +39,13 @@ static uint64_t rsdp;
 
 void boot_main(unsigned from_multiboot, uint32_t info);
 
-static void copy_command_line(const char *from) {
+static void copy_command_line(const char *from)
+{
     for (size_t i = 0; i < sizeof(command_line) - 1 && from[i]; i++) command_line[i] = from[i];
 }
 
-static void insert_range(uint64_t start, uint64_t end) {
+static void insert_range(uint64_t start, uint64_t end)
+{
     if (start >= end || memory.n_ranges == BOOT_INFO_UNTYPED) return;
     unsigned at = memory.n_ranges++;
     for (; at > 0 && memory.ranges[at - 1].start > start; at--) memory.ranges[at] = memory.ranges[at - 1];
@@ -51,14 +53,16 @@ static void insert_range(uint64_t start, uint64_t end) {
     memory.ranges[at].end = end;
 }
 
-static void add_memory(const struct memory_entry *entry) {
+static void add_memory(const struct memory_entry *entry)
+{
     uint64_t start = (entry->address + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1ull);
     uint64_t end = (entry->address + entry->size) & ~(PAGE_SIZE - 1ull);
     if (entry->type == MEMORY_USABLE) insert_range(start < LOW_MEMORY_END ? LOW_MEMORY_END : start, end);
 }
 
 // Take [start, end) out of the usable ranges. One range holds it whole, or none.
-static void reserve(uint64_t start, uint64_t end) {
+static void reserve(uint64_t start, uint64_t end)
+{
     for (unsigned i = 0; i < memory.n_ranges; i++) {
         uint64_t range_end = memory.ranges[i].end;
         if (start < memory.ranges[i].start || start >= range_end) continue;
@@ -69,7 +73,8 @@ static void reserve(uint64_t start, uint64_t end) {
 }
 
 // Ranges that became empty, or that the direct map does not reach, go.
-static void clean_ranges(void) {
+static void clean_ranges(void)
+{
     unsigned n = 0;
     for (unsigned i = 0; i < memory.n_ranges; i++) {
         uint64_t n_bytes = memory.ranges[i].end - memory.ranges[i].start;
@@ -78,7 +83,8 @@ static void clean_ranges(void) {
     memory.n_ranges = n;
 }
 
-static void set_bundle(uint64_t start, uint64_t n_bytes) {
+static void set_bundle(uint64_t start, uint64_t n_bytes)
+{
     if (memory.bundle_bytes || start % PAGE_SIZE) return;
     memory.bundle_start = start;
     memory.bundle_bytes = (n_bytes + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1ull);
@@ -86,7 +92,8 @@ static void set_bundle(uint64_t start, uint64_t n_bytes) {
 
 static void *early(uint64_t pa) { return arch_direct((paddr_t){pa}); }
 
-static void read_pvh(const struct pvh_info *info) {
+static void read_pvh(const struct pvh_info *info)
+{
     if (info->magic != PVH_MAGIC) panic_text("started neither by PVH nor by multiboot2");
     const struct memory_entry *entries = early(info->memory);
     for (unsigned i = 0; i < info->n_memory; i++) add_memory(&entries[i]);
@@ -96,7 +103,8 @@ static void read_pvh(const struct pvh_info *info) {
     rsdp = info->rsdp;
 }
 
-static void read_multiboot(uint32_t info) {
+static void read_multiboot(uint32_t info)
+{
     uint64_t at = info + 8ull;
     for (const struct multiboot_tag *tag = early(at); tag->type != TAG_END; tag = early(at)) {
         const uint32_t *data = (const uint32_t *)(tag + 1);
@@ -119,7 +127,8 @@ static void read_multiboot(uint32_t info) {
 }
 
 // The first C function, on the kernel stack, with the first 4 GiB mapped.
-void boot_main(unsigned from_multiboot, uint32_t info) {
+void boot_main(unsigned from_multiboot, uint32_t info)
+{
     // @path boot 2/5: the CPU, then what the loader left in memory
     debug_init();
     cpu_init();

@@ -8,7 +8,8 @@
 //    context does not store them twice, so `settle` fills them in before anything else is done to it.
 #include "x86.h"
 
-static void settle(struct arch_context *c) {
+static void settle(struct arch_context *c)
+{
     if (c->vector != VECTOR_SYSCALL) return;
     c->rcx = c->rip;
     c->r11 = c->rflags;
@@ -17,12 +18,14 @@ static void settle(struct arch_context *c) {
 
 static uint64_t user_address(uint64_t address) { return arch_user_address_ok(address) ? address : 0; }
 
-void arch_context_start(struct arch_context *c, uint64_t pc, uint64_t sp, uint64_t argument) {
+void arch_context_start(struct arch_context *c, uint64_t pc, uint64_t sp, uint64_t argument)
+{
     struct thread_registers registers = {.pc = pc, .sp = sp, .rdi = argument};
     arch_context_set(c, &registers);
 }
 
-void arch_context_set(struct arch_context *c, const struct thread_registers *r) {
+void arch_context_set(struct arch_context *c, const struct thread_registers *r)
+{
     *c = (struct arch_context){
         .fs_base = user_address(r->fs_base),
         .gs_base = user_address(r->gs_base),
@@ -44,7 +47,8 @@ void arch_context_set(struct arch_context *c, const struct thread_registers *r) 
     };
 }
 
-void arch_context_get(const struct arch_context *context, struct thread_registers *r) {
+void arch_context_get(const struct arch_context *context, struct thread_registers *r)
+{
     struct arch_context copy = *context, *c = &copy;
     settle(c);
     *r = (struct thread_registers){
@@ -71,7 +75,8 @@ void arch_context_get(const struct arch_context *context, struct thread_register
     };
 }
 
-void arch_context_divert(struct arch_context *c, struct upcall_save *save, uint64_t entry) {
+void arch_context_divert(struct arch_context *c, struct upcall_save *save, uint64_t entry)
+{
     settle(c);
     *save = (struct upcall_save){c->rip, c->rsp, c->rflags, c->rax, c->rcx, c->r11};
     c->rip = user_address(entry);

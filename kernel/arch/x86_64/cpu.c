@@ -46,13 +46,15 @@ static uint8_t ist_stacks[IST_STACKS][IST_BYTES] __attribute__((aligned(16)));
 struct cpuid {
     uint32_t a, b, c, d;
 };
-static struct cpuid cpuid(uint32_t leaf, uint32_t sub) {
+static struct cpuid cpuid(uint32_t leaf, uint32_t sub)
+{
     struct cpuid r;
     __asm__ volatile("cpuid" : "=a"(r.a), "=b"(r.b), "=c"(r.c), "=d"(r.d) : "a"(leaf), "c"(sub));
     return r;
 }
 
-static void control_init(void) {
+static void control_init(void)
+{
     struct cpuid basic = cpuid(1, 0), extended = cpuid(0x80000001, 0);
     struct cpuid structured = cpuid(0, 0).a >= 7 ? cpuid(7, 0) : (struct cpuid){0};
     if (!(extended.d >> 20 & 1)) panic_text("this CPU lacks NX (no-execute pages), which Bulkhead needs");
@@ -72,7 +74,8 @@ static void control_init(void) {
                     (features.smap ? CR4_SMAP : 0));
 }
 
-static void gate_set(unsigned vector, unsigned ist, unsigned flags) {
+static void gate_set(unsigned vector, unsigned ist, unsigned flags)
+{
     uint64_t offset = (uint64_t)entry_stubs + 16 * vector;
     idt[vector] = (struct gate){
         .offset_0 = (uint16_t)offset,
@@ -83,7 +86,8 @@ static void gate_set(unsigned vector, unsigned ist, unsigned flags) {
     };
 }
 
-static void load_tables(struct x86_cpu *cpu) {
+static void load_tables(struct x86_cpu *cpu)
+{
     struct {
         uint16_t limit;
         uint64_t base;
@@ -94,7 +98,8 @@ static void load_tables(struct x86_cpu *cpu) {
     __asm__ volatile("push %0\n lea 1f(%%rip), %%rax\n push %%rax\n lretq\n 1:" ::"i"(SELECTOR_KERNEL_CODE) : "rax");
 }
 
-static void descriptors_init(struct x86_cpu *cpu) {
+static void descriptors_init(struct x86_cpu *cpu)
+{
     uint64_t tss = (uint64_t)&cpu->tss;
     cpu->gdt[SELECTOR_KERNEL_CODE / 8] = 0x00209b0000000000;
     cpu->gdt[SELECTOR_KERNEL_DATA / 8] = 0x0000930000000000;
@@ -114,7 +119,8 @@ static void descriptors_init(struct x86_cpu *cpu) {
     load_tables(cpu);
 }
 
-void cpu_init(void) {
+void cpu_init(void)
+{
     struct x86_cpu *cpu = &boot_cpu;
     cpu->cpu.self = &cpu->cpu;
     cpu->cpu.kernel_stack = (uint64_t)kernel_stack_top;

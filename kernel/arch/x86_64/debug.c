@@ -16,7 +16,8 @@ static unsigned serial_port;  // 0: none
 
 void debug_init(void) { debug_port = inb(DEBUG_PORT) == DEBUG_PORT; }
 
-static void serial_init(unsigned port) {
+static void serial_init(unsigned port)
+{
     outb(port + SERIAL_INTERRUPTS, 0);
     outb(port + SERIAL_LINE, SERIAL_DIVISOR);
     outb(port + SERIAL_DATA, 1);  // 115,200 baud
@@ -27,7 +28,8 @@ static void serial_init(unsigned port) {
     serial_port = port;
 }
 
-void debug_options(const char *command_line) {
+void debug_options(const char *command_line)
+{
     static const uint16_t ports[] = {0x3f8, 0x2f8, 0x3e8, 0x2e8};
     static const char option[] = "log=com";
     for (const char *p = command_line; *p; p++) {
@@ -38,12 +40,14 @@ void debug_options(const char *command_line) {
     }
 }
 
-static void serial_put(char c) {
+static void serial_put(char c)
+{
     for (unsigned i = 0; i < SERIAL_POLLS && !(inb(serial_port + SERIAL_STATUS) & SERIAL_SENDER_EMPTY); i++) continue;
     outb(serial_port + SERIAL_DATA, (uint8_t)c);
 }
 
-void arch_log(const char *text, size_t n) {
+void arch_log(const char *text, size_t n)
+{
     for (size_t i = 0; i < n; i++) {
         if (debug_port) outb(DEBUG_PORT, (uint8_t)text[i]);
         if (serial_port && text[i] == '\n') serial_put('\r');
@@ -51,13 +55,15 @@ void arch_log(const char *text, size_t n) {
     }
 }
 
-void debug_text(const char *text) {
+void debug_text(const char *text)
+{
     size_t n = 0;
     while (text[n]) n++;
     arch_log(text, n);
 }
 
-void debug_hex(uint64_t value) {
+void debug_hex(uint64_t value)
+{
     char digits[16];
     for (unsigned i = 0; i < 16; i++) digits[i] = "0123456789abcdef"[value >> (60 - 4 * i) & 15];
     arch_log(digits, sizeof(digits));

@@ -14,7 +14,8 @@ enum { XCR0_X87 = 1, XCR0_SSE = 2, XCR0_AVX = 4 };
 enum { FPU_CONTROL_OFFSET = 0, FPU_CONTROL_DEFAULT = 0x37f, MXCSR_OFFSET = 24, MXCSR_DEFAULT = 0x1f80 };
 enum { CR0_MP = 2, CR0_EM = 4, CR0_TS = 8, CR0_NE = 32 };
 
-static void set_off(struct x86_cpu *cpu, bool off) {
+static void set_off(struct x86_cpu *cpu, bool off)
+{
     if (off == cpu->fpu_off) return;
     cpu->fpu_off = off;
     if (off) {
@@ -24,7 +25,8 @@ static void set_off(struct x86_cpu *cpu, bool off) {
     }
 }
 
-static void save(struct arch_fpu *fpu) {
+static void save(struct arch_fpu *fpu)
+{
     if (features.xsave) {
         __asm__ volatile("xsave64 %0" : "+m"(*fpu) : "a"(-1), "d"(-1));
     } else {
@@ -32,7 +34,8 @@ static void save(struct arch_fpu *fpu) {
     }
 }
 
-static void load(const struct arch_fpu *fpu) {
+static void load(const struct arch_fpu *fpu)
+{
     if (features.xsave) {
         __asm__ volatile("xrstor64 %0" ::"m"(*fpu), "a"(-1), "d"(-1));
     } else {
@@ -40,7 +43,8 @@ static void load(const struct arch_fpu *fpu) {
     }
 }
 
-void fpu_init(void) {
+void fpu_init(void)
+{
     CR_WRITE(0, (CR_READ(0) & ~(uint64_t)CR0_EM) | CR0_MP | CR0_NE | CR0_TS);
     this_cpu()->fpu_off = true;
     if (features.xsave) {
@@ -48,20 +52,23 @@ void fpu_init(void) {
     }
 }
 
-void arch_fpu_init(struct arch_fpu *fpu) {
+void arch_fpu_init(struct arch_fpu *fpu)
+{
     arch_fpu_forget(fpu);
     for (unsigned i = 0; i < sizeof(fpu->area); i++) fpu->area[i] = 0;
     *(uint16_t *)(fpu->area + FPU_CONTROL_OFFSET) = FPU_CONTROL_DEFAULT;
     *(uint32_t *)(fpu->area + MXCSR_OFFSET) = MXCSR_DEFAULT;
 }
 
-void arch_fpu_switch(struct arch_fpu *next) {
+void arch_fpu_switch(struct arch_fpu *next)
+{
     struct x86_cpu *cpu = this_cpu();
     cpu->fpu_current = next;
     set_off(cpu, cpu->fpu_loaded != next);
 }
 
-void fpu_trap(void) {
+void fpu_trap(void)
+{
     struct x86_cpu *cpu = this_cpu();
     set_off(cpu, false);
     if (cpu->fpu_loaded) save(cpu->fpu_loaded);
@@ -69,7 +76,8 @@ void fpu_trap(void) {
     cpu->fpu_loaded = cpu->fpu_current;
 }
 
-void arch_fpu_copy(struct arch_fpu *to, struct arch_fpu *from) {
+void arch_fpu_copy(struct arch_fpu *to, struct arch_fpu *from)
+{
     struct x86_cpu *cpu = this_cpu();
     if (cpu->fpu_loaded == from) {
         bool off = cpu->fpu_off;
@@ -81,7 +89,8 @@ void arch_fpu_copy(struct arch_fpu *to, struct arch_fpu *from) {
     *to = *from;
 }
 
-void arch_fpu_forget(struct arch_fpu *fpu) {
+void arch_fpu_forget(struct arch_fpu *fpu)
+{
     struct x86_cpu *cpu = this_cpu();
     if (cpu->fpu_loaded != fpu) return;
     cpu->fpu_loaded = NULL;

@@ -39,12 +39,14 @@ static struct line lines[IRQ_LINES];
 static uint32_t lapic_read(unsigned reg) { return mmio_read(LAPIC_BASE + reg); }
 static void lapic_write(unsigned reg, uint32_t v) { mmio_write(LAPIC_BASE + reg, v); }
 
-static void io_apic_write(uint64_t io_apic, unsigned reg, uint32_t v) {
+static void io_apic_write(uint64_t io_apic, unsigned reg, uint32_t v)
+{
     mmio_write(io_apic + IO_APIC_SELECT, reg);
     mmio_write(io_apic + IO_APIC_WINDOW, v);
 }
 
-static void io_apic_init(const struct acpi_io_apic *found) {
+static void io_apic_init(const struct acpi_io_apic *found)
+{
     if (!paging_reaches(found->address, PAGE_SIZE)) return;
     paging_uncached(found->address);
     mmio_write(found->address + IO_APIC_SELECT, IO_APIC_VERSION);
@@ -61,7 +63,8 @@ static void io_apic_init(const struct acpi_io_apic *found) {
 }
 
 // The two 8259: moved off the exception vectors, since even a masked one may raise a spurious interrupt.
-static void old_controllers_mask(void) {
+static void old_controllers_mask(void)
+{
     enum { MASTER = 0x20, SLAVE = 0xa0, DATA = 1, INIT = 0x11, VECTOR = 0x20, SLAVE_LINE = 2, MODE_8086 = 1 };
     outb(MASTER, INIT);
     outb(SLAVE, INIT);
@@ -75,7 +78,8 @@ static void old_controllers_mask(void) {
     outb(SLAVE + DATA, 0xff);
 }
 
-void irq_init(void) {
+void irq_init(void)
+{
     old_controllers_mask();
     msr_write(MSR_APIC_BASE, LAPIC_BASE | APIC_BASE_ENABLE | (msr_read(MSR_APIC_BASE) & 0x100));
     paging_uncached(LAPIC_BASE);
@@ -89,7 +93,8 @@ void irq_init(void) {
     for (unsigned i = 0; i < acpi.n_io_apics; i++) io_apic_init(&acpi.io_apics[i]);
 }
 
-static void line_write(unsigned line, uint32_t entry) {
+static void line_write(unsigned line, uint32_t entry)
+{
     struct line *l = &lines[line];
     if (!l->io_apic || l->entry == entry) return;
     l->entry = entry;
@@ -101,7 +106,8 @@ void arch_irq_mask(unsigned line) { line_write(line, lines[line].entry | ENTRY_M
 void arch_irq_unmask(unsigned line) { line_write(line, lines[line].entry & ~(uint32_t)ENTRY_MASKED); }
 
 // Mask a level line, end the interrupt at the controller, tell the core.
-void irq_dispatch(unsigned vector) {
+void irq_dispatch(unsigned vector)
+{
     unsigned line = vector - VECTOR_LINE_0;
     if (line < IRQ_LINES) {
         if (lines[line].entry & ENTRY_LEVEL) arch_irq_mask(line);
@@ -114,7 +120,8 @@ void irq_dispatch(unsigned vector) {
     // Else it is spurious, from this controller or the old ones, and wants no end.
 }
 
-bool arch_preempt_pending(void) {
+bool arch_preempt_pending(void)
+{
     uint32_t requests = 0;
     for (unsigned i = VECTOR_LINE_0 / 32; i <= VECTOR_TIMER / 32; i++) requests |= lapic_read(LAPIC_REQUESTS + 16 * i);
     return requests != 0;

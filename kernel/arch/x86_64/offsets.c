@@ -7,7 +7,8 @@
 #define CPU(name, field) DEFINE(CPU_##name, offsetof(struct x86_cpu, field))
 
 void offsets(void);
-void offsets(void) {
+void offsets(void)
+{
     CONTEXT(FS_BASE, fs_base);
     CONTEXT(GS_BASE, gs_base);
     CONTEXT(RDX, words[0]);

@@ -31,7 +31,8 @@ static void activate(void) { CR_WRITE(3, image_physical(kernel_root)); }
 
 // The kernel's own map of the image, and the 4 KiB pages of the direct map that cover it. Until here the kernel ran in
 // the direct map's tables; it leaves them before they lose the right to be executed.
-static void map_image(void) {
+static void map_image(void)
+{
     for (uint64_t i = 0; i < ENTRIES; i++) {
         uint64_t pa = IMAGE_BASE + i * PAGE_SIZE, address = pa + KERNEL_BASE;
         bool text = address >= (uint64_t)text_start && address < (uint64_t)text_end;
@@ -47,7 +48,8 @@ static void map_image(void) {
     activate();
 }
 
-void paging_init(uint64_t memory_end) {
+void paging_init(uint64_t memory_end)
+{
     const uint64_t low_end = 4ull << HUGE_BITS, slot_end = (uint64_t)ENTRIES << HUGE_BITS;
     map_image();
     for (uint64_t i = 0; i < 4 * ENTRIES; i++) {
@@ -65,13 +67,15 @@ void paging_init(uint64_t memory_end) {
 
 bool paging_reaches(uint64_t pa, uint64_t n_bytes) { return pa < direct_end && n_bytes <= direct_end - pa; }
 
-void paging_uncached(uint64_t pa) {
+void paging_uncached(uint64_t pa)
+{
     uint64_t big = pa >> BIG_BITS;
     direct_directories[big / ENTRIES][big % ENTRIES] |= PTE_UNCACHED;
     __asm__ volatile("invlpg (%0)" ::"r"(arch_direct((paddr_t){pa})) : "memory");
 }
 
-void arch_aspace_init(pte_t *root) {
+void arch_aspace_init(pte_t *root)
+{
     root[DIRECT_SLOT].raw = kernel_root[DIRECT_SLOT];
     root[KERNEL_SLOT].raw = kernel_root[KERNEL_SLOT];
 }

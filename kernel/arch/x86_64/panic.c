@@ -15,13 +15,15 @@ extern const struct symbol kernel_symbols[], kernel_symbols_end[];  // ascending
 extern char text_start[], text_end[], kernel_stack_bottom[], kernel_stack_top[];
 enum { BACKTRACE_MAX = 24, CALL_BYTES = 5, CALL_OPCODE = 0xe8, CALL_INDIRECT = 0xff };
 
-static void field(const char *name, uint64_t value) {
+static void field(const char *name, uint64_t value)
+{
     debug_text(name);
     debug_hex(value);
 }
 
 // An address and the function that holds the byte `back` before it.
-static void code_line(uint64_t address, unsigned back) {
+static void code_line(uint64_t address, unsigned back)
+{
     const struct symbol *s = kernel_symbols;
     while (s + 1 < kernel_symbols_end && s[1].address <= address - back) s++;
     field("  ", address);
@@ -32,13 +34,15 @@ static void code_line(uint64_t address, unsigned back) {
     debug_text("\n");
 }
 
-static bool is_return_address(uint64_t value) {
+static bool is_return_address(uint64_t value)
+{
     if (value < (uint64_t)text_start + CALL_BYTES || value > (uint64_t)text_end) return false;
     const uint8_t *code = (const uint8_t *)value;
     return code[-CALL_BYTES] == CALL_OPCODE || code[-2] == CALL_INDIRECT || code[-3] == CALL_INDIRECT;
 }
 
-static void backtrace(uint64_t sp) {
+static void backtrace(uint64_t sp)
+{
     if (sp < (uint64_t)kernel_stack_bottom || sp >= (uint64_t)kernel_stack_top) return;
     debug_text("called from\n");
     unsigned n = 0;
@@ -47,7 +51,8 @@ static void backtrace(uint64_t sp) {
     }
 }
 
-void panic_trap(const struct arch_context *c) {
+void panic_trap(const struct arch_context *c)
+{
     field("\npanic: exception ", c->vector), field(" in the kernel, error ", c->error);
     debug_text(" at\n");
     code_line(c->rip, 0);
@@ -63,14 +68,16 @@ void panic_trap(const struct arch_context *c) {
     power_stop();
 }
 
-void panic_text(const char *text) {
+void panic_text(const char *text)
+{
     debug_text("panic: ");
     debug_text(text);
     debug_text("\n");
     power_stop();
 }
 
-void arch_halt(void) {
+void arch_halt(void)
+{
     backtrace((uint64_t)__builtin_frame_address(0));
     power_stop();
 }

@@ -10,11 +10,13 @@ enum { EXIT_PANIC = 0x7f };
 enum { SLEEP_ENABLE_PM1 = 1 << 13, SLEEP_TYPE_PM1 = 10, SLEEP_ENABLE = 1 << 5, SLEEP_TYPE = 2 };
 #define SETTLE_POLLS 1000000u
 
-static void settle(void) {
+static void settle(void)
+{
     for (unsigned i = 0; i < SETTLE_POLLS; i++) __asm__ volatile("pause");
 }
 
-static void write_byte(uint64_t address, bool is_port, uint8_t value) {
+static void write_byte(uint64_t address, bool is_port, uint8_t value)
+{
     if (is_port) {
         outb((unsigned)address, value);
     } else if (paging_reaches(address, 1)) {
@@ -22,7 +24,8 @@ static void write_byte(uint64_t address, bool is_port, uint8_t value) {
     }
 }
 
-static _Noreturn void triple_fault(void) {
+static _Noreturn void triple_fault(void)
+{
     const struct {
         uint16_t limit;
         uint64_t base;
@@ -31,7 +34,8 @@ static _Noreturn void triple_fault(void) {
     for (;;) __asm__ volatile("hlt");
 }
 
-static void power_off(void) {
+static void power_off(void)
+{
     if (acpi.pm1a_port) outw(acpi.pm1a_port, (uint16_t)(acpi.sleep_off_a << SLEEP_TYPE_PM1 | SLEEP_ENABLE_PM1));
     if (acpi.pm1b_port) outw(acpi.pm1b_port, (uint16_t)(acpi.sleep_off_b << SLEEP_TYPE_PM1 | SLEEP_ENABLE_PM1));
     if (acpi.sleep_address) {
@@ -40,7 +44,8 @@ static void power_off(void) {
     settle();
 }
 
-static void reboot(void) {
+static void reboot(void)
+{
     if (acpi.reset_address) write_byte(acpi.reset_address, acpi.reset_is_port, acpi.reset_value);
     settle();
     outb(RESET_PORT, 0x02);
@@ -54,19 +59,22 @@ static void reboot(void) {
 // isa-debug-exit reads as 0, an empty port as all ones.
 static bool has_exit_device(void) { return inb(EXIT_PORT) == 0; }
 
-void arch_power(unsigned action, uint64_t code) {
+void arch_power(unsigned action, uint64_t code)
+{
     if (action == POWER_EXIT && has_exit_device()) outl(EXIT_PORT, (uint32_t)code);
     if (action == POWER_REBOOT) reboot();
     power_off();
     triple_fault();
 }
 
-void power_stop(void) {
+void power_stop(void)
+{
     if (has_exit_device()) outl(EXIT_PORT, EXIT_PANIC);  // a test run ends here
     for (;;) __asm__ volatile("cli; hlt");
 }
 
-err_t arch_port_in(unsigned port, unsigned size, uint64_t *value) {
+err_t arch_port_in(unsigned port, unsigned size, uint64_t *value)
+{
     switch (size) {
     case 1: *value = inb(port); return OK;
     case 2: *value = inw(port); return OK;
@@ -75,7 +83,8 @@ err_t arch_port_in(unsigned port, unsigned size, uint64_t *value) {
     }
 }
 
-err_t arch_port_out(unsigned port, unsigned size, uint64_t value) {
+err_t arch_port_out(unsigned port, unsigned size, uint64_t value)
+{
     switch (size) {
     case 1: outb(port, (uint8_t)value); return OK;
     case 2: outw(port, (uint16_t)value); return OK;

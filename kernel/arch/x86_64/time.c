@@ -27,13 +27,15 @@ struct reference {
 
 static uint32_t pm_timer_read(void) { return inl(acpi.pm_timer_port); }
 
-static uint32_t pit_read(void) {
+static uint32_t pit_read(void)
+{
     outb(PIT_COMMAND, 0x80);  // latch channel 2
     uint32_t low = inb(PIT_CHANNEL_2);
     return 0xffff - (low | (uint32_t)inb(PIT_CHANNEL_2) << 8);
 }
 
-static void pit_start(void) {
+static void pit_start(void)
+{
     outb(PIT_GATE, (uint8_t)((inb(PIT_GATE) & ~2) | 1));  // gate on, speaker off
     outb(PIT_COMMAND, 0xb0);                              // channel 2, both bytes, mode 0
     outb(PIT_CHANNEL_2, 0xff);
@@ -41,7 +43,8 @@ static void pit_start(void) {
 }
 
 // Wait for the next tick; false: none came.
-static bool next_tick(const struct reference *r, uint32_t *now) {
+static bool next_tick(const struct reference *r, uint32_t *now)
+{
     uint32_t before = r->read();
     for (unsigned i = 0; i < TICK_POLLS; i++) {
         *now = r->read();
@@ -50,7 +53,8 @@ static bool next_tick(const struct reference *r, uint32_t *now) {
     return false;
 }
 
-static bool calibrate(const struct reference *r) {
+static bool calibrate(const struct reference *r)
+{
     uint32_t start, now;
     if (!next_tick(r, &start)) return false;
     uint64_t tsc_start = tsc_read();
@@ -69,7 +73,8 @@ static bool calibrate(const struct reference *r) {
     return true;
 }
 
-static uint64_t cmos_read(unsigned reg) {
+static uint64_t cmos_read(unsigned reg)
+{
     outb(CMOS_INDEX, (uint8_t)reg);
     return inb(CMOS_DATA);
 }
@@ -77,14 +82,16 @@ static uint64_t cmos_read(unsigned reg) {
 static uint64_t from_bcd(uint64_t v) { return (v >> 4) * 10 + (v & 15); }
 
 // Days from 1970-01-01 to the first of a month; years begin in March here, so that the leap day comes last.
-static uint64_t days_before(uint64_t year, uint64_t month) {
+static uint64_t days_before(uint64_t year, uint64_t month)
+{
     if (month <= 2) year--;
     uint64_t from_march = (month + 9) % 12;
     return 365 * year + year / 4 - year / 100 + year / 400 + (153 * from_march + 2) / 5 - 719468;
 }
 
 // Seconds since 1970 by the CMOS clock (Motorola MC146818), which is taken to show UTC; 0 if there is none.
-static uint64_t cmos_seconds(void) {
+static uint64_t cmos_seconds(void)
+{
     static const uint8_t registers[] = {0, 2, 4, 7, 8, 9};  // second minute hour day month year
     enum { SECOND, MINUTE, HOUR, DAY, MONTH, YEAR, FIELDS };
     uint64_t f[FIELDS], again[FIELDS];
@@ -110,7 +117,8 @@ static uint64_t cmos_seconds(void) {
     return ((days * 24 + f[HOUR]) * 60 + f[MINUTE]) * 60 + f[SECOND];
 }
 
-void time_init(void) {
+void time_init(void)
+{
     const struct reference pm_timer = {pm_timer_read, PM_TIMER_HZ, acpi.pm_timer_32 ? 0xffffffff : 0xffffff};
     const struct reference pit = {pit_read, PIT_HZ, 0xffff};
     if (!acpi.pm_timer_port || !calibrate(&pm_timer)) {
@@ -123,7 +131,8 @@ void time_init(void) {
 
 uint64_t arch_now_ns(void) { return (uint64_t)((unsigned __int128)(tsc_read() - tsc_base) * tsc_mult >> 32); }
 
-void arch_timer_set(uint64_t deadline_ns) {
+void arch_timer_set(uint64_t deadline_ns)
+{
     if (deadline_ns == NS_FOREVER) {
         lapic_timer_start(0);
         return;
@@ -133,7 +142,8 @@ void arch_timer_set(uint64_t deadline_ns) {
     lapic_timer_start(ticks > 0xffffffff ? 0xffffffff : ticks < TICKS_MIN ? TICKS_MIN : (uint32_t)ticks);
 }
 
-void arch_clock_page(struct clock_page *page) {
+void arch_clock_page(struct clock_page *page)
+{
     *page = (struct clock_page){
         .magic = CLOCK_MAGIC,
         .tsc_base = tsc_base,

@@ -10,7 +10,8 @@ _Noreturn void trap_user(void);
 _Noreturn void trap_idle(uint64_t vector);
 
 // From user mode; the current thread's context is complete.
-void trap_user(void) {
+void trap_user(void)
+{
     const struct arch_context *c = this_cpu()->live;
     if (c->vector >= VECTOR_EXCEPTIONS) {
         irq_dispatch((unsigned)c->vector);
@@ -26,7 +27,8 @@ void trap_user(void) {
 }
 
 // From arch_idle, whose state is of no interest.
-void trap_idle(uint64_t vector) {
+void trap_idle(uint64_t vector)
+{
     irq_dispatch((unsigned)vector);
     kernel_exit();
 }

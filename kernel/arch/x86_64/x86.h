@@ -51,30 +51,36 @@ extern struct x86_features features;
 static inline void outb(unsigned port, uint8_t v) { __asm__ volatile("outb %0, %w1" ::"a"(v), "Nd"(port)); }
 static inline void outw(unsigned port, uint16_t v) { __asm__ volatile("outw %0, %w1" ::"a"(v), "Nd"(port)); }
 static inline void outl(unsigned port, uint32_t v) { __asm__ volatile("outl %0, %w1" ::"a"(v), "Nd"(port)); }
-static inline uint8_t inb(unsigned port) {
+static inline uint8_t inb(unsigned port)
+{
     uint8_t v;
     __asm__ volatile("inb %w1, %0" : "=a"(v) : "Nd"(port));
     return v;
 }
-static inline uint16_t inw(unsigned port) {
+static inline uint16_t inw(unsigned port)
+{
     uint16_t v;
     __asm__ volatile("inw %w1, %0" : "=a"(v) : "Nd"(port));
     return v;
 }
-static inline uint32_t inl(unsigned port) {
+static inline uint32_t inl(unsigned port)
+{
     uint32_t v;
     __asm__ volatile("inl %w1, %0" : "=a"(v) : "Nd"(port));
     return v;
 }
-static inline void msr_write(uint32_t msr, uint64_t v) {
+static inline void msr_write(uint32_t msr, uint64_t v)
+{
     __asm__ volatile("wrmsr" ::"c"(msr), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)) : "memory");
 }
-static inline uint64_t msr_read(uint32_t msr) {
+static inline uint64_t msr_read(uint32_t msr)
+{
     uint32_t low, high;
     __asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr));
     return (uint64_t)high << 32 | low;
 }
-static inline uint64_t tsc_read(void) {
+static inline uint64_t tsc_read(void)
+{
     uint32_t low, high;
     __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
     return (uint64_t)high << 32 | low;

@@ -37,7 +37,8 @@ struct arch_fpu {
     uint8_t area[832];
 } __attribute__((aligned(64)));
 
-static inline struct cpu *arch_cpu(void) {
+static inline struct cpu *arch_cpu(void)
+{
     struct cpu *cpu;
     __asm__("mov %%gs:0, %0" : "=r"(cpu));
     return cpu;
@@ -58,21 +59,25 @@ static inline void arch_tlb_page(uaddr_t address) { __asm__ volatile("invlpg (%0
 #define PTE_COUNT (0x3ffull << PTE_COUNT_SHIFT)
 #define PTE_NX (1ull << 63)
 
-static inline pte_t pte_leaf(paddr_t pa, unsigned rights) {
+static inline pte_t pte_leaf(paddr_t pa, unsigned rights)
+{
     return (pte_t){pa.raw | PTE_PRESENT | PTE_USER | (rights & RIGHT_WRITE ? PTE_WRITE : 0) |
                    (rights & RIGHT_EXEC ? 0 : PTE_NX)};
 }
-static inline pte_t pte_table(paddr_t table, unsigned count) {
+static inline pte_t pte_table(paddr_t table, unsigned count)
+{
     return (pte_t){table.raw | PTE_PRESENT | PTE_USER | PTE_WRITE | (uint64_t)count << PTE_COUNT_SHIFT};
 }
 static inline bool pte_present(pte_t pte) { return pte.raw & PTE_PRESENT; }
 static inline paddr_t pte_address(pte_t pte) { return (paddr_t){pte.raw & PTE_ADDRESS}; }
-static inline unsigned pte_rights(pte_t pte) {
+static inline unsigned pte_rights(pte_t pte)
+{
     return (pte.raw & PTE_PRESENT ? RIGHT_READ : 0u) | (pte.raw & PTE_WRITE ? RIGHT_WRITE : 0u) |
            (pte.raw & PTE_NX ? 0u : RIGHT_EXEC);
 }
 static inline unsigned pte_count(pte_t pte) { return (unsigned)((pte.raw & PTE_COUNT) >> PTE_COUNT_SHIFT); }
-static inline pte_t pte_set_count(pte_t pte, unsigned count) {
+static inline pte_t pte_set_count(pte_t pte, unsigned count)
+{
     return (pte_t){(pte.raw & ~PTE_COUNT) | (uint64_t)count << PTE_COUNT_SHIFT};
 }
 
@@ -84,8 +89,8 @@ static inline uint64_t context_reply(const struct arch_context *c) { return c->r
 static inline uint64_t context_deadline(const struct arch_context *c) { return c->r15; }
 static inline uint64_t context_word(const struct arch_context *c, unsigned i) { return c->words[i]; }
 static inline void context_set_word(struct arch_context *c, unsigned i, uint64_t word) { c->words[i] = word; }
-static inline void context_set_result(struct arch_context *c, err_t err, uint64_t badge, uint64_t info,
-                                      uint64_t count) {
+static inline void context_set_result(struct arch_context *c, err_t err, uint64_t badge, uint64_t info, uint64_t count)
+{
     c->rax = (uint64_t)(int64_t)err;
     c->rdi = badge;
     c->rsi = info;
