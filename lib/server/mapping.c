@@ -17,15 +17,12 @@ static err_t map(const struct mapping *mapping)
 
 void *mapping_add(uint32_t frames, uint64_t n_pages, unsigned rights)
 {
-    if (n_pages > MAPPING_BYTES / PAGE_SIZE)
-        return NULL;
+    if (n_pages > MAPPING_BYTES / PAGE_SIZE) return NULL;
     for (unsigned i = 0; i < MAPPINGS; i++) {
         struct mapping *mapping = &vault.state->mappings[i];
-        if (mapping->frames != 0)
-            continue;
+        if (mapping->frames != 0) continue;
         *mapping = (struct mapping){.frames = frames, .rights = rights, .n_pages = n_pages};
-        if (map(mapping) == OK)
-            return (void *)address_of(mapping);
+        if (map(mapping) == OK) return (void *)address_of(mapping);
         mapping->frames = 0;
         return NULL;
     }
@@ -35,8 +32,7 @@ void *mapping_add(uint32_t frames, uint64_t n_pages, unsigned rights)
 void mapping_remove(void *address)
 {
     uint64_t i = ((uint64_t)address - COMPONENT_DYNAMIC_ADDRESS) / MAPPING_BYTES;
-    if (i >= MAPPINGS)
-        return;
+    if (i >= MAPPINGS) return;
     struct mapping *mapping = &vault.state->mappings[i];
     struct effect *effect = outbox_add(EFFECT_UNMAP, 0);
     effect->words[0] = (uint64_t)address;

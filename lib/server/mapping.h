@@ -7,8 +7,8 @@
 #pragma once
 #include <stdint.h>
 
-#define MAPPINGS 64                       // at a time
-#define MAPPING_BYTES (64ull << 20)       // largest; each lies in a window of its own
+#define MAPPINGS 64                  // at a time
+#define MAPPING_BYTES (64ull << 20)  // largest; each lies in a window of its own
 
 // Map n_pages from the start of the frames capability (a slot that the caller owns); null when it fails.
 void *mapping_add(uint32_t frames, uint64_t n_pages, unsigned rights);

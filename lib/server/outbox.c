@@ -9,8 +9,7 @@
 struct effect *outbox_add(enum effect_kind kind, uint32_t slot)
 {
     struct vault_header *header = vault.header;
-    if (header->n_effects == vault.outbox_limit)
-        panic("a step has more than %u effects", vault.outbox_limit);
+    if (header->n_effects == vault.outbox_limit) panic("a step has more than %u effects", vault.outbox_limit);
     struct effect *effect = &vault.outbox[header->n_effects++];
     effect->kind = (uint16_t)kind;
     effect->n_words = 0;
@@ -19,18 +18,14 @@ struct effect *outbox_add(enum effect_kind kind, uint32_t slot)
     return effect;
 }
 
-void server_signal(uint32_t notification)
-{
-    outbox_add(EFFECT_SIGNAL, notification);
-}
+void server_signal(uint32_t notification) { outbox_add(EFFECT_SIGNAL, notification); }
 
 void server_invoke(uint32_t cap, uint32_t operation, uint32_t n_words, const uint64_t *words)
 {
     struct effect *effect = outbox_add(EFFECT_INVOKE, cap);
     effect->label = operation;
     effect->n_words = (uint16_t)n_words;
-    for (uint32_t i = 0; i < n_words; i++)
-        effect->words[i] = words[i];
+    for (uint32_t i = 0; i < n_words; i++) effect->words[i] = words[i];
 }
 
 void server_effect(uint32_t number, uint64_t a, uint64_t b, uint64_t c)
@@ -44,8 +39,7 @@ void server_effect(uint32_t number, uint64_t a, uint64_t b, uint64_t c)
 
 static void load_words(struct message *m, const struct effect *effect)
 {
-    for (uint32_t i = 0; i < MSG_REGISTERS; i++)
-        m->words[i] = i < effect->n_words ? effect->words[i] : 0;
+    for (uint32_t i = 0; i < MSG_REGISTERS; i++) m->words[i] = i < effect->n_words ? effect->words[i] : 0;
 }
 
 static void perform_reply(const struct effect *effect)
@@ -64,9 +58,7 @@ static void perform(const struct server *server, const struct effect *effect)
 {
     struct message m;
     switch ((enum effect_kind)effect->kind) {
-    case EFFECT_SIGNAL:
-        (void)sys_signal(effect->slot);
-        break;
+    case EFFECT_SIGNAL: (void)sys_signal(effect->slot); break;
     case EFFECT_INVOKE:
         load_words(&m, effect);
         (void)rt_invoke(effect->slot, effect->label, effect->n_words, &m);
@@ -76,35 +68,22 @@ static void perform(const struct server *server, const struct effect *effect)
         m.info = INFO(effect->label, effect->n_words, 0);
         (void)ipc_call(effect->slot, &m);
         break;
-    case EFFECT_OWN:
-        server->effects[effect->label](effect->words[0], effect->words[1], effect->words[2]);
-        break;
-    case EFFECT_REPLY:
-        perform_reply(effect);
-        break;
-    case EFFECT_FORGET:
-        reply_release(effect->slot);
-        break;
-    case EFFECT_EMPTY:
-        (void)cspace_delete(SLOT_CSPACE, effect->slot, 1);
-        break;
+    case EFFECT_OWN: server->effects[effect->label](effect->words[0], effect->words[1], effect->words[2]); break;
+    case EFFECT_REPLY: perform_reply(effect); break;
+    case EFFECT_FORGET: reply_release(effect->slot); break;
+    case EFFECT_EMPTY: (void)cspace_delete(SLOT_CSPACE, effect->slot, 1); break;
     case EFFECT_FREE:
         (void)cspace_delete(SLOT_CSPACE, effect->slot, 1);
         slot_release(effect->slot);
         break;
-    case EFFECT_REVOKE:
-        (void)cspace_revoke(SLOT_CSPACE, effect->slot);
-        break;
-    case EFFECT_UNMAP:
-        (void)aspace_unmap(SLOT_ASPACE, effect->words[0], effect->words[1]);
-        break;
+    case EFFECT_REVOKE: (void)cspace_revoke(SLOT_CSPACE, effect->slot); break;
+    case EFFECT_UNMAP: (void)aspace_unmap(SLOT_ASPACE, effect->words[0], effect->words[1]); break;
     }
 }
 
 void outbox_perform(const struct server *server)
 {
-    for (uint32_t i = 0; i < vault.header->n_effects; i++)
-        perform(server, &vault.outbox[i]);
+    for (uint32_t i = 0; i < vault.header->n_effects; i++) perform(server, &vault.outbox[i]);
 }
 
 void answer_load(struct message *m)
@@ -112,17 +91,13 @@ void answer_load(struct message *m)
     const struct vault_header *header = vault.header;
     const struct answer *answer = &header->answer;
     uint32_t n_caps = answer->n_caps;
-    for (uint32_t i = 0; i < MSG_REGISTERS; i++)
-        m->words[i] = answer->words[i];
+    for (uint32_t i = 0; i < MSG_REGISTERS; i++) m->words[i] = answer->words[i];
     m->info = INFO(header->answer_err, answer->n_words, n_caps);
     struct utcb *utcb = rt_utcb();
-    for (uint32_t i = MSG_REGISTERS; i < answer->n_words; i++)
-        utcb->words[i] = answer->words[i];
-    if (n_caps == 0)
-        return;
+    for (uint32_t i = MSG_REGISTERS; i < answer->n_words; i++) utcb->words[i] = answer->words[i];
+    if (n_caps == 0) return;
     utcb->send_cspace = 0;
-    for (uint32_t i = 0; i < n_caps; i++)
-        utcb->send_slot[i] = answer->caps[i];
+    for (uint32_t i = 0; i < n_caps; i++) utcb->send_slot[i] = answer->caps[i];
 }
 
 // A caller that died before its answer leaves a description that nobody ever held, so no notice of its end will come.
@@ -131,8 +106,7 @@ static void note_undelivered(struct vault_header *header)
     header->n_undelivered = 0;
     for (uint32_t i = 0; i < header->answer.n_caps; i++) {
         struct cap_identity cap;
-        if (cspace_identify(SLOT_CSPACE, header->answer.caps[i], &cap) != OK || cap.type != CAP_ENDPOINT)
-            continue;
+        if (cspace_identify(SLOT_CSPACE, header->answer.caps[i], &cap) != OK || cap.type != CAP_ENDPOINT) continue;
         if (BADGE_KIND(cap.badge) == BADGE_KIND(BADGE_DESCRIPTION) && cap.children == 0)
             header->undelivered[header->n_undelivered++] = cap.badge;
     }
@@ -141,12 +115,10 @@ static void note_undelivered(struct vault_header *header)
 void answer_send(void)
 {
     struct vault_header *header = vault.header;
-    if (header->reply == 0 || header->no_answer)
-        return;
+    if (header->reply == 0 || header->no_answer) return;
     struct message m;
     answer_load(&m);
     err_t err = sys_reply(REPLY_SLOT(header->reply), REPLY_COUNT(header->reply), &m);
-    if (err != OK && header->answer.n_caps > 0)
-        note_undelivered(header);
+    if (err != OK && header->answer.n_caps > 0) note_undelivered(header);
     header->reply = 0;
 }

@@ -29,10 +29,7 @@ void *server_attach(size_t state_bytes, uint32_t version, void (*init)(void *sta
     return vault.state->root;
 }
 
-_Bool server_restarted(void)
-{
-    return restarted;
-}
+_Bool server_restarted(void) { return restarted; }
 
 err_t server_abort(err_t err)
 {
@@ -40,10 +37,7 @@ err_t server_abort(err_t err)
     return err;
 }
 
-void server_wake_at(uint64_t time_ns)
-{
-    wake_at = time_ns;
-}
+void server_wake_at(uint64_t time_ns) { wake_at = time_ns; }
 
 // --- what a step used from outside, kept for its next run
 
@@ -56,8 +50,7 @@ static struct journal_entry *journal_replay(void)
 static void journal_add(err_t err, const struct message *result)
 {
     struct vault_header *header = vault.header;
-    if (header->n_journal == JOURNAL_ENTRIES)
-        panic("a step asks for more than %u answers", JOURNAL_ENTRIES);
+    if (header->n_journal == JOURNAL_ENTRIES) panic("a step asks for more than %u answers", JOURNAL_ENTRIES);
     header->journal[header->n_journal] = (struct journal_entry){.err = err, .result = *result};
     barrier();
     header->journal_next = ++header->n_journal;
@@ -79,12 +72,10 @@ err_t server_call_cap(uint32_t cap, struct message *m, uint32_t *slot)
 {
     struct utcb *utcb = rt_utcb();
     *slot = slot_alloc();
-    if (*slot == 0)
-        return ERR_NO_MEMORY;
+    if (*slot == 0) return ERR_NO_MEMORY;
     utcb->recv_cspace = 0;
     utcb->recv_slot[0] = *slot;
-    for (unsigned i = 1; i < MSG_CAPS; i++)
-        utcb->recv_slot[i] = 0;
+    for (unsigned i = 1; i < MSG_CAPS; i++) utcb->recv_slot[i] = 0;
     err_t err = ipc_call(cap, m);
     utcb->recv_slot[0] = 0;
     if (err != OK || INFO_CAPS(m->info) == 0 || utcb->recv_kind[0] != CAP_PLACED) {
@@ -97,8 +88,7 @@ err_t server_call_cap(uint32_t cap, struct message *m, uint32_t *slot)
 uint64_t server_now(void)
 {
     const struct journal_entry *kept = journal_replay();
-    if (kept)
-        return kept->result.words[0];
+    if (kept) return kept->result.words[0];
     struct message now = {.words = {now_ns()}};
     journal_add(OK, &now);
     return now.words[0];
@@ -109,11 +99,10 @@ uint64_t server_now(void)
 err_t description_make(uint64_t number, uint32_t *slot)
 {
     *slot = slot_alloc();
-    if (*slot == 0)
-        return ERR_NO_MEMORY;
-    err_t err = cspace_derive(SLOT_CSPACE, *slot, 0, SLOT_ENDPOINT, RIGHT_WRITE | RIGHT_GRANT, BADGE_DESCRIPTION | number);
-    if (err != OK)
-        slot_free(*slot);
+    if (*slot == 0) return ERR_NO_MEMORY;
+    err_t err =
+        cspace_derive(SLOT_CSPACE, *slot, 0, SLOT_ENDPOINT, RIGHT_WRITE | RIGHT_GRANT, BADGE_DESCRIPTION | number);
+    if (err != OK) slot_free(*slot);
     return err;
 }
 
@@ -121,8 +110,7 @@ uint32_t request_keep_cap(const struct request *request, unsigned i)
 {
     struct vault_state *state = vault.state;
     uint32_t fresh = slot_alloc();
-    if (fresh == 0 || request->caps[i].kind != CAP_PLACED)
-        return 0;
+    if (fresh == 0 || request->caps[i].kind != CAP_PLACED) return 0;
     vault_log(&state->recv_slot[i], sizeof state->recv_slot[i]);
     state->recv_slot[i] = fresh;
     return request->caps[i].slot;
@@ -141,8 +129,7 @@ static void drop_caps(const struct request *request)
 static server_handler find_handler(const struct server_operations ranges[SERVER_RANGES], uint32_t label)
 {
     for (unsigned i = 0; i < SERVER_RANGES; i++)
-        if (label - ranges[i].first < ranges[i].n)
-            return ranges[i].handlers[label - ranges[i].first];
+        if (label - ranges[i].first < ranges[i].n) return ranges[i].handlers[label - ranges[i].first];
     return NULL;
 }
 
@@ -150,15 +137,9 @@ static err_t run_request(const struct server *server, const struct request *requ
 {
     server_handler handler = NULL;
     switch ((uint64_t)BADGE_KIND(request->badge) << 56) {
-    case BADGE_SESSION:
-        handler = find_handler(server->session, request->label);
-        break;
-    case BADGE_DESCRIPTION:
-        handler = find_handler(server->description, request->label);
-        break;
-    case BADGE_CHANNEL:
-        handler = find_handler(server->channel, request->label);
-        break;
+    case BADGE_SESSION: handler = find_handler(server->session, request->label); break;
+    case BADGE_DESCRIPTION: handler = find_handler(server->description, request->label); break;
+    case BADGE_CHANNEL: handler = find_handler(server->channel, request->label); break;
     }
     return handler ? handler(request, answer) : ERR_NO_SYSCALL;
 }
@@ -176,21 +157,15 @@ static void run_gone(const struct server *server, uint64_t badge)
 {
     switch ((uint64_t)BADGE_KIND(badge) << 56) {
     case BADGE_DESCRIPTION:
-        if (server->description_gone)
-            server->description_gone(badge & 0xffffffffffffffull);
+        if (server->description_gone) server->description_gone(badge & 0xffffffffffffffull);
         break;
     case BADGE_SESSION:
-        if (server->session_gone && !server->session_gone(badge))
-            break;
-        if (proc_channel != 0)
-            add_call(proc_channel, PROC_SESSION_CLOSED, badge);
+        if (server->session_gone && !server->session_gone(badge)) break;
+        if (proc_channel != 0) add_call(proc_channel, PROC_SESSION_CLOSED, badge);
         break;
-    case BADGE_CHANNEL:
-        add_call(SLOT_SUPERVISOR, SUPERVISOR_CHANNEL_GONE, badge);
-        break;
+    case BADGE_CHANNEL: add_call(SLOT_SUPERVISOR, SUPERVISOR_CHANNEL_GONE, badge); break;
     default:
-        if (server->badge_gone)
-            server->badge_gone(badge);
+        if (server->badge_gone) server->badge_gone(badge);
     }
 }
 
@@ -201,26 +176,16 @@ static void run_event(const struct server *server)
     const struct request *request = &header->request;
     err_t err = OK;
     switch ((enum event_kind)header->event) {
-    case EVENT_REQUEST:
-        err = run_request(server, request, &header->answer);
-        break;
-    case EVENT_FAULT:
-        err = server->fault ? server->fault(request, &header->answer) : ERR_NO_SYSCALL;
-        break;
+    case EVENT_REQUEST: err = run_request(server, request, &header->answer); break;
+    case EVENT_FAULT: err = server->fault ? server->fault(request, &header->answer) : ERR_NO_SYSCALL; break;
     case EVENT_NOTIFIED:
-        if (server->notified)
-            server->notified(request->words[0]);
+        if (server->notified) server->notified(request->words[0]);
         break;
-    case EVENT_GONE:
-        run_gone(server, request->badge);
-        break;
+    case EVENT_GONE: run_gone(server, request->badge); break;
     case EVENT_TICK:
-        if (server->tick)
-            server->tick();
+        if (server->tick) server->tick();
         break;
-    case EVENT_SETUP:
-        replies_set_up(server->n_deferred, server->recv_caps);
-        break;
+    case EVENT_SETUP: replies_set_up(server->n_deferred, server->recv_caps); break;
     }
     header->answer_err = err;
     drop_caps(request);
@@ -265,10 +230,8 @@ static void record_message(const struct message *m, enum event_kind event)
     request->n_words = INFO_WORDS(m->info);
     request->n_caps = INFO_CAPS(m->info);
     request->badge = m->badge;
-    for (uint32_t i = 0; i < MSG_REGISTERS; i++)
-        request->words[i] = m->words[i];
-    for (uint32_t i = MSG_REGISTERS; i < request->n_words; i++)
-        request->words[i] = utcb->words[i];
+    for (uint32_t i = 0; i < MSG_REGISTERS; i++) request->words[i] = m->words[i];
+    for (uint32_t i = MSG_REGISTERS; i < request->n_words; i++) request->words[i] = utcb->words[i];
     for (uint32_t i = 0; i < request->n_caps; i++)
         request->caps[i] = (struct request_cap){utcb->recv_kind[i], utcb->recv_slot[i], utcb->recv_badge[i]};
     step_record();
@@ -284,10 +247,8 @@ static void handle_notification(const struct server *server, uint64_t bits)
 {
     if (bits & ~(NOTIFY_HEARTBEAT | NOTIFY_STOP))
         step(server, EVENT_NOTIFIED, 0, bits & ~(NOTIFY_HEARTBEAT | NOTIFY_STOP));
-    if (bits & NOTIFY_HEARTBEAT)
-        tell_supervisor(SUPERVISOR_HEARTBEAT);
-    if (bits & NOTIFY_STOP)
-        tell_supervisor(SUPERVISOR_STOPPED);
+    if (bits & NOTIFY_HEARTBEAT) tell_supervisor(SUPERVISOR_HEARTBEAT);
+    if (bits & NOTIFY_STOP) tell_supervisor(SUPERVISOR_STOPPED);
 }
 
 // The answer of what is run here stays for the next receive.
@@ -317,8 +278,7 @@ static _Bool receive(const struct server *server, struct message *m)
     if (server->recv_caps > 0) {
         struct utcb *utcb = rt_utcb();
         utcb->recv_cspace = 0;
-        for (uint32_t i = 0; i < MSG_CAPS; i++)
-            utcb->recv_slot[i] = state->recv_slot[i];
+        for (uint32_t i = 0; i < MSG_CAPS; i++) utcb->recv_slot[i] = state->recv_slot[i];
     }
     m->count = 0;
     m->info = 0;
@@ -331,8 +291,7 @@ static _Bool receive(const struct server *server, struct message *m)
 
 static void tick_if_due(const struct server *server)
 {
-    if (wake_at == NS_FOREVER || now_ns() < wake_at)
-        return;
+    if (wake_at == NS_FOREVER || now_ns() < wake_at) return;
     wake_at = NS_FOREVER;
     answer_send();
     step(server, EVENT_TICK, 0, 0);
@@ -341,6 +300,7 @@ static void tick_if_due(const struct server *server)
 // --- starting
 
 // Bring the step that the last instance was in to its end, whatever it was.
+// @path crash-restart 5/6: the recorded step is rolled back and run again, or its effects are performed again
 static void finish_step(const struct server *server)
 {
     struct vault_header *header = vault.header;
@@ -366,15 +326,13 @@ static void finish_step(const struct server *server)
     finish_undelivered(server);
 }
 
-// A message that was received and not recorded: nothing has run, its sender may send it again.
+// @path crash-restart 6/6: a message received and not recorded: nothing has run, its sender may send it again
 static void refuse_unrecorded(const struct server *server)
 {
     struct vault_state *state = vault.state;
-    for (uint32_t i = 0; i < server->recv_caps; i++)
-        (void)cspace_delete(SLOT_CSPACE, state->recv_slot[i], 1);
+    for (uint32_t i = 0; i < server->recv_caps; i++) (void)cspace_delete(SLOT_CSPACE, state->recv_slot[i], 1);
     struct cap_identity reply;
-    if (cspace_identify(SLOT_CSPACE, state->reply_slot, &reply) != OK)
-        return;
+    if (cspace_identify(SLOT_CSPACE, state->reply_slot, &reply) != OK) return;
     struct message m = {.info = INFO(ERR_RESTARTED, 0, 0)};
     (void)sys_reply(state->reply_slot, reply.detail, &m);
 }
@@ -385,8 +343,7 @@ static void start(const struct server *server)
     const struct component_cap *proc = rt_cap("proc");
     proc_channel = proc && proc->kind == COMPONENT_CAP_CALL ? proc->slot : 0;
     finish_step(server);
-    if (!vault.state->is_set_up)
-        step(server, EVENT_SETUP, 0, 0);
+    if (!vault.state->is_set_up) step(server, EVENT_SETUP, 0, 0);
     if (restarted) {
         refuse_unrecorded(server);
         step(server, EVENT_NOTIFIED, 0, ~(NOTIFY_HEARTBEAT | NOTIFY_STOP));
@@ -395,14 +352,14 @@ static void start(const struct server *server)
     tell_supervisor(SUPERVISOR_READY);
 }
 
+// @path driver-start 5/5: what was left is finished, the supervisor hears that the component serves, the loop begins
 void server_run(const struct server *server)
 {
     struct message m;
     start(server);
     for (;;) {
         tick_if_due(server);
-        if (vault.header->answer.n_caps > 0)
-            answer_send();
+        if (vault.header->answer.n_caps > 0) answer_send();
         finish_undelivered(server);
         if (receive(server, &m))
             handle_message(server, &m);

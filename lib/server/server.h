@@ -18,7 +18,7 @@
 
 // The message that a handler works on. It lies in the vault and does not change during the step.
 struct request_cap {
-    uint32_t kind;   // CAP_NONE, CAP_PLACED: it stands in `slot`, CAP_UNWRAPPED: one of our own, told by its badge
+    uint32_t kind;  // CAP_NONE, CAP_PLACED: it stands in `slot`, CAP_UNWRAPPED: one of our own, told by its badge
     uint32_t slot;
     uint64_t badge;
 };
@@ -45,21 +45,24 @@ struct server_operations {
     uint32_t first, n;
     const server_handler *handlers;
 };
-#define SERVER_OPERATIONS(first, array) {(first), sizeof(array) / sizeof((array)[0]), (array)}
+#define SERVER_OPERATIONS(first, array) \
+    { \
+        (first), sizeof(array) / sizeof((array)[0]), (array) \
+    }
 #define SERVER_RANGES 4
 
 struct server {
     struct server_operations session[SERVER_RANGES];      // requests over BADGE_SESSION
     struct server_operations description[SERVER_RANGES];  // over BADGE_DESCRIPTION
     struct server_operations channel[SERVER_RANGES];      // over BADGE_CHANNEL: other servers
-    server_handler fault;                        // KMSG_FAULT: words FAULT_WORD_*; returns a FAULT_* label
-    void (*notified)(uint64_t bits);             // bits of the own notification, without the supervisor's
-    void (*tick)(void);                          // the time given to server_wake_at() has come
-    void (*description_gone)(uint64_t number);   // nobody holds it any more: forget it and slot_free() its slot
-    _Bool (*session_gone)(uint64_t badge);       // the process is gone; proc hears of it after this step. False: much is
-                                                 // left to do, call again in the next step
-    void (*badge_gone)(uint64_t badge);          // any other badge; delete its first capability (slot_free)
-    const server_effect_handler *effects;        // for server_effect(), by number
+    server_handler fault;                                 // KMSG_FAULT: words FAULT_WORD_*; returns a FAULT_* label
+    void (*notified)(uint64_t bits);                      // bits of the own notification, without the supervisor's
+    void (*tick)(void);                                   // the time given to server_wake_at() has come
+    void (*description_gone)(uint64_t number);  // nobody holds it any more: forget it and slot_free() its slot
+    _Bool (*session_gone)(uint64_t badge);      // the process is gone; proc hears of it after this step. False: much is
+                                                // left to do, call again in the next step
+    void (*badge_gone)(uint64_t badge);         // any other badge; delete its first capability (slot_free)
+    const server_effect_handler *effects;       // for server_effect(), by number
     uint32_t n_effects;
     uint32_t recv_caps;   // how many capabilities a request may carry, 0..MSG_CAPS
     uint32_t n_deferred;  // how many requests may be put off at a time; their reply objects come from SLOT_UNTYPED
@@ -122,7 +125,7 @@ void server_wake_at(uint64_t time_ns);
 // Make the FIRST capability of a description of ours: slot_alloc() and a badge of BADGE_DESCRIPTION | number. Put
 // *slot into answer->caps to hand it out. Numbers (56 bits) are never used again; table handles serve.
 err_t description_make(uint64_t number, uint32_t *slot);
-#define DESCRIPTION_NUMBER(badge) ((badge) & 0xffffffffffffffull)
+#define DESCRIPTION_NUMBER(badge) ((badge)&0xffffffffffffffull)
 
 // Take a capability that came with the request: it stays in the slot returned. Others are deleted after the step.
 uint32_t request_keep_cap(const struct request *request, unsigned i);

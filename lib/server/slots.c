@@ -9,8 +9,7 @@
 void slot_note(uint32_t first, uint32_t n)
 {
     struct vault_header *header = vault.header;
-    if (header->n_noted == vault.noted_limit)
-        panic("a step fills more than %u runs of slots", vault.noted_limit);
+    if (header->n_noted == vault.noted_limit) panic("a step fills more than %u runs of slots", vault.noted_limit);
     vault.noted[header->n_noted] = (struct noted_slots){first, n};
     barrier();
     header->n_noted++;
@@ -23,18 +22,14 @@ uint32_t slot_alloc(void)
     uint32_t n_words = (state->n_slots + 63) / 64;
     for (uint32_t i = 0; i < n_words; i++) {
         uint32_t word = state->slot_hint + i;
-        if (word >= n_words)
-            word -= n_words;
+        if (word >= n_words) word -= n_words;
         uint64_t free = ~state->slot_map[word];
-        if (free == 0)
-            continue;
+        if (free == 0) continue;
         uint32_t slot = word * 64 + (uint32_t)__builtin_ctzll(free);
-        if (slot >= state->n_slots)
-            continue;
+        if (slot >= state->n_slots) continue;
         slot_note(slot, 1);
         state->slot_map[word] |= 1ull << slot % 64;
-        if (state->slot_hint != word)
-            state->slot_hint = word;
+        if (state->slot_hint != word) state->slot_hint = word;
         return slot;
     }
     return 0;
@@ -51,12 +46,10 @@ uint32_t slot_alloc_run(uint32_t n)
     uint32_t run = 0;
     for (uint32_t slot = SLOT_DYNAMIC; slot < state->n_slots; slot++) {
         run = is_free(state, slot) ? run + 1 : 0;
-        if (run < n)
-            continue;
+        if (run < n) continue;
         uint32_t first = slot + 1 - n;
         slot_note(first, n);
-        for (uint32_t i = first; i <= slot; i++)
-            state->slot_map[i / 64] |= 1ull << i % 64;
+        for (uint32_t i = first; i <= slot; i++) state->slot_map[i / 64] |= 1ull << i % 64;
         return first;
     }
     return 0;
@@ -64,28 +57,22 @@ uint32_t slot_alloc_run(uint32_t n)
 
 void slot_free(uint32_t slot)
 {
-    if (slot != 0)
-        outbox_add(EFFECT_FREE, slot);
+    if (slot != 0) outbox_add(EFFECT_FREE, slot);
 }
 
 void slot_revoke_and_free(uint32_t slot)
 {
-    if (slot == 0)
-        return;
+    if (slot == 0) return;
     outbox_add(EFFECT_REVOKE, slot);
     outbox_add(EFFECT_FREE, slot);
 }
 
-void slot_release(uint32_t slot)
-{
-    vault.state->slot_map[slot / 64] &= ~(1ull << slot % 64);
-}
+void slot_release(uint32_t slot) { vault.state->slot_map[slot / 64] &= ~(1ull << slot % 64); }
 
 uint32_t slots_free(void)
 {
     const struct vault_state *state = vault.state;
     uint32_t n = 0;
-    for (uint32_t slot = SLOT_DYNAMIC; slot < state->n_slots; slot++)
-        n += is_free(state, slot);
+    for (uint32_t slot = SLOT_DYNAMIC; slot < state->n_slots; slot++) n += is_free(state, slot);
     return n;
 }

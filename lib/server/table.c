@@ -13,7 +13,7 @@
 
 struct head {
     uint32_t generation;
-    uint32_t next;       // IN_USE, or the index + 1 of the next free record
+    uint32_t next;  // IN_USE, or the index + 1 of the next free record
     uint32_t freed_step;
     uint32_t zero;
 };
@@ -23,25 +23,18 @@ static struct head *head_at(const struct table *table, uint32_t index)
     return (struct head *)(table->base + (size_t)index * table->stride);
 }
 
-static struct head *head_of(const void *record)
-{
-    return (struct head *)(uintptr_t)record - 1;
-}
+static struct head *head_of(const void *record) { return (struct head *)(uintptr_t)record - 1; }
 
 static uint32_t stride_of(size_t record_bytes)
 {
     return (uint32_t)(sizeof(struct head) + (record_bytes + 15) / 16 * 16);
 }
 
-size_t table_bytes(size_t record_bytes, uint32_t n_records)
-{
-    return (size_t)stride_of(record_bytes) * n_records;
-}
+size_t table_bytes(size_t record_bytes, uint32_t n_records) { return (size_t)stride_of(record_bytes) * n_records; }
 
 void table_init(struct table *table, size_t record_bytes, uint32_t n_records)
 {
-    if (n_records >= 1u << INDEX_BITS)
-        panic("a table of %u records", n_records);
+    if (n_records >= 1u << INDEX_BITS) panic("a table of %u records", n_records);
     *table = (struct table){
         .base = vault_alloc(table_bytes(record_bytes, n_records)),
         .stride = stride_of(record_bytes),
@@ -93,8 +86,7 @@ uint64_t table_handle(const struct table *table, const void *record)
 
 void *table_at(const struct table *table, uint32_t index)
 {
-    if (index >= table->n_fresh)
-        return NULL;
+    if (index >= table->n_fresh) return NULL;
     struct head *head = head_at(table, index);
     return head->next == IN_USE ? head + 1 : NULL;
 }
@@ -131,11 +123,9 @@ void *session_open(struct sessions *sessions, uint64_t badge, void (*gone)(uint6
 {
     void *record = session_find(sessions, badge);
     struct head *head = session_head(sessions, BADGE_SLOT(badge));
-    if (record || !head)
-        return record;
+    if (record || !head) return record;
     if (head->next == IN_USE) {
-        if ((int32_t)(BADGE_GENERATION(badge) - head->generation) < 0)
-            return NULL;
+        if ((int32_t)(BADGE_GENERATION(badge) - head->generation) < 0) return NULL;
         gone(session_badge(sessions, head + 1));
     }
     head->generation = BADGE_GENERATION(badge);
@@ -147,8 +137,7 @@ void *session_open(struct sessions *sessions, uint64_t badge, void (*gone)(uint6
 void session_close(struct sessions *sessions, uint64_t badge)
 {
     void *record = session_find(sessions, badge);
-    if (record)
-        head_of(record)->next = 0;
+    if (record) head_of(record)->next = 0;
 }
 
 uint64_t session_badge(const struct sessions *sessions, const void *record)

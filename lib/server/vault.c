@@ -29,12 +29,10 @@ _Bool vault_open(void *memory, uint64_t bytes, uint32_t version)
     vault.log = (struct undo_entry *)at;
     at += KEEP_ALIGNED(vault.log_limit * sizeof *vault.log);
     uint64_t used = (uint64_t)(at - (uint8_t *)memory);
-    if (used + sizeof *vault.state > bytes)
-        panic("the vault of %lu bytes is too small", bytes);
+    if (used + sizeof *vault.state > bytes) panic("the vault of %lu bytes is too small", bytes);
     vault.state = (struct vault_state *)at;
     vault.state_limit = bytes - used;
-    if (vault.header->magic != VAULT_MAGIC)
-        return 0;
+    if (vault.header->magic != VAULT_MAGIC) return 0;
     if (vault.header->version != version)
         panic("the vault is of version %u, this program of version %u", vault.header->version, version);
     return 1;
@@ -69,8 +67,7 @@ void vault_start_logging(void)
 void *vault_alloc(size_t bytes)
 {
     struct vault_state *state = vault.state;
-    if (!vault.allocating)
-        panic("vault_alloc outside init");
+    if (!vault.allocating) panic("vault_alloc outside init");
     if (bytes > vault.state_limit || state->allocated + KEEP_ALIGNED(bytes) > vault.state_limit)
         panic("the vault is too small: %lu bytes of %lu used, %lu wanted", state->allocated, vault.state_limit,
               (unsigned long)bytes);
@@ -79,15 +76,9 @@ void *vault_alloc(size_t bytes)
     return memory;
 }
 
-size_t vault_available(void)
-{
-    return vault.state_limit - vault.state->allocated;
-}
+size_t vault_available(void) { return vault.state_limit - vault.state->allocated; }
 
-uint32_t vault_step(void)
-{
-    return vault.header->step;
-}
+uint32_t vault_step(void) { return vault.header->step; }
 
 // Forget what the step has done so far, for its first or next run.
 static void clear_step(struct vault_header *header)

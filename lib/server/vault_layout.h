@@ -25,7 +25,7 @@ enum event_kind {
     EVENT_NOTIFIED,  // words[0]: bits
     EVENT_GONE,      // badge
     EVENT_TICK,
-    EVENT_SETUP,     // the loop's own slots and reply objects, once
+    EVENT_SETUP,  // the loop's own slots and reply objects, once
 };
 
 struct undo_entry {
@@ -66,16 +66,16 @@ struct journal_entry {
 struct vault_header {
     uint64_t magic;
     uint32_t version;
-    uint32_t phase;         // enum step_phase
+    uint32_t phase;  // enum step_phase
     uint32_t step;
-    uint32_t deaths;        // that this event has caused
-    uint32_t event;         // enum event_kind
-    uint32_t no_answer;     // the handler put the caller off
+    uint32_t deaths;     // that this event has caused
+    uint32_t event;      // enum event_kind
+    uint32_t no_answer;  // the handler put the caller off
     uint32_t n_undone, n_noted, n_effects, n_journal;
     uint32_t journal_next;  // of this run
     uint32_t n_undelivered;
     uint64_t undelivered[MSG_CAPS];  // badges of descriptions whose receiver died before the answer
-    uint64_t reply;         // handle of the caller: slot | arming count << 32, 0: none
+    uint64_t reply;                  // handle of the caller: slot | arming count << 32, 0: none
     err_t answer_err;
     uint32_t zero;
     struct request request;
@@ -92,9 +92,9 @@ struct mapping {
 
 // The library's durable state: the first thing in the logged range.
 struct vault_state {
-    uint64_t allocated;            // bytes of the logged range given out
+    uint64_t allocated;  // bytes of the logged range given out
     void *root;
-    uint64_t *slot_map;            // a bit each slot, set: in use
+    uint64_t *slot_map;  // a bit each slot, set: in use
     uint32_t n_slots, slot_hint;
     uint32_t is_set_up, reply_slot;
     uint32_t n_replies_free;
@@ -113,8 +113,8 @@ struct vault {
     uint32_t noted_limit, outbox_limit, log_limit;
     uintptr_t logged_start, logged_bytes;  // bytes 0: logging is off
     uintptr_t fresh_start, fresh_bytes;
-    uint64_t state_limit;                  // bytes from state to the vault's end
-    _Bool allocating;                      // in init
+    uint64_t state_limit;  // bytes from state to the vault's end
+    _Bool allocating;      // in init
 };
 extern struct vault vault;
 

@@ -6,19 +6,14 @@
 // before it counts. This file is not instrumented itself.
 #include "lib/server/vault_layout.h"
 
-static inline _Bool is_logged(uintptr_t address)
-{
-    return address - vault.logged_start < vault.logged_bytes;
-}
+static inline _Bool is_logged(uintptr_t address) { return address - vault.logged_start < vault.logged_bytes; }
 
 static inline void note_word(uintptr_t word)
 {
     struct vault_header *header = vault.header;
     uint32_t n = header->n_undone;
-    if (n > 0 && vault.log[n - 1].address == word)
-        return;
-    if (n == vault.log_limit)
-        panic("a step stores more than the undo log of %u words holds", n);
+    if (n > 0 && vault.log[n - 1].address == word) return;
+    if (n == vault.log_limit) panic("a step stores more than the undo log of %u words holds", n);
     vault.log[n].address = word;
     vault.log[n].old = *(const uint64_t *)word;
     barrier();
@@ -28,16 +23,13 @@ static inline void note_word(uintptr_t word)
 
 static inline void note(uintptr_t address, size_t bytes)
 {
-    if (address - vault.fresh_start < vault.fresh_bytes)
-        return;
-    for (uintptr_t word = address & ~7ul; word < address + bytes; word += 8)
-        note_word(word);
+    if (address - vault.fresh_start < vault.fresh_bytes) return;
+    for (uintptr_t word = address & ~7ul; word < address + bytes; word += 8) note_word(word);
 }
 
 void vault_log(const void *address, size_t bytes)
 {
-    if (is_logged((uintptr_t)address))
-        note((uintptr_t)address, bytes);
+    if (is_logged((uintptr_t)address)) note((uintptr_t)address, bytes);
 }
 
 void vault_fresh(const void *address, size_t bytes)
@@ -46,18 +38,14 @@ void vault_fresh(const void *address, size_t bytes)
     vault.fresh_bytes = bytes;
 }
 
-void vault_clear_unlogged(void *address, size_t bytes)
-{
-    rt_memset(address, 0, bytes);
-}
+void vault_clear_unlogged(void *address, size_t bytes) { rt_memset(address, 0, bytes); }
 
 // The compiler's calls; their names are its own.
-#define STORE_CALL(n)                                \
+#define STORE_CALL(n) \
     void __asan_store##n##_noabort(uintptr_t address); \
-    void __asan_store##n##_noabort(uintptr_t address)  \
-    {                                                \
-        if (is_logged(address))                      \
-            note(address, n);                        \
+    void __asan_store##n##_noabort(uintptr_t address) \
+    { \
+        if (is_logged(address)) note(address, n); \
     }
 STORE_CALL(1)
 STORE_CALL(2)
@@ -68,15 +56,12 @@ STORE_CALL(16)
 void __asan_storeN_noabort(uintptr_t address, size_t bytes);
 void __asan_storeN_noabort(uintptr_t address, size_t bytes)
 {
-    if (is_logged(address))
-        note(address, bytes);
+    if (is_logged(address)) note(address, bytes);
 }
 
 // Called before a function that does not return; nothing to do without a shadow of the stack.
 void __asan_handle_no_return(void);
-void __asan_handle_no_return(void)
-{
-}
+void __asan_handle_no_return(void) {}
 
 void *memcpy(void *restrict to, const void *restrict from, size_t n)
 {

@@ -7,10 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void *plain_memset(void *to, int byte, size_t n)
-{
-    return memset(to, byte, n);
-}
+static void *plain_memset(void *to, int byte, size_t n) { return memset(to, byte, n); }
 
 #define memcpy logged_memcpy
 #define memmove logged_memmove
@@ -36,20 +33,11 @@ static unsigned n_tests, n_failed;
 
 // --- what lib/rt would provide
 
-void *rt_memcpy(void *restrict to, const void *restrict from, size_t n)
-{
-    return memcpy(to, from, n);
-}
+void *rt_memcpy(void *restrict to, const void *restrict from, size_t n) { return memcpy(to, from, n); }
 
-void *rt_memmove(void *to, const void *from, size_t n)
-{
-    return memmove(to, from, n);
-}
+void *rt_memmove(void *to, const void *from, size_t n) { return memmove(to, from, n); }
 
-void *rt_memset(void *to, int byte, size_t n)
-{
-    return plain_memset(to, byte, n);
-}
+void *rt_memset(void *to, int byte, size_t n) { return plain_memset(to, byte, n); }
 
 void panic(const char *format, ...)
 {
@@ -65,8 +53,7 @@ static unsigned n_deleted;  // slots that the kernel was asked to empty
 err_t rt_syscall(unsigned number, uint64_t cap, uint64_t reply_slot, struct message *m, uint64_t deadline)
 {
     (void)number, (void)cap, (void)reply_slot, (void)deadline;
-    if (INFO_LABEL(m->info) == CSPACE_DELETE)
-        n_deleted += (unsigned)m->words[1];
+    if (INFO_LABEL(m->info) == CSPACE_DELETE) n_deleted += (unsigned)m->words[1];
     return OK;
 }
 
@@ -139,8 +126,7 @@ static void test_undo(void)
     rt_memset(bytes + 38, 0x77, 4);
     step_rollback();
     unsigned sum = 0;
-    for (unsigned i = 0; i < sizeof root->b; i++)
-        sum += bytes[i];
+    for (unsigned i = 0; i < sizeof root->b; i++) sum += bytes[i];
     check("unaligned and long stores are undone", sum == 0);
 
     uint32_t before = vault.header->n_undone;
@@ -174,8 +160,7 @@ static void test_table(void)
     check("a handle is stale when its record is used again",
           second == first && !table_get(&root->table, handle) && table_handle(&root->table, second) != handle);
     unsigned n = 1;
-    while (table_new(&root->table))
-        n++;
+    while (table_new(&root->table)) n++;
     check("a full table gives null", n == 10 && root->table.n_used == 10);
     check("walks see records in use only", table_at(&root->table, 3) && !table_at(&root->table, 10));
 }
@@ -193,8 +178,8 @@ static void test_sessions(void)
     uint64_t badge = BADGE_SESSION_OF(5, 9);
     uint64_t *session = session_open(&root->sessions, badge, gone);
     session[0] = 77;
-    check("a session is found by its badge", session_find(&root->sessions, badge) == session &&
-                                                 session_badge(&root->sessions, session) == badge);
+    check("a session is found by its badge",
+          session_find(&root->sessions, badge) == session && session_badge(&root->sessions, session) == badge);
     check("another generation is not found", !session_find(&root->sessions, BADGE_SESSION_OF(5, 10)));
     uint64_t *newer = session_open(&root->sessions, BADGE_SESSION_OF(5, 10), gone);
     check("a newer process replaces it, cleaned up first", newer == session && newer[0] == 0 && n_gone == 1);
@@ -214,8 +199,7 @@ static void test_slots(void)
     check("a freed slot is kept until it is empty", slots_free() == n && vault.outbox[0].slot == a);
     slot_release(a);
     check("then it can be had again", slots_free() == n + 1);
-    while (slot_alloc() != 0)
-        vault.header->n_noted = 0;
+    while (slot_alloc() != 0) vault.header->n_noted = 0;
     check("when all are used there is none", slots_free() == 0);
 
     fresh();

@@ -7,33 +7,27 @@ const struct bundle_entry *bundle_find(const char *name)
     const struct bundle_header *bundle = the_system.bundle;
     const struct bundle_entry *entries = (const struct bundle_entry *)(bundle + 1);
     for (uint32_t i = 0; i < bundle->n_entries; i++)
-        if (strncmp(entries[i].name, name, BUNDLE_NAME) == 0)
-            return &entries[i];
+        if (strncmp(entries[i].name, name, BUNDLE_NAME) == 0) return &entries[i];
     return NULL;
 }
 
-const void *bundle_data(const struct bundle_entry *entry)
-{
-    return (const uint8_t *)the_system.bundle + entry->offset;
-}
+const void *bundle_data(const struct bundle_entry *entry) { return (const uint8_t *)the_system.bundle + entry->offset; }
 
 static _Bool segment_ok(const struct image_segment *s, uint64_t image_bytes)
 {
     return s->address % PAGE_SIZE == 0 && s->file_offset % PAGE_SIZE == 0 && s->file_bytes <= s->memory_bytes &&
            s->file_offset <= image_bytes && s->file_bytes <= image_bytes - s->file_offset &&
-           s->address >= COMPONENT_IMAGE_ADDRESS && s->address + s->memory_bytes < COMPONENT_IMAGE_ADDRESS + (1ull << 30);
+           s->address >= COMPONENT_IMAGE_ADDRESS &&
+           s->address + s->memory_bytes < COMPONENT_IMAGE_ADDRESS + (1ull << 30);
 }
 
 const struct image_header *bundle_image(const char *name)
 {
     const struct bundle_entry *entry = bundle_find(name);
-    if (!entry)
-        panic("the bundle has no image %s", name);
+    if (!entry) panic("the bundle has no image %s", name);
     const struct image_header *image = bundle_data(entry);
-    if (image->magic != IMAGE_MAGIC || image->n_segments > IMAGE_SEGMENTS)
-        panic("%s is no image", name);
+    if (image->magic != IMAGE_MAGIC || image->n_segments > IMAGE_SEGMENTS) panic("%s is no image", name);
     for (uint32_t i = 0; i < image->n_segments; i++)
-        if (!segment_ok(&image->segments[i], entry->size_bytes))
-            panic("segment %u of %s is out of place", i, name);
+        if (!segment_ok(&image->segments[i], entry->size_bytes)) panic("segment %u of %s is out of place", i, name);
     return image;
 }

@@ -6,8 +6,8 @@
 // badge's end only when the component's last copy has gone.
 #include "servers/supervisor/supervisor.h"
 
-#define OWN_INFO_ADDRESS 0x200000000000ull     // our view of the information pages, a page each
-#define TABLES_ADDRESS 0x100010000000ull       // where components find tables, then bundle entries
+#define OWN_INFO_ADDRESS 0x200000000000ull  // our view of the information pages, a page each
+#define TABLES_ADDRESS 0x100010000000ull    // where components find tables, then bundle entries
 #define BUNDLE_VIEWS_ADDRESS 0x180000000000ull
 #define IRQ_BIT (1ull << 56)
 #define CSPACE_SLOTS_MIN 256
@@ -15,14 +15,12 @@
 
 static void must(err_t err, const struct component *c, const char *what)
 {
-    if (err != OK)
-        panic("%s: %s: %s", c->spec->name, what, err_name(err));
+    if (err != OK) panic("%s: %s: %s", c->spec->name, what, err_name(err));
 }
 
 static uint64_t resolve(const struct manifest_size *size)
 {
-    if (size->percent == 0)
-        return size->bytes;
+    if (size->percent == 0) return size->bytes;
     uint64_t share = memory_free_bytes() / 100 * size->percent;
     unsigned bits = size_bits_of(share);
     return 1ull << (1ull << bits > share ? bits - 1 : bits);
@@ -36,8 +34,7 @@ static struct block block_of(enum cap_type type, const struct manifest_size *siz
 
 static uint32_t cspace_slots(const struct manifest_component *spec, unsigned vault_bits)
 {
-    if (spec->cspace_slots)
-        return spec->cspace_slots;
+    if (spec->cspace_slots) return spec->cspace_slots;
     uint64_t slots = (1ull << vault_bits) / CSPACE_VAULT_SHARE;
     return slots < CSPACE_SLOTS_MIN ? CSPACE_SLOTS_MIN : (uint32_t)slots;
 }
@@ -63,8 +60,7 @@ void durable_plan(struct component *c)
 {
     const struct manifest_component *spec = c->spec;
     c->image = bundle_image(spec->image);
-    for (unsigned i = 0; i < spec->n_grants; i++)
-        plan_mapping(c, i);
+    for (unsigned i = 0; i < spec->n_grants; i++) plan_mapping(c, i);
     c->blocks[PART_POOL] = block_of(CAP_FRAMES, &spec->pool);
     c->blocks[PART_UNTYPED] = block_of(CAP_UNTYPED, &spec->untyped);
     c->blocks[PART_VAULT] = block_of(CAP_FRAMES, &spec->vault);
@@ -98,8 +94,7 @@ static void give_part(struct component *c, uint32_t slot, enum part part)
 static int line_length(const char *text)
 {
     int n = 0;
-    while (text[n] != '\0' && text[n] != '\n')
-        n++;
+    while (text[n] != '\0' && text[n] != '\n') n++;
     return n;
 }
 
@@ -108,8 +103,7 @@ static void fill_args(struct component *c)
 {
     int n = snprintf(c->info->args, sizeof c->info->args, "%s %.*s", c->spec->args,
                      line_length(the_system.command_line), the_system.command_line);
-    if (n >= (int)sizeof c->info->args)
-        log_line("%s: arguments cut at %lu bytes", c->spec->name, sizeof c->info->args);
+    if (n >= (int)sizeof c->info->args) log_line("%s: arguments cut at %lu bytes", c->spec->name, sizeof c->info->args);
 }
 
 static void fill_info(struct component *c)
@@ -155,10 +149,8 @@ void durable_make(struct component *c)
     give_part(c, SLOT_NOTIFICATION, PART_NOTIFICATION);
     must(give(c, SLOT_LOG, BOOT_SLOT_LOG, RIGHT_WRITE, c->index + 1), c, "log");
     must(give(c, SLOT_CLOCK, BOOT_SLOT_CLOCK, RIGHT_READ, 0), c, "clock");
-    if (c->blocks[PART_POOL].size_bits)
-        give_part(c, SLOT_POOL, PART_POOL);
-    if (c->blocks[PART_UNTYPED].size_bits)
-        give_part(c, SLOT_UNTYPED, PART_UNTYPED);
+    if (c->blocks[PART_POOL].size_bits) give_part(c, SLOT_POOL, PART_POOL);
+    if (c->blocks[PART_UNTYPED].size_bits) give_part(c, SLOT_UNTYPED, PART_UNTYPED);
 }
 
 // --- grants
@@ -166,8 +158,7 @@ void durable_make(struct component *c)
 static err_t grant_bundle_entry(struct component_cap *cap, uint32_t view)
 {
     const struct bundle_entry *entry = bundle_find(cap->name);
-    if (!entry)
-        return ERR_NOT_FOUND;
+    if (!entry) return ERR_NOT_FOUND;
     cap->detail = entry->size_bytes;
     return cspace_derive_frames(BOOT_SLOT_CSPACE, view, 0, BOOT_SLOT_BUNDLE, RIGHT_READ | RIGHT_EXEC,
                                 entry->offset / PAGE_SIZE, size_bits_of(entry->size_bytes));
@@ -197,7 +188,8 @@ static err_t grant_irq(struct component *c, unsigned line, uint32_t view)
 }
 
 // Make the capability that we keep, in slot `view`.
-static err_t grant_view(struct component *c, const struct manifest_grant *grant, struct component_cap *cap, uint32_t view)
+static err_t grant_view(struct component *c, const struct manifest_grant *grant, struct component_cap *cap,
+                        uint32_t view)
 {
     const uint32_t own = BOOT_SLOT_CSPACE;
     const struct component *peer = component_at(grant->peer);
@@ -209,14 +201,10 @@ static err_t grant_view(struct component *c, const struct manifest_grant *grant,
         return cspace_derive(own, view, 0, part_slot(peer, PART_ENDPOINT), RIGHT_WRITE | RIGHT_GRANT | RIGHT_MINT, 0);
     case COMPONENT_CAP_SIGNAL:
         return cspace_derive(own, view, 0, part_slot(peer, PART_NOTIFICATION), RIGHT_WRITE, 1ull << c->index % 48);
-    case COMPONENT_CAP_IOPORT:
-        return cspace_derive(own, view, 0, BOOT_SLOT_IOPORT, RIGHTS_ALL, grant->detail);
-    case COMPONENT_CAP_IRQ:
-        return grant_irq(c, (unsigned)grant->detail, view);
-    case COMPONENT_CAP_FRAMES:
-        return grant_bundle_entry(cap, view);
-    case COMPONENT_CAP_TABLE:
-        return grant_table(grant, view);
+    case COMPONENT_CAP_IOPORT: return cspace_derive(own, view, 0, BOOT_SLOT_IOPORT, RIGHTS_ALL, grant->detail);
+    case COMPONENT_CAP_IRQ: return grant_irq(c, (unsigned)grant->detail, view);
+    case COMPONENT_CAP_FRAMES: return grant_bundle_entry(cap, view);
+    case COMPONENT_CAP_TABLE: return grant_table(grant, view);
     }
     return ERR_INVALID;
 }
@@ -233,8 +221,7 @@ void durable_grant(struct component *c)
         cap->address = c->mapped_at[i];
         c->views[i] = slot_take();
         err_t err = grant_view(c, grant, cap, c->views[i]);
-        if (err == OK)
-            err = give(c, cap->slot, c->views[i], RIGHTS_ALL, 0);
+        if (err == OK) err = give(c, cap->slot, c->views[i], RIGHTS_ALL, 0);
         must(err, c, grant->name[0] ? grant->name : "device");
     }
 }

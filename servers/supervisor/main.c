@@ -13,8 +13,7 @@ static void read_bundle(const struct component_info *page)
     s->boot = (const struct boot_info *)(const void *)page;
     s->bundle = (const struct bundle_header *)BOOT_BUNDLE_ADDRESS;
     const struct bundle_entry *manifest = bundle_find("manifest");
-    if (!manifest)
-        panic("the bundle has no manifest");
+    if (!manifest) panic("the bundle has no manifest");
     s->manifest = bundle_data(manifest);
     if (s->manifest->magic != MANIFEST_MAGIC || s->manifest->n_components > MANIFEST_COMPONENTS)
         panic("the manifest is of another format");
@@ -26,10 +25,8 @@ static void make_own_objects(void)
 {
     map_own(BOOT_SLOT_CLOCK, COMPONENT_CLOCK_ADDRESS, 0, 1, RIGHT_READ);
     err_t err = memory_take(CAP_ENDPOINT, 0, 0, SLOT_OWN_ENDPOINT);
-    if (err == OK)
-        err = memory_take(CAP_REPLY, 0, 0, SLOT_OWN_REPLY);
-    if (err != OK)
-        panic("no memory for our endpoint: %s", err_name(err));
+    if (err == OK) err = memory_take(CAP_REPLY, 0, 0, SLOT_OWN_REPLY);
+    if (err != OK) panic("no memory for our endpoint: %s", err_name(err));
 }
 
 static void make_components(void)
@@ -44,10 +41,8 @@ static void make_components(void)
         durable_plan(c);
     }
     memory_take_blocks();
-    for (unsigned i = 0; i < s->n_components; i++)
-        durable_make(&s->components[i]);
-    for (unsigned i = 0; i < s->n_components; i++)
-        durable_grant(&s->components[i]);
+    for (unsigned i = 0; i < s->n_components; i++) durable_make(&s->components[i]);
+    for (unsigned i = 0; i < s->n_components; i++) durable_grant(&s->components[i]);
 }
 
 // One round over all components; when to look again.
@@ -56,8 +51,7 @@ static uint64_t converge(void)
     uint64_t next = NS_FOREVER;
     for (unsigned i = 0; i < the_system.n_components; i++) {
         uint64_t at = component_converge(&the_system.components[i], now_ns());
-        if (at < next)
-            next = at;
+        if (at < next) next = at;
     }
     return next;
 }

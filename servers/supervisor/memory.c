@@ -27,38 +27,25 @@ void memory_init(void)
     }
 }
 
-uint64_t memory_free_bytes(void)
-{
-    return free_at_boot;
-}
+uint64_t memory_free_bytes(void) { return free_at_boot; }
 
-uint64_t memory_used_bytes(void)
-{
-    return bytes_used;
-}
+uint64_t memory_used_bytes(void) { return bytes_used; }
 
-uint64_t memory_pool_bytes(void)
-{
-    return bytes_in_pools;
-}
+uint64_t memory_pool_bytes(void) { return bytes_in_pools; }
 
 unsigned size_bits_of(uint64_t bytes)
 {
     unsigned bits = PAGE_BITS;
-    while (1ull << bits < bytes)
-        bits++;
+    while (1ull << bits < bytes) bits++;
     return bits;
 }
 
 static uint64_t bytes_of(enum cap_type type, unsigned size_bits)
 {
     switch (type) {
-    case CAP_THREAD:
-        return SIZE_THREAD;
-    case CAP_CONTEXT:
-        return SIZE_CONTEXT;
-    default:
-        return size_bits ? 1ull << size_bits : SIZE_ENDPOINT;
+    case CAP_THREAD: return SIZE_THREAD;
+    case CAP_CONTEXT: return SIZE_CONTEXT;
+    default: return size_bits ? 1ull << size_bits : SIZE_ENDPOINT;
     }
 }
 
@@ -67,8 +54,7 @@ err_t memory_take(enum cap_type type, unsigned size_bits, uint32_t cspace, uint3
     err_t err = ERR_NO_MEMORY;
     for (unsigned i = 0; i < n_untypeds && err == ERR_NO_MEMORY; i++)
         err = untyped_retype(untypeds[i], type, size_bits, 1, cspace, index);
-    if (err == OK)
-        bytes_used += bytes_of(type, size_bits);
+    if (err == OK) bytes_used += bytes_of(type, size_bits);
     return err;
 }
 
@@ -77,15 +63,13 @@ static void take_blocks_of(struct component *c, unsigned size_bits)
 {
     for (enum part part = 0; part < N_BLOCKS; part++) {
         struct block *block = &c->blocks[part];
-        if (block->size_bits != size_bits)
-            continue;
+        if (block->size_bits != size_bits) continue;
         err_t err = memory_take(block->type, size_bits, 0, part_slot(c, part));
         if (err == ERR_NO_MEMORY && block->flexible) {
             block->size_bits--;
             continue;
         }
-        if (err != OK)
-            panic("%s wants 2^%u bytes: %s", c->spec->name, size_bits, err_name(err));
+        if (err != OK) panic("%s wants 2^%u bytes: %s", c->spec->name, size_bits, err_name(err));
         if (part == PART_POOL || block->flexible) {
             bytes_used -= 1ull << size_bits;
             bytes_in_pools += 1ull << size_bits;
@@ -96,14 +80,12 @@ static void take_blocks_of(struct component *c, unsigned size_bits)
 void memory_take_blocks(void)
 {
     for (unsigned size_bits = size_bits_of(free_at_boot); size_bits >= PAGE_BITS; size_bits--)
-        for (unsigned i = 0; i < the_system.n_components; i++)
-            take_blocks_of(&the_system.components[i], size_bits);
+        for (unsigned i = 0; i < the_system.n_components; i++) take_blocks_of(&the_system.components[i], size_bits);
 }
 
 uint32_t slot_take(void)
 {
-    if (next_slot == BOOT_SLOTS)
-        panic("no slots left");
+    if (next_slot == BOOT_SLOTS) panic("no slots left");
     return next_slot++;
 }
 
@@ -111,10 +93,8 @@ static void grow_tables(void)
 {
     uint32_t slot = slot_take();
     err_t err = memory_take(CAP_UNTYPED, TABLE_GROWTH_BITS, 0, slot);
-    if (err == OK)
-        err = aspace_grow(BOOT_SLOT_ASPACE, slot);
-    if (err != OK)
-        panic("our page tables cannot grow: %s", err_name(err));
+    if (err == OK) err = aspace_grow(BOOT_SLOT_ASPACE, slot);
+    if (err != OK) panic("our page tables cannot grow: %s", err_name(err));
 }
 
 void map_own(uint32_t frames, uint64_t address, uint64_t first, uint64_t n_pages, unsigned rights)
@@ -124,6 +104,5 @@ void map_own(uint32_t frames, uint64_t address, uint64_t first, uint64_t n_pages
         grow_tables();
         err = frames_map(frames, BOOT_SLOT_ASPACE, address, first, n_pages, rights);
     }
-    if (err != OK)
-        panic("cannot map at %lx: %s", address, err_name(err));
+    if (err != OK) panic("cannot map at %lx: %s", address, err_name(err));
 }

@@ -24,8 +24,7 @@ static const char *death_name(enum component_death death)
 static unsigned recent_restarts(const struct component *c, uint64_t now)
 {
     unsigned n = 0;
-    for (unsigned i = 0; i < c->n_restarts; i++)
-        n += now - c->restarts[i] <= c->spec->restart_period_ns;
+    for (unsigned i = 0; i < c->n_restarts; i++) n += now - c->restarts[i] <= c->spec->restart_period_ns;
     return n;
 }
 
@@ -41,8 +40,7 @@ static void note_restart(struct component *c, uint64_t now)
 static uint64_t backoff_ns(unsigned n_recent)
 {
     uint64_t delay = 0;
-    for (unsigned i = 0; i < n_recent && delay < BACKOFF_MAX_NS; i++)
-        delay = delay == 0 ? BACKOFF_FIRST_NS : delay * 2;
+    for (unsigned i = 0; i < n_recent && delay < BACKOFF_MAX_NS; i++) delay = delay == 0 ? BACKOFF_FIRST_NS : delay * 2;
     return delay < BACKOFF_MAX_NS ? delay : BACKOFF_MAX_NS;
 }
 
@@ -59,8 +57,7 @@ static void degrade(struct component *c)
 
 static void take_down(struct component *c, enum component_death death)
 {
-    if (c->state == STATE_STARTING || c->state == STATE_READY)
-        instance_destroy(c);
+    if (c->state == STATE_STARTING || c->state == STATE_READY) instance_destroy(c);
     c->last_death = death;
     c->beat_open = 0;
     c->beats_missed = 0;
@@ -71,8 +68,7 @@ static void restart_rest(const struct component *c, uint64_t now)
 {
     for (unsigned i = c->index + 1; i < the_system.n_components; i++) {
         struct component *other = &the_system.components[i];
-        if (other->state != STATE_STARTING && other->state != STATE_READY)
-            continue;
+        if (other->state != STATE_STARTING && other->state != STATE_READY) continue;
         take_down(other, DEATH_KILLED);
         other->state = STATE_BACKOFF;
         other->retry_at = now;
@@ -96,8 +92,7 @@ void component_died(struct component *c, enum component_death death)
     c->state = STATE_BACKOFF;
     c->retry_at = now + backoff_ns(recent);
     log_line("%s ended by %s; %u of %u failures", c->spec->name, death_name(death), recent, c->spec->restart_limit);
-    if (c->spec->restart == RESTART_REST_FOR_ONE)
-        restart_rest(c, now);
+    if (c->spec->restart == RESTART_REST_FOR_ONE) restart_rest(c, now);
 }
 
 static void start(struct component *c, uint64_t now)
@@ -114,8 +109,7 @@ static void start(struct component *c, uint64_t now)
 static _Bool may_start(const struct component *c)
 {
     for (unsigned i = 0; i < the_system.n_components; i++)
-        if ((c->spec->starts_after >> i & 1) && !the_system.components[i].was_ready)
-            return 0;
+        if ((c->spec->starts_after >> i & 1) && !the_system.components[i].was_ready) return 0;
     return 1;
 }
 
@@ -123,10 +117,8 @@ static _Bool may_start(const struct component *c)
 // machine itself may have stood still.
 static uint64_t beat(struct component *c, uint64_t now)
 {
-    if (c->spec->heartbeat_ns == 0)
-        return NS_FOREVER;
-    if (now < c->beat_at)
-        return c->beat_at;
+    if (c->spec->heartbeat_ns == 0) return NS_FOREVER;
+    if (now < c->beat_at) return c->beat_at;
     c->beats_missed = c->beat_open ? c->beats_missed + 1 : 0;
     if (c->beats_missed >= BEATS_MAX) {
         component_died(c, DEATH_HANG);
@@ -138,10 +130,7 @@ static uint64_t beat(struct component *c, uint64_t now)
     return c->beat_at;
 }
 
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
+static uint64_t earlier(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
 static uint64_t watch(struct component *c, uint64_t now)
 {
@@ -150,8 +139,7 @@ static uint64_t watch(struct component *c, uint64_t now)
         component_died(c, DEATH_KILLED);
         return now;
     }
-    if (c->state == STATE_READY)
-        return earlier(c->kill_at, beat(c, now));
+    if (c->state == STATE_READY) return earlier(c->kill_at, beat(c, now));
     if (now - c->started_at > START_LIMIT_NS) {
         component_died(c, DEATH_HANG);
         return now;
@@ -163,20 +151,16 @@ uint64_t component_converge(struct component *c, uint64_t now)
 {
     switch (c->state) {
     case STATE_WAITING:
-        if (may_start(c))
-            start(c, now);
+        if (may_start(c)) start(c, now);
         return NS_FOREVER;
     case STATE_BACKOFF:
-        if (now < c->retry_at)
-            return c->retry_at;
+        if (now < c->retry_at) return c->retry_at;
         start(c, now);  // @path crash-restart 4/6: the next instance gets the same vault
         return now;
     case STATE_STARTING:
-    case STATE_READY:
-        return watch(c, now);
+    case STATE_READY: return watch(c, now);
     case STATE_DEGRADED:
-    case STATE_ENDED:
-        return NS_FOREVER;
+    case STATE_ENDED: return NS_FOREVER;
     }
     return NS_FOREVER;
 }
@@ -186,29 +170,27 @@ static void announce(void)
 {
     struct system *s = &the_system;
     for (unsigned i = 0; i < s->n_components; i++)
-        if (!s->components[i].was_ready)
-            return;
+        if (!s->components[i].was_ready) return;
     s->announced = 1;
     struct system_figures figures;
     (void)system_info(BOOT_SLOT_SYSTEM, &figures);
     uint64_t kernel = figures.kernel_text_bytes + figures.kernel_data_bytes;
-    log_line("system ready: %u components, %lu KiB used beside pools (kernel %lu, bundle %lu, components %lu), pools %lu KiB",
-             s->n_components, (kernel + s->bundle->size_bytes + memory_used_bytes()) >> 10, kernel >> 10,
-             s->bundle->size_bytes >> 10, memory_used_bytes() >> 10, memory_pool_bytes() >> 10);
+    log_line(
+        "system ready: %u components, %lu KiB used beside pools (kernel %lu, bundle %lu, components %lu), pools %lu "
+        "KiB",
+        s->n_components, (kernel + s->bundle->size_bytes + memory_used_bytes()) >> 10, kernel >> 10,
+        s->bundle->size_bytes >> 10, memory_used_bytes() >> 10, memory_pool_bytes() >> 10);
 }
 
 void component_ready(struct component *c)
 {
     uint64_t now = now_ns();
-    if (c->state != STATE_STARTING)
-        return;
+    if (c->state != STATE_STARTING) return;
     c->state = STATE_READY;
     c->was_ready = 1;
     c->beat_at = now + c->spec->heartbeat_ns;
-    if (c->info->starts > 1)
-        log_line("%s serves again after %lu us", c->spec->name, (now - c->started_at) / 1000);
-    if (!the_system.announced)
-        announce();
+    if (c->info->starts > 1) log_line("%s serves again after %lu us", c->spec->name, (now - c->started_at) / 1000);
+    if (!the_system.announced) announce();
 }
 
 // --- injected faults: kill=NAME@US or kill=NAME@US+PERIOD_US in the boot command line, microseconds after boot
@@ -217,8 +199,7 @@ static struct component *component_named(const char *name, size_t n)
 {
     for (unsigned i = 0; i < the_system.n_components; i++) {
         const char *candidate = the_system.components[i].spec->name;
-        if (strlen(candidate) == n && strncmp(candidate, name, n) == 0)
-            return &the_system.components[i];
+        if (strlen(candidate) == n && strncmp(candidate, name, n) == 0) return &the_system.components[i];
     }
     return NULL;
 }
@@ -226,12 +207,10 @@ static struct component *component_named(const char *name, size_t n)
 void faults_parse(void)
 {
     for (const char *p = the_system.command_line; *p != '\0'; p++) {
-        if (strncmp(p, "kill=", 5) != 0)
-            continue;
+        if (strncmp(p, "kill=", 5) != 0) continue;
         const char *name = p + 5, *at = strchr(name, '@');
         struct component *c = at ? component_named(name, (size_t)(at - name)) : NULL;
-        if (!c)
-            continue;
+        if (!c) continue;
         const char *end;
         c->kill_at = string_to_number(at + 1, &end) * US;
         c->kill_every = *end == '+' ? string_to_number(end + 1, NULL) * US : 0;

@@ -16,8 +16,7 @@ static void handle_fault(const struct message *m)
 {
     struct component *c = component_at((unsigned)(m->badge & 0xffff));
     const uint64_t *words = m->words;
-    if (!c || m->badge != BADGE_FAULT_OF(c->index, c->info->starts))
-        return;  // of an instance that is gone already
+    if (!c || m->badge != BADGE_FAULT_OF(c->index, c->info->starts)) return;  // of an instance that is gone already
     log_line("%s: %s, address %lx, code %lx, at pc %lx sp %lx", c->spec->name, fault_kind(words[FAULT_WORD_KIND]),
              words[FAULT_WORD_ADDRESS], words[FAULT_WORD_CODE], words[FAULT_WORD_PC], words[FAULT_WORD_SP]);
     component_died(c, DEATH_FAULT);
@@ -27,8 +26,7 @@ static void handle_fault(const struct message *m)
 static void handle_gone(uint64_t badge)
 {
     struct component *c = component_at(BADGE_SLOT(badge));
-    if (!c)
-        return;
+    if (!c) return;
     enum part part = BADGE_KIND(badge) == BADGE_KIND(BADGE_CHANNEL) ? PART_SELF : PART_FAULT;
     (void)cspace_delete(BOOT_SLOT_CSPACE, part_slot(c, part), 1);
 }
@@ -37,8 +35,7 @@ static void handle_gone(uint64_t badge)
 static err_t channel_gone(const struct component *server, uint64_t badge)
 {
     const struct component *client = component_at(BADGE_SLOT(badge));
-    if (!client || BADGE_KIND(badge) != BADGE_KIND(BADGE_CHANNEL))
-        return ERR_INVALID;
+    if (!client || BADGE_KIND(badge) != BADGE_KIND(BADGE_CHANNEL)) return ERR_INVALID;
     for (unsigned i = 0; i < client->spec->n_grants; i++) {
         const struct manifest_grant *grant = &client->spec->grants[i];
         if (grant->kind == COMPONENT_CAP_CALL && grant->peer == server->index)
@@ -49,18 +46,15 @@ static err_t channel_gone(const struct component *server, uint64_t badge)
 
 static err_t power(const struct component *c, uint64_t action, uint64_t code)
 {
-    if (!(c->spec->may & MAY_POWER))
-        return ERR_NO_RIGHT;
+    if (!(c->spec->may & MAY_POWER)) return ERR_NO_RIGHT;
     return system_power(BOOT_SLOT_SYSTEM, (unsigned)action, code);
 }
 
 static err_t kill(const struct component *by, uint64_t index)
 {
     struct component *c = index < MANIFEST_COMPONENTS ? component_at((unsigned)index) : NULL;
-    if (!(by->spec->may & MAY_POWER))
-        return ERR_NO_RIGHT;
-    if (!c || (c->state != STATE_STARTING && c->state != STATE_READY))
-        return ERR_NOT_FOUND;
+    if (!(by->spec->may & MAY_POWER)) return ERR_NO_RIGHT;
+    if (!c || (c->state != STATE_STARTING && c->state != STATE_READY)) return ERR_NOT_FOUND;
     c->kill_at = now_ns();  // the loop does it, after this answer
     return OK;
 }
@@ -69,16 +63,14 @@ static uint64_t memory_of(const struct component *c)
 {
     uint64_t bytes = 0;
     for (enum part part = 0; part < N_BLOCKS; part++)
-        if (c->blocks[part].size_bits)
-            bytes += 1ull << c->blocks[part].size_bits;
+        if (c->blocks[part].size_bits) bytes += 1ull << c->blocks[part].size_bits;
     return bytes;
 }
 
 static err_t list(struct message *m, uint64_t index)
 {
     const struct component *c = index < MANIFEST_COMPONENTS ? component_at((unsigned)index) : NULL;
-    if (!c)
-        return ERR_NOT_FOUND;
+    if (!c) return ERR_NOT_FOUND;
     m->words[0] = c->state;
     m->words[1] = c->info->starts;
     m->words[2] = memory_of(c);
@@ -90,8 +82,7 @@ static err_t ended(struct component *c, uint64_t code)
 {
     log_line("%s exits with %ld", c->spec->name, (long)code);
     component_died(c, DEATH_EXIT);
-    if (code == 0)
-        c->state = STATE_ENDED;
+    if (code == 0) c->state = STATE_ENDED;
     return OK;
 }
 
@@ -99,26 +90,15 @@ static err_t ended(struct component *c, uint64_t code)
 static err_t handle_request(struct component *c, uint32_t operation, struct message *m)
 {
     switch (operation) {
-    case SUPERVISOR_READY:
-        component_ready(c);
-        return OK;
-    case SUPERVISOR_HEARTBEAT:
-        c->beat_open = 0;
-        return OK;
-    case SUPERVISOR_EXIT:
-        return ended(c, m->words[0]);
-    case SUPERVISOR_STOPPED:
-        return OK;
-    case SUPERVISOR_POWER:
-        return power(c, m->words[0], m->words[1]);
-    case SUPERVISOR_LIST:
-        return list(m, m->words[0]);
-    case SUPERVISOR_KILL:
-        return kill(c, m->words[0]);
-    case SUPERVISOR_CHANNEL_GONE:
-        return channel_gone(c, m->words[0]);
-    default:
-        return ERR_NO_SYSCALL;
+    case SUPERVISOR_READY: component_ready(c); return OK;
+    case SUPERVISOR_HEARTBEAT: c->beat_open = 0; return OK;
+    case SUPERVISOR_EXIT: return ended(c, m->words[0]);
+    case SUPERVISOR_STOPPED: return OK;
+    case SUPERVISOR_POWER: return power(c, m->words[0], m->words[1]);
+    case SUPERVISOR_LIST: return list(m, m->words[0]);
+    case SUPERVISOR_KILL: return kill(c, m->words[0]);
+    case SUPERVISOR_CHANNEL_GONE: return channel_gone(c, m->words[0]);
+    default: return ERR_NO_SYSCALL;
     }
 }
 
@@ -134,8 +114,7 @@ void handle_message(struct message *m)
         return;
     }
     struct component *c = component_at(BADGE_SLOT(m->badge));
-    if (!c)
-        return;
+    if (!c) return;
     uint32_t operation = INFO_LABEL(m->info);
     err_t err = handle_request(c, operation, m);
     m->info = INFO(err, operation == SUPERVISOR_LIST ? 12 : MSG_REGISTERS, 0);

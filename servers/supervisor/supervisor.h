@@ -74,17 +74,17 @@ struct component {
     enum state state;
     enum component_death last_death;
     struct block blocks[N_BLOCKS];
-    uint32_t views[COMPONENT_CAPS];     // per grant: the capability that we keep of it
-    uint64_t mapped_at[COMPONENT_CAPS]; // per grant: where it is mapped in the component, 0: nowhere
+    uint32_t views[COMPONENT_CAPS];      // per grant: the capability that we keep of it
+    uint64_t mapped_at[COMPONENT_CAPS];  // per grant: where it is mapped in the component, 0: nowhere
     uint64_t mapped_pages[COMPONENT_CAPS];
     uint64_t started_at, retry_at;
-    uint64_t restarts[RESTARTS_KEPT];   // times of the latest, newest last
+    uint64_t restarts[RESTARTS_KEPT];  // times of the latest, newest last
     unsigned n_restarts;
-    uint64_t beat_at;                   // when the next heartbeat is due to be sent
+    uint64_t beat_at;  // when the next heartbeat is due to be sent
     unsigned beats_missed;
-    _Bool beat_open;                    // sent and not answered
+    _Bool beat_open;  // sent and not answered
     _Bool was_ready;
-    uint64_t kill_at, kill_every;       // injected deaths: the next (NS_FOREVER: none) and the interval (0: once)
+    uint64_t kill_at, kill_every;  // injected deaths: the next (NS_FOREVER: none) and the interval (0: once)
 };
 
 // Badge of a fault capability: which component, in which start.
