@@ -6,8 +6,7 @@ struct device device_open(void)
 {
     const struct component_cap *ioport = rt_cap_of_kind(COMPONENT_CAP_IOPORT, 0);
     const struct component_cap *irq = rt_cap_of_kind(COMPONENT_CAP_IRQ, 0);
-    if (!ioport || !irq)
-        panic("a device needs ioports and irq in the manifest");
+    if (!ioport || !irq) panic("a device needs ioports and irq in the manifest");
     return (struct device){.ioport = ioport->slot,
                            .irq = irq->slot,
                            .port_first = (uint16_t)ioport->detail,
@@ -16,8 +15,7 @@ struct device device_open(void)
 
 static void must(err_t err, const struct device *device, unsigned port)
 {
-    if (err != OK)
-        panic("port %x + %u: %s", device->port_first, port, err_name(err));
+    if (err != OK) panic("port %x + %u: %s", device->port_first, port, err_name(err));
 }
 
 uint8_t device_in8(const struct device *device, unsigned port)
@@ -46,7 +44,4 @@ void device_in8_run(const struct device *device, unsigned port, uint8_t *bytes, 
     memcpy(bytes, words, n);
 }
 
-void device_irq_done(const struct device *device)
-{
-    must(irq_ack(device->irq), device, 0);
-}
+void device_irq_done(const struct device *device) { must(irq_ack(device->irq), device, 0); }

@@ -9,8 +9,8 @@
 #define DEVICE_IRQ_BIT (1ull << 56)  // in the bits of the component's notification: its interrupt line has fired
 
 struct device {
-    uint32_t ioport;      // slot
-    uint32_t irq;         // slot
+    uint32_t ioport;  // slot
+    uint32_t irq;     // slot
     uint16_t port_first, n_ports;
 };
 

@@ -3,20 +3,11 @@
 #include "lib/driver/ring.h"
 #include "lib/rt/string.h"
 
-static uint32_t load(const uint32_t *index)
-{
-    return __atomic_load_n(index, __ATOMIC_ACQUIRE);
-}
+static uint32_t load(const uint32_t *index) { return __atomic_load_n(index, __ATOMIC_ACQUIRE); }
 
-static void store(uint32_t *index, uint32_t value)
-{
-    __atomic_store_n(index, value, __ATOMIC_RELEASE);
-}
+static void store(uint32_t *index, uint32_t value) { __atomic_store_n(index, value, __ATOMIC_RELEASE); }
 
-static uint32_t smaller(uint32_t a, uint32_t b)
-{
-    return a < b ? a : b;
-}
+static uint32_t smaller(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
 uint32_t ring_used(const struct byte_ring *ring)
 {

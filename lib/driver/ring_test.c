@@ -28,13 +28,11 @@ static int fill_and_drain_in_odd_pieces(void)
     for (unsigned round = 0; round < 10000; round++) {
         unsigned char in[64];
         uint32_t n = round * 7 % 64;
-        for (uint32_t i = 0; i < n; i++)
-            in[i] = (unsigned char)(next + i);
+        for (uint32_t i = 0; i < n; i++) in[i] = (unsigned char)(next + i);
         next += ring_write(&ring, in, n);
         uint32_t got = ring_read(&ring, out, round * 5 % 64);
         for (uint32_t i = 0; i < got; i++)
-            if (out[i] != expected++)
-                return 0;
+            if (out[i] != expected++) return 0;
     }
     return ring_used(&ring) + ring_space(&ring) == STREAM_RX_BYTES;
 }
@@ -48,8 +46,8 @@ int main(void)
 
     fresh();
     memory.rx.head = memory.rx.tail = 0xfffffff0u;
-    check("indexes may overflow", ring_write(&ring, "0123456789abcdefghij", 20) == 20 && ring_read(&ring, big, 64) == 20 &&
-                                      memcmp(big, "0123456789abcdefghij", 20) == 0);
+    check("indexes may overflow", ring_write(&ring, "0123456789abcdefghij", 20) == 20 &&
+                                      ring_read(&ring, big, 64) == 20 && memcmp(big, "0123456789abcdefghij", 20) == 0);
 
     fresh();
     check("a full ring takes no more", ring_write(&ring, big, sizeof big) == STREAM_RX_BYTES &&

@@ -16,31 +16,24 @@ struct conversion {
 
 static void put(struct output *out, char c)
 {
-    if (out->length + 1 < out->size)
-        out->to[out->length] = c;
+    if (out->length + 1 < out->size) out->to[out->length] = c;
     out->length++;
 }
 
 static void put_padding(struct output *out, char c, int n)
 {
-    for (; n > 0; n--)
-        put(out, c);
+    for (; n > 0; n--) put(out, c);
 }
 
 // `sign` (0: none) stands before zeros, behind spaces.
 static void put_field(struct output *out, const struct conversion *c, char sign, const char *text, size_t n)
 {
     int padding = c->width - (int)n - (sign != 0);
-    if (!c->left && !c->zero)
-        put_padding(out, ' ', padding);
-    if (sign)
-        put(out, sign);
-    if (!c->left && c->zero)
-        put_padding(out, '0', padding);
-    for (size_t i = 0; i < n; i++)
-        put(out, text[i]);
-    if (c->left)
-        put_padding(out, ' ', padding);
+    if (!c->left && !c->zero) put_padding(out, ' ', padding);
+    if (sign) put(out, sign);
+    if (!c->left && c->zero) put_padding(out, '0', padding);
+    for (size_t i = 0; i < n; i++) put(out, text[i]);
+    if (c->left) put_padding(out, ' ', padding);
 }
 
 static void put_number(struct output *out, const struct conversion *c, char sign, uint64_t value, unsigned base)
@@ -65,8 +58,7 @@ static const char *parse(const char *f, struct conversion *c, va_list *arguments
         c->width = va_arg(*arguments, int);
         f++;
     }
-    for (; *f >= '0' && *f <= '9'; f++)
-        c->width = c->width * 10 + *f - '0';
+    for (; *f >= '0' && *f <= '9'; f++) c->width = c->width * 10 + *f - '0';
     if (*f == '.') {
         c->precision = 0;
         f++;
@@ -74,11 +66,9 @@ static const char *parse(const char *f, struct conversion *c, va_list *arguments
             c->precision = va_arg(*arguments, int);
             f++;
         }
-        for (; *f >= '0' && *f <= '9'; f++)
-            c->precision = c->precision * 10 + *f - '0';
+        for (; *f >= '0' && *f <= '9'; f++) c->precision = c->precision * 10 + *f - '0';
     }
-    for (; *f == 'l' || *f == 'z'; f++)
-        c->longs++;
+    for (; *f == 'l' || *f == 'z'; f++) c->longs++;
     return f;
 }
 
@@ -100,9 +90,7 @@ int vsnprintf(char *to, size_t size, const char *format, va_list original)
             put_field(&out, &c, 0, text, c.precision >= 0 ? strnlen(text, (size_t)c.precision) : strlen(text));
             break;
         }
-        case 'c':
-            put(&out, (char)va_arg(arguments, int));
-            break;
+        case 'c': put(&out, (char)va_arg(arguments, int)); break;
         case 'd': {
             int64_t value = c.longs ? va_arg(arguments, int64_t) : va_arg(arguments, int);
             put_number(&out, &c, value < 0 ? '-' : 0, value < 0 ? 0 - (uint64_t)value : (uint64_t)value, 10);
@@ -118,16 +106,12 @@ int vsnprintf(char *to, size_t size, const char *format, va_list original)
             put(&out, 'x');
             put_number(&out, &c, 0, va_arg(arguments, uintptr_t), 16);
             break;
-        case '\0':
-            f--;
-            break;
-        default:
-            put(&out, *f);
+        case '\0': f--; break;
+        default: put(&out, *f);
         }
     }
     va_end(arguments);
-    if (size > 0)
-        to[out.length < size ? out.length : size - 1] = '\0';
+    if (size > 0) to[out.length < size ? out.length : size - 1] = '\0';
     return (int)out.length;
 }
 

@@ -38,22 +38,17 @@ void panic(const char *format, ...)
 const char *err_name(err_t err)
 {
     switch (err) {
-    case OK:
-        return "OK";
+    case OK: return "OK";
 #define ERROR(name, number, meaning) \
-    case number:                     \
+    case number: \
         return "ERR_" #name;
 #include "abi/errors.def"
 #undef ERROR
-    default:
-        return ERR_IS_LINUX(err) ? "Linux errno" : "unknown error";
+    default: return ERR_IS_LINUX(err) ? "Linux errno" : "unknown error";
     }
 }
 
-static const struct clock_page *clock_page(void)
-{
-    return (const struct clock_page *)COMPONENT_CLOCK_ADDRESS;
-}
+static const struct clock_page *clock_page(void) { return (const struct clock_page *)COMPONENT_CLOCK_ADDRESS; }
 
 uint64_t now_ns(void)
 {
@@ -62,7 +57,4 @@ uint64_t now_ns(void)
     return (uint64_t)((unsigned __int128)ticks * clock->mult >> 32);
 }
 
-uint64_t wall_ns(void)
-{
-    return clock_page()->wall_base_ns + now_ns();
-}
+uint64_t wall_ns(void) { return clock_page()->wall_base_ns + now_ns(); }

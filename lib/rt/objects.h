@@ -16,14 +16,13 @@ static inline err_t rt_invoke(uint32_t cap, uint32_t operation, unsigned n_words
 
 static inline void rt_result(uint64_t *result, uint64_t value)
 {
-    if (result)
-        *result = value;
+    if (result) *result = value;
 }
 
 // --- untyped
 
-static inline err_t untyped_retype(uint32_t untyped, enum cap_type type, unsigned size_bits, unsigned n, uint32_t cspace,
-                                   uint32_t index)
+static inline err_t untyped_retype(uint32_t untyped, enum cap_type type, unsigned size_bits, unsigned n,
+                                   uint32_t cspace, uint32_t index)
 {
     struct message m = {.words = {type, size_bits, n, cspace, index}};
     return rt_invoke(untyped, UNTYPED_RETYPE, 5, &m);
@@ -40,8 +39,8 @@ static inline err_t untyped_info(uint32_t untyped, uint64_t *size_bits, uint64_t
 
 // --- cspace
 
-static inline err_t cspace_derive(uint32_t cspace, uint32_t index, uint32_t src_cspace, uint32_t src_index, unsigned rights,
-                                  uint64_t badge)
+static inline err_t cspace_derive(uint32_t cspace, uint32_t index, uint32_t src_cspace, uint32_t src_index,
+                                  unsigned rights, uint64_t badge)
 {
     struct message m = {.words = {index, src_cspace, src_index, rights, badge}};
     return rt_invoke(cspace, CSPACE_DERIVE, 5, &m);
@@ -106,8 +105,7 @@ static inline err_t thread_set_registers(uint32_t thread, uint64_t generation, u
     const uint64_t *r = (const uint64_t *)registers;
     struct message m = {.words = {generation, flags, r[0], r[1], r[2], r[3]}};
     uint64_t *long_words = rt_utcb()->words;
-    for (unsigned i = MSG_REGISTERS; i < 22; i++)
-        long_words[i] = r[i - 2];
+    for (unsigned i = MSG_REGISTERS; i < 22; i++) long_words[i] = r[i - 2];
     return rt_invoke(thread, THREAD_SET_REGISTERS, 22, &m);
 }
 
@@ -117,8 +115,7 @@ static inline err_t thread_get_registers(uint32_t thread, struct thread_register
     err_t err = rt_invoke(thread, THREAD_GET_REGISTERS, 0, &m);
     uint64_t *r = (uint64_t *)registers;
     const uint64_t *long_words = rt_utcb()->words;
-    for (unsigned i = 0; i < 20; i++)
-        r[i] = i < MSG_REGISTERS ? m.words[i] : long_words[i];
+    for (unsigned i = 0; i < 20; i++) r[i] = i < MSG_REGISTERS ? m.words[i] : long_words[i];
     return err;
 }
 
@@ -146,7 +143,8 @@ static inline err_t thread_bind_notification(uint32_t thread, uint32_t notificat
     return rt_invoke(thread, THREAD_BIND_NOTIFICATION, 1, &m);
 }
 
-static inline err_t thread_set_upcalls(uint32_t thread, uint64_t syscall_entry, uint64_t event_entry, uint64_t fault_entry)
+static inline err_t thread_set_upcalls(uint32_t thread, uint64_t syscall_entry, uint64_t event_entry,
+                                       uint64_t fault_entry)
 {
     struct message m = {.words = {syscall_entry, event_entry, fault_entry}};
     return rt_invoke(thread, THREAD_SET_UPCALLS, 3, &m);
@@ -176,7 +174,8 @@ static inline err_t thread_info(uint32_t thread, uint64_t *state, uint64_t *prio
 
 // --- scheduling context
 
-static inline err_t context_configure(uint32_t context, uint64_t budget_ns, uint64_t period_ns, uint32_t timeout_endpoint)
+static inline err_t context_configure(uint32_t context, uint64_t budget_ns, uint64_t period_ns,
+                                      uint32_t timeout_endpoint)
 {
     struct message m = {.words = {budget_ns, period_ns, timeout_endpoint}};
     return rt_invoke(context, CONTEXT_CONFIGURE, 3, &m);
@@ -320,8 +319,7 @@ static inline err_t ioport_in_run(uint32_t ioport, unsigned port, unsigned n_byt
 {
     struct message m = {.words = {port, n_bytes}};
     err_t err = rt_invoke(ioport, IOPORT_IN_RUN, 2, &m);
-    for (unsigned i = 0; i < 4; i++)
-        words[i] = m.words[i];
+    for (unsigned i = 0; i < 4; i++) words[i] = m.words[i];
     return err;
 }
 

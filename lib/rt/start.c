@@ -18,8 +18,7 @@ const struct component_cap *rt_cap(const char *name)
 {
     const struct component_info *info = rt_info();
     for (uint32_t i = 0; i < info->n_caps; i++)
-        if (strncmp(info->caps[i].name, name, sizeof info->caps[i].name) == 0)
-            return &info->caps[i];
+        if (strncmp(info->caps[i].name, name, sizeof info->caps[i].name) == 0) return &info->caps[i];
     return NULL;
 }
 
@@ -27,8 +26,7 @@ const struct component_cap *rt_cap_of_kind(enum component_cap_kind kind, unsigne
 {
     const struct component_info *info = rt_info();
     for (uint32_t i = 0; i < info->n_caps; i++)
-        if (info->caps[i].kind == (uint32_t)kind && n-- == 0)
-            return &info->caps[i];
+        if (info->caps[i].kind == (uint32_t)kind && n-- == 0) return &info->caps[i];
     return NULL;
 }
 
@@ -47,15 +45,13 @@ static const char *value_of(const char *word, const char *key)
 
 static const char *skip_spaces(const char *s)
 {
-    while (*s == ' ' || *s == '\t')
-        s++;
+    while (*s == ' ' || *s == '\t') s++;
     return s;
 }
 
 static const char *skip_word(const char *s)
 {
-    while (*s != '\0' && *s != ' ' && *s != '\t')
-        s++;
+    while (*s != '\0' && *s != ' ' && *s != '\t') s++;
     return s;
 }
 
@@ -63,11 +59,9 @@ _Bool rt_arg(const char *key, unsigned n, char *value, size_t size)
 {
     for (const char *word = skip_spaces(rt_info()->args); *word != '\0'; word = skip_spaces(skip_word(word))) {
         const char *found = value_of(word, key);
-        if (!found || n-- != 0)
-            continue;
+        if (!found || n-- != 0) continue;
         size_t length = (size_t)(skip_word(found) - found);
-        if (length >= size)
-            return 0;
+        if (length >= size) return 0;
         memcpy(value, found, length);
         value[length] = '\0';
         return 1;
@@ -78,7 +72,6 @@ _Bool rt_arg(const char *key, unsigned n, char *value, size_t size)
 _Bool rt_arg_last(const char *key, char *value, size_t size)
 {
     unsigned n = 0;
-    while (rt_arg(key, n, value, size))
-        n++;
+    while (rt_arg(key, n, value, size)) n++;
     return n > 0;
 }

@@ -20,10 +20,8 @@ void *rt_memcpy(void *restrict to, const void *restrict from, size_t n)
         __asm__ volatile("rep movsq" : "+D"(d), "+S"(s), "+c"(words) : : "memory");
         n %= 8;
     }
-    for (; n >= 8; n -= 8, d += 8, s += 8)
-        ((struct loose_word *)d)->value = ((const struct loose_word *)s)->value;
-    for (; n > 0; n--)
-        *d++ = *s++;
+    for (; n >= 8; n -= 8, d += 8, s += 8) ((struct loose_word *)d)->value = ((const struct loose_word *)s)->value;
+    for (; n > 0; n--) *d++ = *s++;
     return to;
 }
 
@@ -36,10 +34,8 @@ void *rt_memset(void *to, int byte, size_t n)
         __asm__ volatile("rep stosq" : "+D"(d), "+c"(words) : "a"(word) : "memory");
         n %= 8;
     }
-    for (; n >= 8; n -= 8, d += 8)
-        ((struct loose_word *)d)->value = word;
-    for (; n > 0; n--)
-        *d++ = (uint8_t)byte;
+    for (; n >= 8; n -= 8, d += 8) ((struct loose_word *)d)->value = word;
+    for (; n > 0; n--) *d++ = (uint8_t)byte;
     return to;
 }
 
@@ -47,14 +43,12 @@ void *rt_memmove(void *to, const void *from, size_t n)
 {
     uint8_t *d = to;
     const uint8_t *s = from;
-    if ((size_t)(d - s) >= n)
-        return rt_memcpy(to, from, n);
+    if ((size_t)(d - s) >= n) return rt_memcpy(to, from, n);
     while (n > 0 && n % 8 != 0) {
         n--;
         d[n] = s[n];
     }
-    for (; n > 0; n -= 8)
-        ((struct loose_word *)(d + n - 8))->value = ((const struct loose_word *)(s + n - 8))->value;
+    for (; n > 0; n -= 8) ((struct loose_word *)(d + n - 8))->value = ((const struct loose_word *)(s + n - 8))->value;
     return to;
 }
 
@@ -66,60 +60,51 @@ int memcmp(const void *a, const void *b, size_t n)
 {
     const uint8_t *x = a, *y = b;
     for (; n >= 8; n -= 8, x += 8, y += 8)
-        if (((const struct loose_word *)x)->value != ((const struct loose_word *)y)->value)
-            break;
+        if (((const struct loose_word *)x)->value != ((const struct loose_word *)y)->value) break;
     for (; n > 0; n--, x++, y++)
-        if (*x != *y)
-            return *x - *y;
+        if (*x != *y) return *x - *y;
     return 0;
 }
 
 void *memchr(const void *s, int byte, size_t n)
 {
     for (const uint8_t *p = s; n > 0; n--, p++)
-        if (*p == (uint8_t)byte)
-            return (void *)(uintptr_t)p;
+        if (*p == (uint8_t)byte) return (void *)(uintptr_t)p;
     return NULL;
 }
 
 size_t strlen(const char *s)
 {
     const char *end = s;
-    while (*end != '\0')
-        end++;
+    while (*end != '\0') end++;
     return (size_t)(end - s);
 }
 
 size_t strnlen(const char *s, size_t n)
 {
     size_t length = 0;
-    while (length < n && s[length] != '\0')
-        length++;
+    while (length < n && s[length] != '\0') length++;
     return length;
 }
 
 int strcmp(const char *a, const char *b)
 {
-    while (*a != '\0' && *a == *b)
-        a++, b++;
+    while (*a != '\0' && *a == *b) a++, b++;
     return (uint8_t)*a - (uint8_t)*b;
 }
 
 int strncmp(const char *a, const char *b, size_t n)
 {
     for (; n > 0; n--, a++, b++)
-        if (*a != *b || *a == '\0')
-            return (uint8_t)*a - (uint8_t)*b;
+        if (*a != *b || *a == '\0') return (uint8_t)*a - (uint8_t)*b;
     return 0;
 }
 
 char *strchr(const char *s, int c)
 {
     for (;; s++) {
-        if (*s == (char)c)
-            return (char *)(uintptr_t)s;
-        if (*s == '\0')
-            return NULL;
+        if (*s == (char)c) return (char *)(uintptr_t)s;
+        if (*s == '\0') return NULL;
     }
 }
 
@@ -127,8 +112,7 @@ _Bool string_copy(char *to, size_t size, const char *from)
 {
     size_t n = strlen(from);
     _Bool fits = n < size;
-    if (!fits)
-        n = size - 1;
+    if (!fits) n = size - 1;
     memcpy(to, from, n);
     to[n] = '\0';
     return fits;
@@ -136,8 +120,7 @@ _Bool string_copy(char *to, size_t size, const char *from)
 
 static int digit_of(char c)
 {
-    if (c >= '0' && c <= '9')
-        return c - '0';
+    if (c >= '0' && c <= '9') return c - '0';
     char lower = (char)(c | 0x20);
     return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : 16;
 }
@@ -150,9 +133,7 @@ uint64_t string_to_number(const char *s, const char **end)
         s += 2;
     }
     uint64_t value = 0;
-    for (; digit_of(*s) < base; s++)
-        value = value * (uint64_t)base + (uint64_t)digit_of(*s);
-    if (end)
-        *end = s;
+    for (; digit_of(*s) < base; s++) value = value * (uint64_t)base + (uint64_t)digit_of(*s);
+    if (end) *end = s;
     return value;
 }

@@ -10,10 +10,10 @@
 #include "lib/rt/utcb.h"
 
 struct message {
-    uint64_t info;                  // INFO(label, words, caps)
+    uint64_t info;  // INFO(label, words, caps)
     uint64_t words[MSG_REGISTERS];
-    uint64_t badge;                 // of the sender, after a receive
-    uint64_t count;                 // arming count: in REPLY_WAIT the one to answer (0: nobody), after a receive the new one
+    uint64_t badge;  // of the sender, after a receive
+    uint64_t count;  // arming count: in REPLY_WAIT the one to answer (0: nobody), after a receive the new one
 };
 
 // One system call with all message registers. The reply slot is used by REPLY_WAIT and WAIT only.
@@ -117,11 +117,9 @@ static inline err_t ipc_call(uint32_t cap, struct message *m)
     const struct message request = *m;
     for (;;) {
         err_t err = sys_call(cap, m, NS_FOREVER);
-        if (err != OK)
-            return err;
+        if (err != OK) return err;
         err = INFO_ERR(m->info);
-        if (err != ERR_RESTARTED)
-            return err;
+        if (err != ERR_RESTARTED) return err;
         *m = request;
     }
 }

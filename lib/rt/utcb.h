@@ -12,8 +12,5 @@
 #include "protocols/component.h"
 
 // The UTCB of the running thread.
-static inline struct utcb *rt_utcb(void)
-{
-    return (struct utcb *)COMPONENT_UTCB_ADDRESS;
-}
+static inline struct utcb *rt_utcb(void) { return (struct utcb *)COMPONENT_UTCB_ADDRESS; }
 #endif

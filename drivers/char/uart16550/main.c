@@ -20,7 +20,7 @@ struct line {
 };
 
 struct uart {
-    uint32_t frames;                // slot of the rings' frames, 0: not made yet
+    uint32_t frames;  // slot of the rings' frames, 0: not made yet
     struct stream_memory *memory;
     struct line line;
     uint64_t received, sent, overruns;
@@ -28,24 +28,17 @@ struct uart {
 
 static struct uart *uart;
 static struct device device;
-static uint32_t client;     // notification slot
+static uint32_t client;  // notification slot
 static _Bool present;
-static uint8_t enabled;     // what the interrupt enable register holds
+static uint8_t enabled;  // what the interrupt enable register holds
 
-static uint8_t in(unsigned port)
-{
-    return device_in8(&device, port);
-}
+static uint8_t in(unsigned port) { return device_in8(&device, port); }
 
-static void out(unsigned port, uint8_t value)
-{
-    device_out8(&device, port, value);
-}
+static void out(unsigned port, uint8_t value) { device_out8(&device, port, value); }
 
 static void enable(uint8_t interrupts)
 {
-    if (interrupts != enabled)
-        out(UART_IER, interrupts);
+    if (interrupts != enabled) out(UART_IER, interrupts);
     enabled = interrupts;
 }
 
@@ -54,8 +47,7 @@ static void enable(uint8_t interrupts)
 static _Bool probe(void)
 {
     out(UART_SCRATCH, 0x5a);
-    if (in(UART_SCRATCH) != 0x5a)
-        return 0;
+    if (in(UART_SCRATCH) != 0x5a) return 0;
     out(UART_SCRATCH, 0xa5);
     return in(UART_SCRATCH) == 0xa5;
 }
@@ -64,12 +56,9 @@ static void set_line(const struct line *line)
 {
     uint16_t divisor = (uint16_t)(UART_CLOCK / line->bits_per_second);
     uint8_t control = (uint8_t)(line->data_bits - 5);
-    if (line->parity != STREAM_PARITY_NONE)
-        control |= LCR_PARITY;
-    if (line->parity == STREAM_PARITY_EVEN)
-        control |= LCR_EVEN;
-    if (line->stop_bits == 2)
-        control |= LCR_TWO_STOPS;
+    if (line->parity != STREAM_PARITY_NONE) control |= LCR_PARITY;
+    if (line->parity == STREAM_PARITY_EVEN) control |= LCR_EVEN;
+    if (line->stop_bits == 2) control |= LCR_TWO_STOPS;
     out(UART_LCR, LCR_DIVISOR | control);
     out(UART_DATA, (uint8_t)divisor);
     out(UART_IER, (uint8_t)(divisor >> 8));
@@ -91,14 +80,13 @@ static void reset(void)
 // Take what the device surely has, up to n bytes: a trigger level's worth in one operation, or single bytes.
 static uint32_t take(uint8_t *bytes, uint32_t n)
 {
-    if (n >= UART_TRIGGER && (in(UART_IIR) & IIR_CAUSE) == IIR_TRIGGER) {
+    if (n >= UART_TRIGGER && (in(UART_IIR)&IIR_CAUSE) == IIR_TRIGGER) {
         device_in8_run(&device, UART_DATA, bytes, UART_TRIGGER);
         return UART_TRIGGER;
     }
     uint8_t status = in(UART_LSR);
     uart->overruns += (status & LSR_OVERRUN) != 0;
-    if (!(status & LSR_RECEIVED))
-        return 0;
+    if (!(status & LSR_RECEIVED)) return 0;
     bytes[0] = in(UART_DATA);
     return 1;
 }
@@ -113,13 +101,11 @@ static _Bool receive(struct stream_memory *memory)
         memory->rx_stopped = 0;
         if (ring_space(&ring) == 0) {
             __atomic_store_n(&memory->rx_stopped, 1, __ATOMIC_SEQ_CST);
-            if (ring_space(&ring) == 0)
-                break;
+            if (ring_space(&ring) == 0) break;
             continue;
         }
         uint32_t n = take(bytes, ring_space(&ring));
-        if (n == 0)
-            break;
+        if (n == 0) break;
         received += ring_write(&ring, bytes, n);
     }
     uart->received += received;
@@ -135,12 +121,10 @@ static _Bool transmit(struct stream_memory *memory)
         uint8_t bytes[UART_FIFO];
         if (ring_used(&ring) == 0) {
             __atomic_store_n(&memory->tx_idle, 1, __ATOMIC_SEQ_CST);
-            if (ring_used(&ring) == 0)
-                break;
+            if (ring_used(&ring) == 0) break;
             memory->tx_idle = 0;
         }
-        if (!(in(UART_LSR) & LSR_THR_EMPTY))
-            break;
+        if (!(in(UART_LSR)&LSR_THR_EMPTY)) break;
         uint32_t n = ring_read(&ring, bytes, UART_FIFO);
         device_out8_run(&device, UART_DATA, bytes, n);
         uart->sent += n;
@@ -152,16 +136,13 @@ static _Bool transmit(struct stream_memory *memory)
 static void service(void)
 {
     struct stream_memory *memory = uart->memory;
-    if (!memory)
-        return;
+    if (!memory) return;
     _Bool tell = receive(memory);
     tell |= transmit(memory);
     uint8_t interrupts = memory->rx_stopped ? 0 : IER_RECEIVED;
-    if (!memory->tx_idle)
-        interrupts |= IER_SENT;
+    if (!memory->tx_idle) interrupts |= IER_SENT;
     enable(interrupts);
-    if (tell)
-        server_signal(client);
+    if (tell) server_signal(client);
 }
 
 // --- requests
@@ -169,29 +150,24 @@ static void service(void)
 static err_t make_rings(void)
 {
     uint32_t slot = slot_alloc();
-    if (slot == 0)
-        return ERR_NO_MEMORY;
+    if (slot == 0) return ERR_NO_MEMORY;
     err_t err = untyped_retype(SLOT_UNTYPED, CAP_FRAMES, PAGE_BITS + 2, 1, 0, slot);
-    if (err == OK)
-        err = frames_zero(slot, 0, STREAM_PAGES);
-    if (err != OK)
-        return err;
+    if (err == OK) err = frames_zero(slot, 0, STREAM_PAGES);
+    if (err != OK) return err;
     uart->memory = mapping_add(slot, STREAM_PAGES, RIGHT_READ | RIGHT_WRITE);
-    if (!uart->memory)
-        return ERR_NO_MEMORY;
+    if (!uart->memory) return ERR_NO_MEMORY;
     uart->memory->tx_idle = 1;
     uart->frames = slot;
     return OK;
 }
 
+// @path driver-start 4/5: its client gets the rings
 static err_t attach(const struct request *request, struct answer *answer)
 {
     (void)request;
-    if (!present)
-        return ERR_NOT_FOUND;
+    if (!present) return ERR_NOT_FOUND;
     err_t err = uart->frames ? OK : make_rings();
-    if (err != OK)
-        return server_abort(err);
+    if (err != OK) return server_abort(err);
     service();
     answer->words[0] = STREAM_PAGES;
     answer->n_words = 1;
@@ -215,8 +191,7 @@ static err_t change_line(const struct request *request, struct answer *answer)
     if (words[0] == 0 || words[0] > UART_CLOCK || UART_CLOCK / words[0] > 0xffff || words[1] < 5 || words[1] > 8 ||
         words[2] > STREAM_PARITY_EVEN || words[3] < 1 || words[3] > 2)
         return ERR_INVALID;
-    if (!present)
-        return ERR_NOT_FOUND;
+    if (!present) return ERR_NOT_FOUND;
     uart->line = (struct line){(uint32_t)words[0], (uint32_t)words[1], (uint32_t)words[2], (uint32_t)words[3]};
     reset();
     service();
@@ -226,12 +201,11 @@ static err_t change_line(const struct request *request, struct answer *answer)
 static err_t status(const struct request *request, struct answer *answer)
 {
     (void)request;
-    if (!present)
-        return ERR_NOT_FOUND;
+    if (!present) return ERR_NOT_FOUND;
     uint8_t modem = in(UART_MSR);
     answer->words[0] = uart->line.bits_per_second;
-    answer->words[1] = (modem & MSR_CARRIER ? STREAM_LINE_CARRIER : 0) |
-                       (modem & MSR_CLEAR_TO_SEND ? STREAM_LINE_CLEAR_TO_SEND : 0);
+    answer->words[1] =
+        (modem & MSR_CARRIER ? STREAM_LINE_CARRIER : 0) | (modem & MSR_CLEAR_TO_SEND ? STREAM_LINE_CLEAR_TO_SEND : 0);
     answer->words[2] = uart->received;
     answer->words[3] = uart->sent;
     answer->words[4] = uart->overruns;
@@ -243,26 +217,17 @@ static err_t status(const struct request *request, struct answer *answer)
 // again. One that does so after several rounds is looked at again in the next step.
 static void notified(uint64_t bits)
 {
-    if (bits & DEVICE_IRQ_BIT)
-        device_irq_done(&device);
-    if (!present)
-        return;
+    if (bits & DEVICE_IRQ_BIT) device_irq_done(&device);
+    if (!present) return;
     unsigned rounds = 0;
-    do
-        service();
-    while (!(in(UART_IIR) & IIR_NONE) && ++rounds < IRQ_ROUNDS);
+    do service();
+    while (!(in(UART_IIR)&IIR_NONE) && ++rounds < IRQ_ROUNDS);
     server_wake_at(rounds < IRQ_ROUNDS ? NS_FOREVER : NS_POLL);
 }
 
-static void tick(void)
-{
-    notified(0);
-}
+static void tick(void) { notified(0); }
 
-static void init(void *state)
-{
-    ((struct uart *)state)->line = (struct line){UART_CLOCK, 8, STREAM_PARITY_NONE, 1};
-}
+static void init(void *state) { ((struct uart *)state)->line = (struct line){UART_CLOCK, 8, STREAM_PARITY_NONE, 1}; }
 
 static const server_handler stream_handlers[] = {attach, kick, change_line, status};
 static const struct server server = {
@@ -271,6 +236,7 @@ static const struct server server = {
     .tick = tick,
 };
 
+// @path driver-start 3/5: the driver finds its vault and its device
 int component_main(const struct component_info *info)
 {
     (void)info;

@@ -3,10 +3,10 @@
 #pragma once
 
 enum {
-    UART_DATA = 0,     // RBR and THR; divisor low with LCR_DIVISOR
-    UART_IER = 1,      // divisor high with LCR_DIVISOR
-    UART_IIR = 2,      // read
-    UART_FCR = 2,      // write
+    UART_DATA = 0,  // RBR and THR; divisor low with LCR_DIVISOR
+    UART_IER = 1,   // divisor high with LCR_DIVISOR
+    UART_IIR = 2,   // read
+    UART_FCR = 2,   // write
     UART_LCR = 3,
     UART_MCR = 4,
     UART_LSR = 5,
@@ -29,8 +29,8 @@ enum {
 #define LCR_PARITY 0x08
 #define LCR_EVEN 0x10
 #define LCR_TWO_STOPS 0x04
-#define MCR_READY 0x03   // DTR and RTS
-#define MCR_OUT2 0x08    // lets the interrupt line through
+#define MCR_READY 0x03  // DTR and RTS
+#define MCR_OUT2 0x08   // lets the interrupt line through
 #define LSR_RECEIVED 0x01
 #define LSR_OVERRUN 0x02
 #define LSR_THR_EMPTY 0x20
