@@ -44,13 +44,14 @@ class Project:
         self.debian = debian.Debian(self.root / "build/cache")
 
     def make(self, *targets):
-        """Bring what was built up to date, quietly; the caller of `make` itself has done so already."""
+        """Bring what was built up to date, silently unless it fails; whoever set BULKHEAD_BUILT has done so already."""
         if os.environ.get("BULKHEAD_BUILT"):
             return
         result = subprocess.run(["make", "-s", "--no-print-directory", f"BUILD={self.build}", *targets], cwd=self.root,
-                                stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False)
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                errors="replace", check=False)
         if result.returncode:
-            raise UsageError("the build failed; see above")
+            raise UsageError(f"{result.stdout}the build failed")
 
     def system_path(self, name):
         path = self.root / "systems" / f"{name}.system"
