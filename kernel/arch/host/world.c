@@ -4,6 +4,8 @@
 // Starts from the first task's cspace, walks every derivation tree, and compares what it finds with every count, queue
 // and link: each capability stands in exactly one tree, each object has as many capabilities as it counts, each queued
 // thread is in the state that its queue is for.
+#include <stdlib.h>
+
 #include "aspace.h"
 #include "test.h"
 #include "thread.h"
@@ -31,10 +33,40 @@ static void count_object(unsigned type, ref_t object) {
 
 static unsigned n_slots;
 
+static struct extent {
+    ref_t start;
+    uint64_t end;
+} extents[OBJECTS];
+static unsigned n_extents;
+
+// Memory that an untyped gave out: objects, frames and dying objects, each once. Smaller untypeds hold more of it.
+static void note_extent(const struct slot *s) {
+    bool is_made = s->parent && slot_at(s->parent)->type == CAP_UNTYPED && s->type != CAP_UNTYPED;
+    bool fixed = s->type != CAP_CSPACE && s->type != CAP_ASPACE && s->type != CAP_FRAMES;
+    unsigned bits = is_made ? object_size_bits(s->type, fixed ? 0 : s->size_bits) : 0;
+    if (bits == 0) return;
+    check(n_extents < OBJECTS);
+    extents[n_extents++] = (struct extent){s->object, s->object + (1ull << (bits - REF_BITS))};
+}
+
+static int compare_extents(const void *a, const void *b) {
+    const struct extent *x = a, *y = b;
+    return (x->start > y->start) - (x->start < y->start);
+}
+
+// Nothing that is in use lies over anything else in use.
+static void check_extents(void) {
+    qsort(extents, n_extents, sizeof(extents[0]), compare_extents);
+    for (unsigned i = 1; i < n_extents; i++) {
+        check(extents[i - 1].end <= extents[i].start || extents[i - 1].start == extents[i].start);
+    }
+}
+
 static void check_slot(struct slot *s) {
     check(s->type != CAP_EMPTY);
     check(slot_check(s));
     n_slots++;
+    note_extent(s);
     if (!(s->flags & SLOT_DYING) && object_refs(s->type, s->object)) count_object(s->type, s->object);
     if (s->type == CAP_UNTYPED) check(s->badge <= 1ull << s->size_bits);
     if (s->parent) {
@@ -127,7 +159,7 @@ static void check_heap_node(ref_t ref) {
 
 void world_check(void) {
     ref_t root_cspace = thread_at(first_thread)->cspace;
-    n_objects = n_slots = n_cspace_slots = 0;
+    n_objects = n_slots = n_cspace_slots = n_extents = 0;
     for (unsigned i = 1; i < BOOT_SLOTS; i++) {
         struct slot *s = slot_at(root_cspace + i);
         if (s->type != CAP_EMPTY && !s->parent) check_tree(s);
@@ -147,6 +179,7 @@ void world_check(void) {
         if (bits) n_cspace_slots += count_cspace(objects[i].object, bits);
     }
     check(n_slots >= n_cspace_slots);
+    check_extents();
     check_queues();
     check(host_tlb_check());
 }
