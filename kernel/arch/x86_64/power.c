@@ -5,8 +5,7 @@
 // (with -no-reboot it ends the emulator).
 #include "x86.h"
 
-enum { EXIT_PORT = 0xf4, KEYBOARD_STATUS = 0x64, KEYBOARD_BUSY = 2, KEYBOARD_RESET = 0xfe, RESET_PORT = 0xcf9 };
-enum { EXIT_PANIC = 0x7f };
+enum { EXIT_PORT = 0xf4, EXIT_PANIC = 0x7f, KEYBOARD_STATUS = 0x64, KEYBOARD_BUSY = 2, KEYBOARD_RESET = 0xfe };
 enum { SLEEP_ENABLE_PM1 = 1 << 13, SLEEP_TYPE_PM1 = 10, SLEEP_ENABLE = 1 << 5, SLEEP_TYPE = 2 };
 #define SETTLE_POLLS 1000000u
 
@@ -47,9 +46,6 @@ static void power_off(void)
 static void reboot(void)
 {
     if (acpi.reset_address) write_byte(acpi.reset_address, acpi.reset_is_port, acpi.reset_value);
-    settle();
-    outb(RESET_PORT, 0x02);
-    outb(RESET_PORT, 0x06);
     settle();
     for (unsigned i = 0; i < SETTLE_POLLS && inb(KEYBOARD_STATUS) & KEYBOARD_BUSY; i++) continue;
     outb(KEYBOARD_STATUS, KEYBOARD_RESET);

@@ -94,17 +94,14 @@ static uint64_t cmos_seconds(void)
 {
     static const uint8_t registers[] = {0, 2, 4, 7, 8, 9};  // second minute hour day month year
     enum { SECOND, MINUTE, HOUR, DAY, MONTH, YEAR, FIELDS };
-    uint64_t f[FIELDS], again[FIELDS];
+    uint64_t f[FIELDS];
     bool same;
     unsigned tries = 0;
     do {
         for (unsigned i = 0; i < TICK_POLLS && cmos_read(10) & CMOS_UPDATING; i++) continue;
         same = true;
         for (unsigned i = 0; i < FIELDS; i++) f[i] = cmos_read(registers[i]);
-        for (unsigned i = 0; i < FIELDS; i++) {
-            again[i] = cmos_read(registers[i]);
-            same = same && again[i] == f[i];
-        }
+        for (unsigned i = 0; i < FIELDS; i++) same = same && cmos_read(registers[i]) == f[i];
     } while (!same && ++tries < 4);
 
     uint64_t mode = cmos_read(11);

@@ -48,27 +48,20 @@ struct x86_features {
 extern struct x86_features features;
 
 // --- instructions
-static inline void outb(unsigned port, uint8_t v) { __asm__ volatile("outb %0, %w1" ::"a"(v), "Nd"(port)); }
-static inline void outw(unsigned port, uint16_t v) { __asm__ volatile("outw %0, %w1" ::"a"(v), "Nd"(port)); }
-static inline void outl(unsigned port, uint32_t v) { __asm__ volatile("outl %0, %w1" ::"a"(v), "Nd"(port)); }
-static inline uint8_t inb(unsigned port)
-{
-    uint8_t v;
-    __asm__ volatile("inb %w1, %0" : "=a"(v) : "Nd"(port));
-    return v;
-}
-static inline uint16_t inw(unsigned port)
-{
-    uint16_t v;
-    __asm__ volatile("inw %w1, %0" : "=a"(v) : "Nd"(port));
-    return v;
-}
-static inline uint32_t inl(unsigned port)
-{
-    uint32_t v;
-    __asm__ volatile("inl %w1, %0" : "=a"(v) : "Nd"(port));
-    return v;
-}
+#define PORT_FUNCTIONS(suffix, type) \
+    static inline void out##suffix(unsigned port, type v) \
+    { \
+        __asm__ volatile("out" #suffix " %0, %w1" ::"a"(v), "Nd"(port)); \
+    } \
+    static inline type in##suffix(unsigned port) \
+    { \
+        type v; \
+        __asm__ volatile("in" #suffix " %w1, %0" : "=a"(v) : "Nd"(port)); \
+        return v; \
+    }
+PORT_FUNCTIONS(b, uint8_t)
+PORT_FUNCTIONS(w, uint16_t)
+PORT_FUNCTIONS(l, uint32_t)
 static inline void msr_write(uint32_t msr, uint64_t v)
 {
     __asm__ volatile("wrmsr" ::"c"(msr), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)) : "memory");
