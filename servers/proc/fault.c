@@ -297,7 +297,7 @@ static err_t deliver(struct thread *thread, const struct request *fault, struct 
     return ERR_GONE;
 }
 
-// @path page-fault 3/4: find the thread, make the page present, map it after the commit, and let it run again
+// @path page-fault 4/7: find the thread, make the page present, map it after the commit, and let it run again
 err_t proc_fault(const struct request *request, struct answer *answer)
 {
     (void)answer;
