@@ -47,7 +47,9 @@ class Project:
         """Bring what was built up to date, silently unless it fails; whoever set BULKHEAD_BUILT has done so already."""
         if os.environ.get("BULKHEAD_BUILT"):
             return
-        result = subprocess.run(["make", "-s", "--no-print-directory", f"BUILD={self.build}", *targets], cwd=self.root,
+        # Named as people name it: dependency files hold the name, and make does not know that two are the same folder.
+        build = self.relative(self.build) if self.root in self.build.parents else self.build
+        result = subprocess.run(["make", "-s", "--no-print-directory", f"BUILD={build}", *targets], cwd=self.root,
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                 errors="replace", check=False)
         if result.returncode:
