@@ -75,8 +75,10 @@ static void drop_capabilities(struct process *process)
     kits_drop(process);
     slot_free(process->descriptions);
     slot_free(process->cspace);
-    slot_free(process->sessions[SERVER_PROC]);
-    process->sessions[SERVER_PROC] = 0;
+    if (io_session_gone(BADGE_SESSION_OF(process->slot, process->generation))) {
+        slot_free(process->sessions[SERVER_PROC]);
+        process->sessions[SERVER_PROC] = 0;
+    }
 }
 
 void process_exit(struct process *process, uint32_t status)
@@ -93,6 +95,7 @@ void process_exit(struct process *process, uint32_t status)
     leave_space(process);
     drop_capabilities(process);
     signal_queue_drop(&process->signals, ~0ull);
+    state->dead_ns += process->own.user_ns;
     if (process == state->init) {
         log_line("the first process has ended with status %u", status);
         power(POWER_EXIT, status & 0x7f ? 128 + (status & 0x7f) : status >> 8 & 0xff);

@@ -14,21 +14,19 @@ static bool ties_to_session(const struct process *process)
 
 static bool is_member(const struct process *process, uint32_t pgid)
 {
-    return process && process->pgid == pgid && process->life == PROCESS_LIVE;
+    return process->pgid == pgid && process->life == PROCESS_LIVE;
 }
 
 void group_update(uint32_t pgid, bool hang_up)
 {
     bool orphaned = true, becomes_orphaned = false, stopped = false;
-    for (uint32_t i = 0; i < PROCESS_SLOTS; i++) {
-        const struct process *process = process_at(i);
+    for_each_process(process) {
         if (!is_member(process, pgid))
             continue;
         orphaned &= !ties_to_session(process);
         stopped |= process->stopped != 0;
     }
-    for (uint32_t i = 0; i < PROCESS_SLOTS; i++) {
-        struct process *process = process_at(i);
+    for_each_process(process) {
         if (!is_member(process, pgid) || process->group_orphaned == orphaned)
             continue;
         becomes_orphaned |= orphaned;
@@ -44,11 +42,9 @@ void group_update(uint32_t pgid, bool hang_up)
 // Whether somebody is in the group; in this session, if sid is not 0.
 static bool group_exists(uint32_t pgid, uint32_t sid)
 {
-    for (uint32_t i = 0; i < PROCESS_SLOTS; i++) {
-        const struct process *process = process_at(i);
+    for_each_process(process)
         if (is_member(process, pgid) && (sid == 0 || process->sid == sid))
             return true;
-    }
     return false;
 }
 

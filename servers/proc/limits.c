@@ -12,7 +12,6 @@
 #define NICE_MAX 19
 #define NICE_BIAS 20  // getpriority answers 20 - nice, so that no answer looks like an error
 
-#define FILES_AT_MOST 4096
 #define SIGNALS_AT_MOST 4096
 
 void limits_init(struct process *process)
@@ -36,10 +35,8 @@ bool limit_of_processes_reached(const struct process *process)
     if (process->ids.uid == 0)
         return false;
     uint64_t n = 0;
-    for (uint32_t i = 0; i < PROCESS_SLOTS; i++) {
-        const struct process *other = process_at(i);
-        n += other && other->ids.uid == process->ids.uid;
-    }
+    for_each_process(other)
+        n += other->ids.uid == process->ids.uid;
     return n >= process->limits[RLIMIT_NPROC][0];
 }
 
@@ -56,7 +53,7 @@ err_t proc_rlimit(const struct request *request, struct answer *answer)
     if (!self || request->words[1] >= RLIMITS)
         return ERR_LINUX(EINVAL);
     struct process *process = request->words[0] ? process_by_pid(request->words[0]) : self;
-    if (!process || process->life != PROCESS_LIVE)
+    if (process->life != PROCESS_LIVE)
         return ERR_LINUX(ESRCH);
     if (!may_limit(self, process))
         return ERR_LINUX(EPERM);
@@ -115,9 +112,8 @@ err_t proc_priority(const struct request *request, struct answer *answer)
     nice = nice < NICE_MIN ? NICE_MIN : nice > NICE_MAX ? NICE_MAX : nice;
     err_t err = ERR_LINUX(ESRCH);
     int64_t best = 0;
-    for (uint32_t i = 0; i < PROCESS_SLOTS; i++) {
-        struct process *process = process_at(i);
-        if (!process || process->life != PROCESS_LIVE || !is_meant(self, process, which, request->words[1]))
+    for_each_process(process) {
+        if (process->life != PROCESS_LIVE || !is_meant(self, process, which, request->words[1]))
             continue;
         if (NICE_BIAS - process->nice > best)
             best = NICE_BIAS - process->nice;

@@ -3,7 +3,7 @@
 //
 // README.md says what it is for; proc.h and memory.h say who does what. Each request, fault, notice and tick is one
 // transaction on the vault.
-#include "servers/proc/proc.h"
+#include "servers/proc/procfs.h"
 #include "protocols/supervisor.h"
 
 #define VERSION 1
@@ -85,6 +85,8 @@ static const server_handler channel_operations[] = {
 // A process has let go of its session with us, or is gone: the first capability is of no use any more.
 static bool session_gone(uint64_t badge)
 {
+    if (!io_session_gone(badge))
+        return false;
     struct process *process = process_at(BADGE_SLOT(badge));
     if (process && process->generation == BADGE_GENERATION(badge))
         process_session_gone(process, SERVER_PROC);
@@ -112,11 +114,12 @@ static const server_effect_handler effects[EFFECT_COUNT] = {
     [EFFECT_POWER] = effect_power,
 };
 
-static const struct server server = {
+static struct server server = {
     .session = {SERVER_OPERATIONS(PROC_SESSION, operations)},
     .channel = {SERVER_OPERATIONS(PROC_SESSION_CLOSED, channel_operations)},
     .fault = proc_fault,
     .tick = tick,
+    .description_gone = io_description_gone,
     .session_gone = session_gone,
     .effects = effects,
     .n_effects = EFFECT_COUNT,
@@ -137,6 +140,7 @@ static void init(void *memory)
     table_init(&state->shareds, sizeof(struct shared), PROCESS_SLOTS);
     table_init(&state->regions, sizeof(struct region), 16 * PROCESS_SLOTS);
     state->chunk_buckets = vault_alloc(sizeof(struct chunk *) << CHUNK_BUCKET_BITS);
+    procfs_init();
     blocks_init();
     size_t left = vault_available(), one = table_bytes(sizeof(struct chunk), 1);
     uint32_t most = state->pages.n / PAGES_A_CHUNK * 4, fit = (uint32_t)(left / one);
@@ -150,6 +154,8 @@ int component_main(const struct component_info *info)
     if (!info->pool_mapped)
         panic("the pool must be mapped");
     state = server_attach(sizeof *state, VERSION, init);
+    io_attach(&state->io, &procfs_server);
+    memcpy(&server.session[1], procfs_operations, sizeof procfs_operations);
     image_attach();
     table_attach();
     server_wake_at(0);  // the first tick starts the first process

@@ -33,6 +33,8 @@ void pages_init(void);
 unsigned page_alloc_run(unsigned want, uint32_t *first);
 // One page, 0 when there is none.
 uint32_t page_alloc(void);
+// n neighbouring pages, 0 when there are none.
+uint32_t page_alloc_neighbours(unsigned n);
 // One more holder; false when it has too many.
 bool page_hold(uint32_t page);
 // One holder less; without any the page is free.

@@ -67,6 +67,23 @@ uint32_t page_alloc(void)
     return page_alloc_run(1, &page) ? page : 0;
 }
 
+uint32_t page_alloc_neighbours(unsigned n)
+{
+    struct pages *pages = &state->pages;
+    unsigned run = 0;
+    for (uint32_t page = next_free(pages, 1); page < pages->n; page++) {
+        run = is_free(pages, page) ? run + 1 : 0;
+        if (run < n)
+            continue;
+        uint32_t cursor = pages->cursor, first = page + 1 - n;
+        pages->cursor = first;
+        (void)page_alloc_run(n, &first);
+        pages->cursor = cursor;
+        return first;
+    }
+    return 0;
+}
+
 bool page_hold(uint32_t page)
 {
     uint16_t *count = &state->pages.counts[page];

@@ -23,6 +23,9 @@
 #define CHUNK_BUCKET_BITS 12
 #define PID_BUCKETS 512
 #define PID_MAX 32768
+#define FILES_AT_MOST 4096  // hard limit of RLIMIT_NOFILE
+#define LINUX_RELEASE "6.1.0-bulkhead"
+#define LINUX_VERSION "#1 Bulkhead"
 #define PROCESS_THREADS 64  // PSLOT_NOTIFICATION has one slot for each
 #define BLOCK_BITS 16       // bytes of a block: one process's kernel objects, or page tables
 #define EVENT_SIGNAL 1ull   // bit of THREAD_EVENT: ask PROC_SIGNAL_TAKE
@@ -122,7 +125,7 @@ struct state {
     struct space *dead_spaces;
     struct process *timers;                    // by deadline
     struct process *init;
-    uint64_t forks, epoch;
+    uint64_t forks, epoch, dead_ns;            // dead_ns: CPU time of processes that have ended
     uint64_t load[3], load_at_ns;              // load averages, fixed point with 11 bits
     char hostname[65], domainname[65];
 };
@@ -146,7 +149,11 @@ void power(unsigned action, uint64_t code);
 struct process *process_new(struct process *parent);  // record, pid, kernel objects; null: something is used up (abort the step)
 void process_free(struct process *process);           // a reaped zombie
 struct process *process_by_pid(uint64_t pid);         // also zombies
-struct process *process_at(uint32_t index);           // for walks over PROCESS_SLOTS; null: none
+struct process *process_at(uint32_t slot);            // null: none
+// The body may end the process, and `continue`, but not `break`.
+#define for_each_process(each) \
+    for (uint32_t each##_slot = 0; each##_slot < state->processes.n_fresh; each##_slot++) \
+        for (struct process *each = process_at(each##_slot); each; each = NULL)
 uint32_t pid_alloc(void);                             // 0: none is free
 struct thread *thread_by_tid(uint64_t tid);
 void process_set_parent(struct process *process, struct process *parent);  // null: none
@@ -175,6 +182,7 @@ void thread_run_later(struct thread *thread);
 void thread_wake(struct thread *thread);                // signal its notification
 void thread_event_later(struct thread *thread);         // there may be a signal for it
 uint64_t thread_consumed_ns(const struct thread *thread);
+bool thread_is_running(const struct thread *thread);    // or ready to
 void apply_nice(struct process *process);
 
 // --- create.c: threads and processes in an existing space

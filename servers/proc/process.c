@@ -41,11 +41,9 @@ struct process *process_at(uint32_t index)
 
 static bool names_a_group(uint32_t number)
 {
-    for (uint32_t i = 0; i < PROCESS_SLOTS; i++) {
-        const struct process *process = process_at(i);
-        if (process && (process->pgid == number || process->sid == number))
+    for_each_process(process)
+        if (process->pgid == number || process->sid == number)
             return true;
-    }
     return false;
 }
 

@@ -36,9 +36,8 @@ static err_t send_to_many(struct process *sender, uint32_t pgid, bool everybody,
     err_t result = ERR_LINUX(ESRCH);
     bool sent = false;
     bool self = false;
-    for (uint32_t i = 0; i < PROCESS_SLOTS; i++) {
-        struct process *target = process_at(i);
-        bool meant = target && (everybody ? target->pid > 1 && target != sender : target->pgid == pgid);
+    for_each_process(target) {
+        bool meant = everybody ? target->pid > 1 && target != sender : target->pgid == pgid;
         if (!meant)
             continue;
         if (target == sender) {  // last, since it may end

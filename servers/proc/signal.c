@@ -241,11 +241,9 @@ void signal_simple(struct process *process, int signal, int code)
 
 void signal_group(uint32_t pgid, int signal, int code)
 {
-    for (uint32_t i = 0; i < PROCESS_SLOTS; i++) {
-        struct process *process = process_at(i);
-        if (process && process->pgid == pgid && process->life == PROCESS_LIVE)
+    for_each_process(process)
+        if (process->pgid == pgid && process->life == PROCESS_LIVE)
             signal_simple(process, signal, code);
-    }
 }
 
 void signal_child(struct process *child, int code, int status)

@@ -156,6 +156,13 @@ uint64_t thread_consumed_ns(const struct thread *thread)
     return consumed - thread->consumed_before_ns;
 }
 
+bool thread_is_running(const struct thread *thread)
+{
+    uint64_t now = THREAD_STATE_STOPPED;
+    (void)thread_info(thread->kit->thread, &now, NULL, NULL);
+    return now == THREAD_STATE_READY;
+}
+
 static void unlink_thread(struct thread *thread)
 {
     struct thread **link = &thread->process->threads;
