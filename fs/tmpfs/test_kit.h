@@ -333,7 +333,9 @@ static server_handler handler_of(uint32_t label)
 
 static err_t run(void)
 {
-    memset(&answer, 0, offsetof(struct answer, words));
+    memset(&answer, 0xa5, sizeof answer);
+    memset(answer.words, 0, MSG_REGISTERS * sizeof answer.words[0]);
+    answer.n_words = answer.n_caps = 0;
     return handler_of(message.label)(&message, &answer);
 }
 
@@ -373,7 +375,7 @@ static err_t request(uint32_t label)
 static long linux_result(err_t err)
 {
     if (err == OK)
-        return (long)answer.words[0];
+        return answer.n_words ? (long)answer.words[0] : 0;
     return err == ERR_AGAIN ? -EAGAIN : ERR_IS_LINUX(err) ? -(long)ERR_TO_LINUX(err) : err - 100000;
 }
 

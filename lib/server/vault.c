@@ -90,7 +90,14 @@ static void clear_step(struct vault_header *header)
     header->journal_next = 0;
     header->answer.n_words = 0;
     header->answer.n_caps = 0;
+    for (unsigned i = 0; i < MSG_REGISTERS; i++)  // always sent: nobody may see the last caller's
+        header->answer.words[i] = 0;
     vault.fresh_bytes = 0;
+}
+
+void step_restart(void)
+{
+    clear_step(vault.header);
 }
 
 void step_prepare(void)
