@@ -33,7 +33,7 @@ static err_t lend(const struct inode *inode, struct extent *e, unsigned kind)
     uint32_t slot = slot_alloc();
     if (!slot)
         return reclaim_slots() ? ERR_RESTARTED : ERR_LINUX(ENOMEM);
-    err_t err = cspace_derive_frames(0, slot, 0, SLOT_POOL, rights_of[kind], e->pool_page, PAGE_BITS + e->order);
+    err_t err = cspace_derive_frames(SLOT_CSPACE, slot, 0, SLOT_POOL, rights_of[kind], e->pool_page, PAGE_BITS + e->order);
     if (err != OK)
         return server_abort(ERR_LINUX(ENOMEM));
     e->slots[kind] = slot;

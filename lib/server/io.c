@@ -315,7 +315,7 @@ err_t io_op_buffer(const struct request *request, struct answer *answer)
         uint32_t frames = 0, slot = slot_alloc();
         uint64_t first = 0;
         void *buffer = slot && server->buffers ? server->buffers->take(1ull << bits, &frames, &first) : NULL;
-        if (!buffer || cspace_derive_frames(0, slot, 0, frames, RIGHT_READ | RIGHT_WRITE, first, bits) != OK)
+        if (!buffer || cspace_derive_frames(SLOT_CSPACE, slot, 0, frames, RIGHT_READ | RIGHT_WRITE, first, bits) != OK)
             return server_abort(ERR_LINUX(ENOMEM));
         memset(buffer, 0, 1ull << bits);
         session->buffer_slot = slot;
