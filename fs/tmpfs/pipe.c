@@ -95,10 +95,16 @@ static void release_pages(struct pipe *pipe, uint64_t from)
         pipe->head = pipe->tail = pipe->head / PAGE_SIZE % PIPE_PAGES * PAGE_SIZE;
 }
 
+// How much can be written: the ring's pages may be in use from the middle of the first on.
+static uint64_t pipe_room(const struct pipe *pipe)
+{
+    return (pipe->head & ~(uint64_t)(PAGE_SIZE - 1)) + PIPE_BYTES - pipe->tail;
+}
+
 err_t pipe_read(struct inode *inode, uint8_t *to, uint64_t n, uint64_t flags, uint64_t *done)
 {
     struct pipe *pipe = inode->pipe;
-    uint64_t from = pipe->head;
+    uint64_t from = pipe->head, room = pipe_room(pipe);
     *done = 0;
     if (pipe->head == pipe->tail) {
         if (!pipe->writers || n == 0)
@@ -116,7 +122,8 @@ err_t pipe_read(struct inode *inode, uint8_t *to, uint64_t n, uint64_t flags, ui
         pipe->head += chunk;
     }
     release_pages(pipe, from);
-    io_wake(&pipe->writable);
+    if (pipe_room(pipe) != room)
+        io_wake(&pipe->writable);
     return OK;
 }
 
@@ -130,12 +137,6 @@ static bool make_pages(struct pipe *pipe, uint64_t end)
             return false;
     }
     return true;
-}
-
-// How much can be written: the ring's pages may be in use from the middle of the first on.
-static uint64_t pipe_room(const struct pipe *pipe)
-{
-    return (pipe->head & ~(uint64_t)(PAGE_SIZE - 1)) + PIPE_BYTES - pipe->tail;
 }
 
 err_t pipe_write(struct inode *inode, const uint8_t *from, uint64_t n, uint64_t flags, uint64_t *done)
