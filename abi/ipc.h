@@ -83,7 +83,8 @@ enum {
 };
 enum { FAULT_ACCESS_PRESENT = 1, FAULT_ACCESS_WRITE = 2, FAULT_ACCESS_EXEC = 16 };
 
-// Labels of the reply to a KMSG_FAULT. Anything else leaves the thread stopped.
+// Labels of the reply to a KMSG_FAULT. ERR_RESTARTED resumes too: the handler had not recorded the fault, which
+// will be raised again. Anything else leaves the thread stopped.
 enum {
     FAULT_RESUME = 0,   // run the instruction again
     FAULT_REFLECT = 1,  // enter the thread's fault upcall with its state in utcb->fault

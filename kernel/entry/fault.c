@@ -30,7 +30,7 @@ void kernel_foreign(void) {
 // @path page-fault 6/7: the handler has answered
 bool fault_answer(struct thread *t, uint32_t decision) {
     t->in_fault = false;
-    if (decision == FAULT_RESUME) return true;
+    if (decision == FAULT_RESUME || decision == (uint32_t)ERR_RESTARTED) return true;
     t->state = THREAD_STOPPED;
     if (decision != FAULT_REFLECT || !t->fault_entry) return false;
     struct utcb *utcb = thread_utcb(t);

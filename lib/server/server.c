@@ -25,6 +25,7 @@ void *server_attach(size_t state_bytes, uint32_t version, void (*init)(void *sta
         vault_finish(version);
     }
     vault_start_logging();
+    if (vault.header->phase == STEP_RUNNING) step_rollback();
     mapping_restore();
     return vault.state->root;
 }
@@ -305,14 +306,13 @@ static void finish_step(const struct server *server)
 {
     struct vault_header *header = vault.header;
     if (header->phase == STEP_RUNNING) {
-        uint32_t deaths = header->deaths + (rt_info()->last_death >= DEATH_FAULT);
-        step_rollback();
-        header->deaths = deaths;
-        if (deaths < POISON_DEATHS) {
+        header->deaths += rt_info()->last_death >= DEATH_FAULT;
+        step_restart();
+        if (header->deaths < POISON_DEATHS) {
             run_event(server);
         } else {
             log_line("event %u, label %u given up: it has brought this server down %u times", header->event,
-                     header->request.label, deaths);
+                     header->request.label, header->deaths);
             header->answer_err = ERR_FAILED;
             drop_caps(&header->request);
             step_commit();

@@ -70,7 +70,8 @@ struct server {
 
 // Find the vault's root structure. On a fresh vault it is cleared and `init` fills it in (vault_alloc() gives it
 // further memory); init runs again from the start when it was interrupted. After a restart init is not called.
-// `version` names the layout: a vault of another version panics. Call it first.
+// `version` names the layout: a vault of another version panics. Call it first. Between here and server_run() no step runs:
+// queue nothing, and store to the vault only what may be stored again at every start.
 void *server_attach(size_t state_bytes, uint32_t version, void (*init)(void *state));
 
 // True when the vault was found as an earlier instance had left it.

@@ -40,6 +40,7 @@ _Bool vault_open(void *memory, uint64_t bytes, uint32_t version)
 
 void vault_format(uint32_t cspace_slots)
 {
+    (void)cspace_delete(SLOT_CSPACE, SLOT_DYNAMIC, cspace_slots - SLOT_DYNAMIC);  // what an interrupted init left
     rt_memset(vault.header, 0, sizeof *vault.header);
     rt_memset(vault.state, 0, vault.state_limit);
     vault.state->allocated = KEEP_ALIGNED(sizeof *vault.state);

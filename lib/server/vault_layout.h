@@ -131,6 +131,8 @@ void vault_start_logging(void);
 void step_prepare(void);
 void step_record(void);
 void step_commit(void);
+// The recorded event is about to run (again): what was stored until here stays.
+void step_restart(void);
 // Undo the stores, empty the slots that were filled, drop the queued effects.
 void step_rollback(void);
 

@@ -203,6 +203,7 @@ static void test_slots(void)
     check("when all are used there is none", slots_free() == 0);
 
     fresh();
+    n_deleted = 0;
     (void)slot_alloc_run(8);
     (void)slot_alloc();
     step_rollback();
