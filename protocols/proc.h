@@ -74,7 +74,8 @@ enum {
     PROC_SYSINFO,       // () -> struct sysinfo (112 bytes) in words 6..
     PROC_HOSTNAME,      // (bytes | 0: read; text in words 6..) -> bytes; text
     PROC_REBOOT,        // (LINUX_REBOOT_CMD_*) euid 0
-    PROC_FUTEX_WAIT,    // (thread, address, value, bitset, deadline ns) shared futexes only: ERR_AGAIN: armed; EAGAIN via ERR_LINUX
+    PROC_FUTEX_WAIT,    // (thread, address, value, bitset, deadline ns) shared futexes only: ERR_AGAIN: armed; EAGAIN via ERR_LINUX;
+                        //  OK: woken. bitset 0: the thread gives up -> 1 when it had been woken already
     PROC_FUTEX_WAKE,    // (address, n, bitset, second address, n requeue) -> woken
     PROC_SETTIME,       // (wall clock ns at monotonic 0) euid 0
 

@@ -169,11 +169,9 @@ err_t proc_thread_exit(const struct request *request, struct answer *answer)
     if (!thread)
         return ERR_INVALID;
     if (process->n_threads == 1) {
-        process_exit(process, 0);
+        process_exit(process, (uint32_t)request->words[1] & 0xffff);
         return OK;
     }
-    if (thread->page->clear_child_tid)
-        (void)space_store32(process->space, thread->page->clear_child_tid, 0);
     thread_destroy(thread, true);
     return OK;
 }

@@ -164,7 +164,7 @@ static bool write_handover(struct space *space, uint32_t *page)
     *handover = (struct handover){
         .magic = HANDOVER_MAGIC, .version = HANDOVER_VERSION, .flags = HANDOVER_INIT | (calls_are_traced() ? HANDOVER_TRACE : 0),
         .argc = 1, .envc = 3, .strings = sizeof *handover, .strings_bytes = (uint32_t)(2 * length + sizeof environment),
-        .bytes = sizeof *handover + 2 * length + sizeof environment, .umask = 022, .dumpable = 1};
+        .bytes = sizeof *handover + 2 * length + sizeof environment, .umask = 022};
     return true;
 }
 

@@ -224,16 +224,27 @@ struct fault_verdict space_fault(struct space *space, uint64_t address, unsigned
     return fault_page(&place);
 }
 
-uint32_t space_page(struct space *space, uint64_t address)
+// The page of ours that is present at the address, 0: none.
+static uint32_t present_page(struct space *space, uint64_t address)
 {
-    if (space_fault(space, address, FAULT_ACCESS_WRITE, 0).signal != 0)
-        return 0;
-    struct region made_up;
-    const struct region *region = address >= LIBLINUX_BASE && liblinux_region(space, address, &made_up)
-                                      ? &made_up : region_find(space, address);
-    if (region->kind == REGION_SHARED)
+    const struct region *region = address < LIBLINUX_BASE ? region_find(space, address) : NULL;
+    if (region && region->kind == REGION_SHARED)
         return page_set_get(&region->shared->pages, PAGE_NUMBER(address - region->start) + region->first);
     return page_set_get(&space->pages, PAGE_NUMBER(address));
+}
+
+uint32_t space_page(struct space *space, uint64_t address)
+{
+    bool writable = space_fault(space, address, FAULT_ACCESS_WRITE, 0).signal == 0;
+    return writable ? present_page(space, address) : 0;
+}
+
+bool space_look64(struct space *space, uint64_t address, uint64_t *value)
+{
+    uint32_t page = address % sizeof *value == 0 && address < USER_END ? present_page(space, address) : 0;
+    if (page)
+        *value = *(uint64_t *)((char *)page_address(page) + address % PAGE_SIZE);
+    return page != 0;
 }
 
 bool space_store32(struct space *space, uint64_t address, uint32_t value)

@@ -45,8 +45,9 @@ err_t proc_setids(const struct request *request, struct answer *answer)
     struct id_set set = ids_of(ids, request->words[0]);
     uint32_t real = (uint32_t)request->words[1], effective = (uint32_t)request->words[2];
     uint32_t saved = (uint32_t)request->words[3], file = (uint32_t)request->words[4];
-    if (real == KEEP && effective == KEEP && saved == KEEP && file != KEEP) {
-        set_file_id(ids, &set, file);
+    if (real == KEEP && effective == KEEP && saved == KEEP) {
+        if (file != KEEP)
+            set_file_id(ids, &set, file);
         process_changed(process);
         return OK;
     }

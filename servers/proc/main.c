@@ -72,6 +72,8 @@ static const server_handler operations[] = {
     HANDLER(PROC_SYSINFO, proc_sysinfo),
     HANDLER(PROC_HOSTNAME, proc_hostname),
     HANDLER(PROC_REBOOT, proc_reboot),
+    HANDLER(PROC_FUTEX_WAIT, proc_futex_wait),
+    HANDLER(PROC_FUTEX_WAKE, proc_futex_wake),
     HANDLER(PROC_SETTIME, proc_settime),
 };
 

@@ -32,36 +32,38 @@ bool space_has_room(const struct process *process, uint64_t bytes, bool is_data)
 }
 
 // Where the mapping goes, by address and flags. 0: no room.
-static uint64_t choose_place(struct space *space, uint64_t address, uint64_t bytes, unsigned flags)
+static uint64_t choose_place(struct space *space, uint64_t address, uint64_t bytes)
 {
     uint64_t hint = address & ~(uint64_t)(PAGE_SIZE - 1);
     if (hint >= USER_START && range_is_valid(hint, bytes) && region_range_free(space, hint, hint + bytes))
         return hint;
-    (void)flags;
     return region_find_gap(space, bytes, PROGRAM_MMAP_TOP);
+}
+
+// Without a capability the run lies wholly behind the file's end: there is nothing but SIGBUS.
+static err_t use_file(const struct request *request, bool shared, struct region *region)
+{
+    region->kind = shared ? REGION_FILE_SHARED : REGION_FILE;
+    region->offset = request->words[5];
+    region->inode = request->n_words > 6 ? request->words[6] : 0;
+    region->device = request->n_words > 7 ? request->words[7] : 0;
+    if (request->n_caps == 0)
+        return OK;
+    struct source *source = table_new(&state->sources);
+    if (!source || !(source->slot = request_keep_cap(request, 0)))
+        return ERR_LINUX(ENOMEM);
+    region->source = source;
+    region->first = request->words[3];
+    region->held = request->words[4];
+    return OK;
 }
 
 // What the request's capability or MAP_SHARED makes of the region.
 static err_t choose_kind(const struct request *request, unsigned flags, struct region *region)
 {
     bool shared = flags & MAP_SHARED;
-    if (request->n_caps > 0) {
-        struct source *source = table_new(&state->sources);
-        if (!source || !(source->slot = request_keep_cap(request, 0)))
-            return ERR_LINUX(ENOMEM);
-        region->source = source;
-        region->kind = shared ? REGION_FILE_SHARED : REGION_FILE;
-        region->first = request->words[3];
-        region->held = request->words[4];
-        region->offset = request->words[5];
-        region->inode = request->n_words > 6 ? request->words[6] : 0;
-        region->device = request->n_words > 7 ? request->words[7] : 0;
-        return OK;
-    }
-    if (!(flags & MAP_ANONYMOUS)) {  // a run of a file that lies wholly behind its end: nothing but SIGBUS
-        region->kind = REGION_FILE;
-        return ERR_LINUX(EBADF);
-    }
+    if (request->n_caps > 0 || !(flags & MAP_ANONYMOUS))
+        return use_file(request, shared, region);
     region->kind = shared ? REGION_SHARED : REGION_ANONYMOUS;
     if (shared && !(region->shared = table_new(&state->shareds)))
         return ERR_LINUX(ENOMEM);
@@ -76,7 +78,7 @@ static err_t choose_kind(const struct request *request, unsigned flags, struct r
 static unsigned maximum_of(const struct region *region)
 {
     struct cap_identity cap;
-    if (region->kind != REGION_FILE_SHARED)
+    if (region->kind != REGION_FILE_SHARED || !region->source)
         return PROTECTIONS;
     if (cspace_identify(SLOT_CSPACE, region->source->slot, &cap) != OK)
         return PROT_NONE;
@@ -100,7 +102,7 @@ err_t proc_mmap(const struct request *request, struct answer *answer)
         return ERR_LINUX(EPERM);
     if (flags & MAP_FIXED_NOREPLACE && !region_range_free(space, address, address + bytes))
         return ERR_LINUX(EEXIST);
-    uint64_t start = fixed ? address : choose_place(space, address, bytes, flags);
+    uint64_t start = fixed ? address : choose_place(space, address, bytes);
     if (start == 0)
         return ERR_LINUX(ENOMEM);
     if (fixed && !region_remove(space, start, start + bytes))

@@ -190,3 +190,5 @@ uint32_t space_page(struct space *space, uint64_t address);
 // Store a 32-bit word of the program's; false: it cannot be written.
 bool space_store32(struct space *space, uint64_t address, uint32_t value);
 bool space_load32(struct space *space, uint64_t address, uint32_t *value);
+// Read a 64-bit word that is there already; nothing is made present.
+bool space_look64(struct space *space, uint64_t address, uint64_t *value);

@@ -52,6 +52,11 @@ struct kit {
     uint32_t thread, context, notification, signal;  // signal: the notification with SERVER_PROC's bit as its badge
 };
 
+// What a shared futex word is known by.
+struct futex_key {
+    uint64_t object, offset;
+};
+
 struct thread {
     struct process *process;
     struct thread *next;           // of the same process
@@ -65,6 +70,10 @@ struct thread {
     uint64_t stopped_call;         // a PROC_SIGNAL_TAKE that is answered when the process continues, 0: none
     struct thread_page *page;      // in the pool
     struct signal_queue signals;
+    struct thread *futex_next;     // of those that wait
+    struct futex_key futex;
+    uint64_t futex_deadline_ns;
+    uint32_t futex_bitset, futex_woken;  // bitset 0: does not wait
 };
 
 enum process_life { PROCESS_LIVE = 1, PROCESS_EXITING, PROCESS_ZOMBIE };
@@ -125,6 +134,7 @@ struct state {
     struct space *dead_spaces;
     struct process *timers;                    // by deadline
     struct process *init;
+    struct thread *futex_waiters;
     uint64_t forks, epoch, dead_ns;            // dead_ns: CPU time of processes that have ended
     uint64_t load[3], load_at_ns;              // load averages, fixed point with 11 bits
     char hostname[65], domainname[65];
@@ -252,6 +262,12 @@ err_t proc_signal_take(const struct request *request, struct answer *answer);
 err_t proc_signal_pending(const struct request *request, struct answer *answer);
 err_t proc_signal_changed(const struct request *request, struct answer *answer);
 err_t proc_tty_signal(const struct request *request, struct answer *answer);
+
+// --- futex.c
+void futex_forget(struct thread *thread);
+void futex_thread_died(struct thread *thread, bool space_lives);  // robust list, clear_child_tid
+err_t proc_futex_wait(const struct request *request, struct answer *answer);
+err_t proc_futex_wake(const struct request *request, struct answer *answer);
 
 // --- timer.c
 void timer_set(struct process *process, uint64_t deadline_ns, uint64_t interval_ns);  // deadline 0: off

@@ -181,6 +181,7 @@ void thread_destroy(struct thread *thread, bool space_lives)
     struct process *process = thread->process;
     struct space *space = process->space;
     process->own.user_ns += thread_consumed_ns(thread);
+    futex_thread_died(thread, space_lives);
     server_invoke(thread->kit->thread, THREAD_RUN, 2, (uint64_t[]){0, 0});
     if (thread->stopped_call)
         server_forget(thread->stopped_call);
