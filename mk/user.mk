@@ -28,3 +28,9 @@ $(BUILD)/liblinux.elf: $(call objects_of,$(LINUX_SOURCES)) $(BUILD)/lib.a linux/
 	$(call say,LINK,$@)
 	$(Q)$(LLD) $(LDFLAGS_ALL) -T linux/liblinux.ld -o $@ $(filter %.o,$^) $(BUILD)/lib.a
 	$(listings)
+
+# The page of Linux calls, generated from their list.
+.PHONY: status
+status: linux/STATUS.md ## regenerate the list of implemented Linux calls
+linux/STATUS.md: linux/syscalls.def tools/gen/linux_status.py | $(UAPI)
+	$(Q)$(PYTHON) tools/gen/linux_status.py $< $(BUILD)/uapi/asm/unistd_64.h $@

@@ -17,9 +17,9 @@
 #define HANDOVER_INIT 1u   // the first process: nothing is open yet
 #define HANDOVER_TRACE 2u  // write each Linux call to the log (PSLOT_LOG)
 
-// One open file description, as liblinux's own table holds it.
+// One open file description, as liblinux's own table holds it. Its slot is its name everywhere below.
 struct handover_file {
-    uint32_t slot;    // in PSLOT_DESCRIPTIONS, 0: none (served by liblinux itself)
+    uint32_t slot;    // in PSLOT_DESCRIPTIONS; empty when liblinux serves the device itself
     uint32_t server;  // id, or IO_LOCAL
     uint64_t handle;  // of the session with that server, valid when attached is 1
     uint32_t attached;
@@ -27,7 +27,7 @@ struct handover_file {
     uint32_t mode;    // st_mode
     uint32_t device;  // st_rdev of device nodes
 };
-// A descriptor and the file it stands for (index into the files).
+// A descriptor and the slot of its file.
 struct handover_descriptor {
     uint32_t fd, file, close_on_exec, zero;
 };
@@ -50,11 +50,11 @@ struct handover {
     uint32_t strings_bytes;
     uint32_t n_files, files;                    // offset of struct handover_file
     uint32_t n_descriptors, descriptors;        // offset of struct handover_descriptor
-    uint32_t executable, interpreter;           // files + 1 of the program and its PT_INTERP, 0: none
-    uint32_t cwd;                               // file + 1, 0: the root directory
+    uint32_t executable, interpreter;           // slots of the program and its PT_INTERP, 0: none
+    uint32_t cwd;                               // slot, 0: the root directory
     uint32_t umask;
     uint64_t blocked, ignored;                  // signal sets
-    uint32_t n_mounts, dumpable;
+    uint32_t n_mounts, sessions;                // bit i: there is a session with server i
     struct handover_mount mounts[HANDOVER_MOUNTS];
 };
 _Static_assert(sizeof(struct handover) <= PAGE_SIZE, "the header fits the first page");

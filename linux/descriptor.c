@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: MIT
+// The descriptor table and the open file descriptions behind it.
+//
+// Rules:
+//  - A file's number is its slot in PSLOT_DESCRIPTIONS. The file lives while something of this process uses it; then the
+//    capability goes first and the handle after it, so that the server sees the last close when IO_CLOSE returns.
+//  - A file that came by fork has a capability but no handle; file_attach() gets one at its first use.
+//  - The table lock covers the two tables, never a request.
+#include "linux/linux.h"
+
+#define FILE_BITS (O_ACCMODE | O_APPEND | O_NONBLOCK | O_DIRECT | O_DIRECTORY | O_PATH | O_NOATIME | O_SYNC | O_ASYNC_BIT)
+#define O_ASYNC_BIT FASYNC
+
+struct file *file_get(uint64_t fd)
+{
+    struct process *p = process();
+    unsigned n = (uint32_t)fd;
+    unsigned file = n < DESCRIPTORS ? p->descriptors[n].file : 0;
+    return file ? &p->files[file] : NULL;
+}
+
+uint32_t file_number(const struct file *file) { return (uint32_t)(file - process()->files); }
+
+void file_hold(struct file *file) { __atomic_add_fetch(&file->uses, 1, __ATOMIC_RELAXED); }
+
+// The cspace of descriptions has this slot, or is grown.
+static bool slot_exists(struct process *p, uint32_t slot)
+{
+    if (slot < p->description_slots) return true;
+    struct message m = {.words = {(slot | 63) + 1}};
+    if (ask_proc(PROC_DESCRIPTIONS, 0, &m) < 0) return false;
+    p->description_slots = (uint32_t)m.words[0];
+    return slot < p->description_slots;
+}
+
+struct file *file_new(void)
+{
+    struct process *p = process();
+    lock(&p->table_lock);
+    unsigned n = p->file_hint > 0 ? p->file_hint : 1;
+    while (n < FILES && p->files[n].uses > 0) n++;
+    struct file *file = n < FILES ? &p->files[n] : NULL;
+    if (file) {
+        *file = (struct file){.uses = 1, .server = IO_LOCAL};
+        p->file_hint = n + 1;
+    }
+    unlock(&p->table_lock);
+    if (file && !slot_exists(p, n)) {
+        file_drop(file);
+        return NULL;
+    }
+    return file;
+}
+
+void file_drop(struct file *file)
+{
+    struct process *p = process();
+    if (__atomic_load_n(&file->uses, __ATOMIC_RELAXED) == 1 && file->server != IO_LOCAL) {
+        (void)cspace_delete(PSLOT_DESCRIPTIONS, file_number(file), 1);
+        struct message m = {.words = {file->handle}};
+        if (file->attached) (void)ask(file->server, IO_CLOSE, 0, &m);
+    }
+    lock(&p->table_lock);
+    if (--file->uses == 0 && file_number(file) < p->file_hint) p->file_hint = file_number(file);
+    unlock(&p->table_lock);
+}
+
+long file_attach(struct file *file)
+{
+    if (file->attached || file->server == IO_LOCAL) return 0;
+    long result = session_use(file->server);
+    if (result < 0) return result;
+    send_cap(PSLOT_DESCRIPTIONS, file_number(file));
+    struct message m = {0};
+    result = ask(file->server, IO_ATTACH, 0, &m);
+    if (result < 0) return result;
+    file->handle = m.words[0];
+    file->status = (uint32_t)m.words[2] & FILE_BITS;
+    file->attached = 1;
+    return 0;
+}
+
+long file_opened(struct file *file, unsigned server, const struct message *answer)
+{
+    const struct io_opened *opened = (const struct io_opened *)answer->words;
+    file->mode = (uint32_t)opened->mode;
+    file->status = (uint32_t)opened->flags & FILE_BITS;
+    file->device = (uint32_t)opened->device;
+    file->handle = opened->handle;
+    file->attached = 1;
+    file->server = (uint16_t)server;
+    if (opened->server == 0 || opened->server == server) return 0;
+    file->server = (uint16_t)opened->server;
+    file->attached = 0;
+    return opened->server == IO_LOCAL ? local_open(file) : file_attach(file);
+}
+
+uint64_t descriptor_limit(void)
+{
+    uint64_t limit = process_page()->rlimit[7][0];  // RLIMIT_NOFILE
+    return limit < DESCRIPTORS ? limit : DESCRIPTORS;
+}
+
+long descriptor_new(struct file *file, unsigned lowest, bool close_on_exec)
+{
+    struct process *p = process();
+    lock(&p->table_lock);
+    unsigned limit = (unsigned)descriptor_limit();
+    unsigned n = lowest > p->descriptor_hint ? lowest : p->descriptor_hint;
+    while (n < limit && p->descriptors[n].file) n++;
+    if (n < limit) {
+        p->descriptors[n] = (struct descriptor){(uint16_t)file_number(file), close_on_exec};
+        if (lowest <= p->descriptor_hint) p->descriptor_hint = n + 1;
+    }
+    unlock(&p->table_lock);
+    if (n < limit) return n;
+    file_drop(file);
+    return -EMFILE;
+}
+
+long descriptor_close(unsigned fd)
+{
+    struct process *p = process();
+    struct file *file = NULL;
+    lock(&p->table_lock);
+    if (fd < DESCRIPTORS && p->descriptors[fd].file) {
+        file = &p->files[p->descriptors[fd].file];
+        p->descriptors[fd] = (struct descriptor){0};
+        if (fd < p->descriptor_hint) p->descriptor_hint = fd;
+    }
+    unlock(&p->table_lock);
+    if (!file) return -EBADF;
+    file_drop(file);
+    return 0;
+}
+
+void descriptors_close_on_exec(void)
+{
+    for (unsigned fd = 0; fd < DESCRIPTORS; fd++)
+        if (process()->descriptors[fd].file && process()->descriptors[fd].close_on_exec) (void)descriptor_close(fd);
+}
+
+// --- calls
+
+long call_close(uint64_t fd) { return descriptor_close((unsigned)fd); }
+
+long call_close_range(uint64_t first, uint64_t last, uint64_t flags)
+{
+    unsigned end = (uint32_t)last < DESCRIPTORS ? (uint32_t)last + 1 : DESCRIPTORS;
+    if ((uint32_t)first > (uint32_t)last || flags & ~6u) return -EINVAL;
+    for (unsigned fd = (uint32_t)first; fd < end; fd++) {
+        if (flags & 4)  // CLOSE_RANGE_CLOEXEC
+            process()->descriptors[fd].close_on_exec = 1;
+        else
+            (void)descriptor_close(fd);
+    }
+    return 0;
+}
+
+static long duplicate(uint64_t fd, unsigned lowest, bool close_on_exec)
+{
+    struct file *file = file_get(fd);
+    if (!file) return -EBADF;
+    file_hold(file);
+    return descriptor_new(file, lowest, close_on_exec);
+}
+
+long call_dup(uint64_t fd) { return duplicate(fd, 0, false); }
+
+long call_dup3(uint64_t fd, uint64_t to, uint64_t flags)
+{
+    struct process *p = process();
+    unsigned n = (uint32_t)to;
+    struct file *file = file_get(fd);
+    if ((uint32_t)fd == n || flags & ~(uint64_t)O_CLOEXEC) return -EINVAL;
+    if (!file || n >= descriptor_limit()) return -EBADF;
+    file_hold(file);
+    lock(&p->table_lock);
+    unsigned old = p->descriptors[n].file;
+    p->descriptors[n] = (struct descriptor){(uint16_t)file_number(file), flags != 0};
+    unlock(&p->table_lock);
+    if (old) file_drop(&p->files[old]);
+    return n;
+}
+
+long call_dup2(uint64_t fd, uint64_t to)
+{
+    if ((uint32_t)fd == (uint32_t)to) return file_get(fd) ? (long)(uint32_t)to : -EBADF;
+    return call_dup3(fd, to, 0);
+}
+
+// --- fcntl
+
+static long set_status(struct file *file, uint64_t status)
+{
+    const uint32_t changeable = O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME;
+    file->status = (file->status & ~changeable) | ((uint32_t)status & changeable);
+    if (file->server == IO_LOCAL) return 0;
+    struct message m = {.words = {0, file->status}};
+    return file_ask(file, IO_SET_FLAGS, 0, &m);
+}
+
+static long get_status(struct file *file)
+{
+    if (file->server != IO_LOCAL) {
+        struct message m = {0};
+        long result = file_ask(file, IO_GET_FLAGS, 0, &m);
+        if (result < 0) return result;
+        file->status = (uint32_t)m.words[0] & FILE_BITS;
+    }
+    return file->status | 0100000;  // O_LARGEFILE, which 64-bit headers define as 0
+}
+
+// Where a struct flock begins and ends, as absolute offsets.
+static long lock_start(struct file *file, const struct flock *l, int64_t *start)
+{
+    *start = l->l_start;
+    if (l->l_whence == 0) return 0;
+    struct message m = {.words = {0, 1, 0}};
+    long result = file_ask(file, IO_SEEK, 0, &m);
+    if (l->l_whence == 2 && result >= 0) {
+        uint64_t stat[18];
+        result = file_stat(file, stat);
+        m.words[0] = stat[6];
+    }
+    *start += (int64_t)m.words[0];
+    return result < 0 ? result : l->l_whence > 2 ? -EINVAL : 0;
+}
+
+long call_flock(uint64_t fd, uint64_t operation)
+{
+    static const int types[] = {0, F_RDLCK, F_WRLCK, 0, 0, 0, 0, 0, F_UNLCK};
+    struct file *file = file_get(fd);
+    unsigned kind = operation & ~4u;
+    if (!file) return -EBADF;
+    if (kind != 1 && kind != 2 && kind != 8) return -EINVAL;
+    for (;;) {
+        uint64_t arm = operation & 4 ? 0 : IO_ARM | IO_THREAD(thread_index());
+        long result = file_attach(file);
+        if (result == 0 && arm) result = notify_use(file->server);
+        struct message m = {.words = {0, FS_FLOCK, (uint64_t)types[kind], 0, 0, arm}};
+        if (result == 0) result = file_ask(file, IO_LOCK, 0, &m);
+        if (result != -EAGAIN || !arm) return result;
+        err_t err = thread_wait(NS_FOREVER);
+        if (err != OK) return wait_interrupted(err);
+    }
+}
+
+static long record_lock(struct file *file, unsigned command, uint64_t user)
+{
+    struct flock l;
+    int64_t start;
+    if (!copy_in(&l, user, sizeof l)) return -EFAULT;
+    long result = lock_start(file, &l, &start);
+    int64_t length = l.l_len;
+    if (length < 0) {
+        start += length;
+        length = -length;
+    }
+    if (result < 0 || start < 0) return result < 0 ? result : -EINVAL;
+    for (;;) {
+        uint64_t arm = command == F_SETLKW ? IO_ARM | IO_THREAD(thread_index()) : 0;
+        if (arm) result = notify_use(file->server);
+        struct message m = {.words = {0, command, (uint64_t)l.l_type, (uint64_t)start, (uint64_t)length, arm}};
+        if (result == 0) result = file_ask(file, IO_LOCK, 0, &m);
+        if (result == 0 && command == F_GETLK) {
+            l.l_type = (short)m.words[0];
+            if (l.l_type != F_UNLCK) {
+                l.l_whence = 0;
+                l.l_start = (long)m.words[1];
+                l.l_len = (long)m.words[2];
+                l.l_pid = (int)m.words[3];
+            }
+            return copy_out(user, &l, sizeof l) ? 0 : -EFAULT;
+        }
+        if (result != -EAGAIN || !arm) return result;
+        err_t err = thread_wait(NS_FOREVER);
+        if (err != OK) return wait_interrupted(err);
+    }
+}
+
+long call_fcntl(uint64_t fd, uint64_t command, uint64_t argument)
+{
+    struct file *file = file_get(fd);
+    if (!file) return -EBADF;
+    struct descriptor *d = &process()->descriptors[(uint32_t)fd];
+    switch ((uint32_t)command) {
+    case F_DUPFD:
+    case F_DUPFD_CLOEXEC:
+        if ((uint32_t)argument >= descriptor_limit()) return -EINVAL;
+        return duplicate(fd, (uint32_t)argument, (uint32_t)command == F_DUPFD_CLOEXEC);
+    case F_GETFD: return d->close_on_exec ? FD_CLOEXEC : 0;
+    case F_SETFD: d->close_on_exec = (argument & FD_CLOEXEC) != 0; return 0;
+    case F_GETFL: return get_status(file);
+    case F_SETFL: return set_status(file, argument);
+    case F_GETLK:
+    case F_SETLK:
+    case F_SETLKW: return file->server == IO_LOCAL ? -EINVAL : record_lock(file, (uint32_t)command, argument);
+    default: return -EINVAL;
+    }
+}

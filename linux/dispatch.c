@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+// From the stub to the handler of a Linux call, and what happens before the program goes on.
+//
+// entry.S calls linux_call() for each call, linux_work() when something is to be done before the exit (a signal, a
+// restart), linux_fault() when the program itself faulted.
+#include <linux/signal.h>
+#include "linux/linux.h"
+
+#define CALLS 450
+
+typedef long call_function(const struct frame *f);
+
+#define TAKE_0(f)
+#define TAKE_1(f) f->rdi
+#define TAKE_2(f) f->rdi, f->rsi
+#define TAKE_3(f) f->rdi, f->rsi, f->rdx
+#define TAKE_4(f) f->rdi, f->rsi, f->rdx, f->r10
+#define TAKE_5(f) f->rdi, f->rsi, f->rdx, f->r10, f->r8
+#define TAKE_6(f) f->rdi, f->rsi, f->rdx, f->r10, f->r8, f->r9
+
+#define LINUX_CALL(number, name, arity, kinds) \
+    static long take_##name(__attribute__((unused)) const struct frame *f) { return call_##name(TAKE_##arity(f)); }
+#include "linux/syscalls.def"
+#undef LINUX_CALL
+
+static call_function *const calls[CALLS] = {
+#define LINUX_CALL(number, name, arity, kinds) [number] = take_##name,
+#include "linux/syscalls.def"
+#undef LINUX_CALL
+};
+
+// Serve the Linux call in the frame. Not 0: there is something to do before the program goes on.
+int linux_call(struct frame *frame)
+{
+    call_function *call = frame->call < CALLS ? calls[frame->call] : NULL;
+    long result = call ? call(frame) : -ENOSYS;
+    frame->rax = (uint64_t)result;
+    if (process()->traced) trace_call(frame);
+    return frame->call == (uint64_t)NO_CALL || (result <= -ERESTARTSYS && result >= -ERESTART_RESTARTBLOCK);
+}
+
+// Deliver signals and settle how an interrupted call goes on, then make the frame fit for IRETQ.
+void linux_work(struct frame *frame)
+{
+    __atomic_exchange_n(&rt_utcb()->events_pending, 0, __ATOMIC_SEQ_CST);
+    signals_deliver(frame);
+    __asm__("mov %%cs, %0" : "=r"(frame->cs));
+    __asm__("mov %%ss, %0" : "=r"(frame->ss));
+}
+
+// What Linux tells a handler about a fault.
+static void describe(const struct utcb *utcb, struct siginfo *info)
+{
+    static const struct { uint8_t vector, signal, code; } exceptions[] = {
+        {0, SIGFPE, FPE_INTDIV}, {1, SIGTRAP, TRAP_TRACE}, {3, SIGTRAP, TRAP_BRKPT}, {6, SIGILL, ILL_ILLOPN},
+        {16, SIGFPE, FPE_FLTINV}, {17, SIGBUS, BUS_ADRALN}, {19, SIGFPE, FPE_FLTINV},
+    };
+    info->si_signo = SIGSEGV;
+    if (utcb->fault_kind == FAULT_KIND_PAGE) {
+        info->si_code = utcb->fault_code & FAULT_ACCESS_PRESENT ? SEGV_ACCERR : SEGV_MAPERR;
+        info->si_addr = (void *)utcb->fault_address;
+        return;
+    }
+    info->si_code = SI_KERNEL;
+    for (unsigned i = 0; i < sizeof exceptions / sizeof *exceptions; i++)
+        if (utcb->fault_address == exceptions[i].vector) {
+            info->si_signo = exceptions[i].signal;
+            info->si_code = exceptions[i].code;
+            info->si_addr = (void *)utcb->fault.pc;
+        }
+}
+
+// The program faulted and handles that signal, or liblinux itself did: a bug that ends the process.
+void linux_fault(struct frame *frame)
+{
+    const struct utcb *utcb = rt_utcb();
+    if (frame->rip >= LIBLINUX_BASE && frame->rip < LIBLINUX_END) {
+        trace("fault in liblinux: kind %lu address %lx pc %lx sp %lx", utcb->fault_kind, utcb->fault_address, frame->rip,
+              frame->rsp);
+        die(SIGSEGV, "fault in liblinux");
+    }
+    struct siginfo info = {0};
+    describe(utcb, &info);
+    const struct action *action = &process()->actions[info.si_signo - 1];
+    uint64_t blocked = thread_page()->blocked;
+    if (action->handler <= (uint64_t)SIG_IGN || blocked & SIGNAL_BIT(info.si_signo) ||
+        !signal_frame(frame, info.si_signo, &info, action, blocked))
+        die(info.si_signo, "fault that is not handled");
+}

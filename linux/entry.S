@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+// The stub page: the ways from the program into liblinux and back.
+//
+// A copy of this page is mapped behind each thread's UTCB, so everything of the thread (UTCB, stack) is reached
+// relative to the program counter and the rest of liblinux by absolute addresses. Rules:
+//  - All registers of the program go into a struct frame at FRAME_AT and come back from there, flags included; RAX, RCX and
+//    R11 as Linux leaves them. The program's stack and its red zone are not touched.
+//  - From an upcall to the exit, events are off. The exit turns them on, looks for pending ones and leaves; between
+//    exit_begin and exit_end it only reads the frame, so an event in there simply starts the exit again.
+#include "linux/frame.h"
+
+#define UTCB(field) (stub_page - AREA_STUB + (field))(%rip)
+#define STACK_TOP (stub_page - AREA_STUB + AREA_STACK_HIGH - 8)(%rip)
+#define FRAME (stub_page - AREA_STUB + FRAME_AT)(%rip)
+
+    .section .stub, "ax", @progbits
+    .balign 4096
+    .globl liblinux_stub, stub_syscall, stub_event, stub_fault, stub_leave
+    .hidden linux_call, linux_work, linux_fault, linux_start, linux_thread
+stub_page:
+liblinux_stub:
+
+.macro push_rest  // from R10 on upwards in the frame's order, lowest last
+    push %rbx
+    push %rbp
+    push %r12
+    push %r13
+    push %r14
+    push %r15
+.endm
+
+.macro pop_all
+    pop %r15
+    pop %r14
+    pop %r13
+    pop %r12
+    pop %rbp
+    pop %rbx
+    pop %r11
+    pop %r10
+    pop %r9
+    pop %r8
+    pop %rax
+    pop %rcx
+    pop %rdx
+    pop %rsi
+    pop %rdi
+.endm
+
+// A frame from one of the UTCB's save areas, for a program that was not in a call.
+.macro push_saved area
+    lea STACK_TOP, %rsp
+    push $0
+    push UTCB(\area + SAVE_SP)
+    push UTCB(\area + SAVE_FLAGS)
+    push $0
+    push UTCB(\area + SAVE_PC)
+    push $NO_CALL
+    push %rdi
+    push %rsi
+    push %rdx
+    push UTCB(\area + SAVE_RCX)
+    push UTCB(\area + SAVE_RAX)
+    push %r8
+    push %r9
+    push %r10
+    push UTCB(\area + SAVE_R11)
+    push_rest
+.endm
+
+// In: RCX = this address, R11 = flags, utcb->syscall.pc = return address, everything else the program's.
+stub_syscall:
+    mov %rsp, UTCB(UTCB_SYSCALL + SAVE_SP)
+    lea STACK_TOP, %rsp
+    push $0
+    push UTCB(UTCB_SYSCALL + SAVE_SP)
+    push %r11
+    push $0
+    push UTCB(UTCB_SYSCALL + SAVE_PC)
+    push %rax
+    push %rdi
+    push %rsi
+    push %rdx
+    push UTCB(UTCB_SYSCALL + SAVE_PC)
+    push %rax
+    push %r8
+    push %r9
+    push %r10
+    push %r11
+    push_rest
+    cld
+    mov %rsp, %rdi
+    movabs $linux_call, %rax
+    call *%rax
+    test %eax, %eax
+    jnz work
+
+// The short way back, from a call with nothing else to do: RCX and R11 in the frame are the address and the flags.
+exit_begin:
+    movl $1, UTCB(UTCB_EVENTS_ENABLED)
+    cmpq $0, UTCB(UTCB_EVENTS_PENDING)
+    jne work
+    pop_all
+    lea 24(%rsp), %rsp
+    popfq
+    pop %rsp
+    jmp *%rcx
+// The full way back: every register comes from the frame.
+stub_leave:
+    movl $1, UTCB(UTCB_EVENTS_ENABLED)
+    cmpq $0, UTCB(UTCB_EVENTS_PENDING)
+    jne work
+    pop_all
+    lea 8(%rsp), %rsp
+    iretq
+exit_end:
+
+// Signals and restarts, with known flags (the program may have set the direction or alignment-check flag).
+work:
+    movl $0, UTCB(UTCB_EVENTS_ENABLED)
+    lea FRAME, %rsp
+    push $2
+    popfq
+    mov %rsp, %rdi
+    movabs $linux_work, %rax
+    call *%rax
+    jmp stub_leave
+
+// In: the interrupted state in utcb->event (it may be this page's own exit), other registers the program's.
+stub_event:
+    mov UTCB(UTCB_EVENT + SAVE_PC), %rax
+    lea exit_begin(%rip), %rcx
+    sub %rcx, %rax
+    cmp $(exit_end - exit_begin), %rax
+    jb work
+    push_saved UTCB_EVENT
+    jmp work
+
+// In: the faulting state in utcb->fault. A fault in the routines of user.S makes them return; others go to C.
+stub_fault:
+    mov UTCB(UTCB_FAULT + SAVE_PC), %rax
+    movabs $fixup_begin, %rcx
+    sub %rcx, %rax
+    movabs $fixup_end, %r11
+    sub %rcx, %r11
+    cmp %r11, %rax
+    jae 1f
+    mov UTCB(UTCB_FAULT + SAVE_SP), %rsp
+    mov UTCB(UTCB_FAULT + SAVE_RCX), %rcx
+    mov UTCB(UTCB_FAULT + SAVE_PC), %rax
+    movabs $fixup, %r11
+    jmp *%r11
+1:  push_saved UTCB_FAULT
+    push $2
+    popfq
+    mov %rsp, %rdi
+    movabs $linux_fault, %rax
+    call *%rax
+    jmp work
+    .balign 4096
+
+    .text
+    .globl liblinux_start, liblinux_thread
+// The first code of a new image. In: RDI = thread area, RSP = top of its stack - 8.
+liblinux_start:
+    mov %rdi, %rbx
+    lea FRAME_AT(%rbx), %rsp
+    call linux_start
+    jmp leave
+// The first code of a thread made by clone, with its frame filled in. In: RDI = thread area.
+liblinux_thread:
+    mov %rdi, %rbx
+    lea FRAME_AT(%rbx), %rsp
+    call linux_thread
+leave:
+    lea FRAME_AT(%rbx), %rsp
+    lea AREA_STUB + stub_leave - stub_page(%rbx), %rax
+    jmp *%rax

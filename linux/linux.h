@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: MIT
+// The state of liblinux and what its files offer each other.
+//
+// Rules:
+//  - No mutable globals: a thread's state lies in its UTCB's user words, a process's in its process area behind the
+//    process page, reached through the thread. One address space may carry several processes (vfork).
+//  - Handlers of Linux calls are call_<name>(arguments as they come in registers) and return a result or -errno
+//    (calls.h). Addresses from the program are numbers; only copy.c touches what they point to.
+//  - Locks are held over a call to a server only where it says so (the session buffers), never over a wait.
+#pragma once
+#include <asm/errno.h>
+#include <asm/signal.h>
+#include <linux/fcntl.h>
+#include <linux/limits.h>
+#include <stdbool.h>
+#include "abi/boot.h"
+#include "lib/rt/objects.h"
+#include "lib/rt/string.h"
+#include "linux/calls.h"
+#include "linux/frame.h"
+#include "protocols/fs.h"
+#include "protocols/handover.h"
+#include "protocols/layout.h"
+#include "protocols/proc.h"
+
+// Results that the exit turns into a restart or EINTR, as in Linux (signal.c). Servers may answer with them too.
+#define ERESTARTSYS 512       // again, unless a handler without SA_RESTART runs
+#define ERESTARTNOINTR 513    // always again
+#define ERESTARTNOHAND 514    // again, unless a handler runs
+#define ERESTART_RESTARTBLOCK 516  // go on by restart_syscall, unless a handler runs
+
+#define SIGNAL_BIT(signal) (1ull << ((signal) - 1))
+#define SIGNALS 64
+#define UNBLOCKABLE (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
+
+// An open file description as this process has it. Its number is also its slot in PSLOT_DESCRIPTIONS.
+struct file {
+    uint32_t uses;      // descriptors, the working directory, calls that are using it; 0: free
+    uint16_t server;    // id, or IO_LOCAL: no capability, liblinux serves `device` itself
+    uint8_t attached;   // handle is valid
+    uint8_t zero;
+    uint64_t handle;
+    uint32_t status;    // O_ACCMODE and status flags
+    uint32_t mode;      // st_mode
+    uint32_t device;    // st_rdev
+    uint32_t position;  // of local devices: unused; keeps the size even
+};
+struct descriptor {
+    uint16_t file;  // 0: closed
+    uint16_t close_on_exec;
+};
+#define FILES 1024  // numbers 1..; rlimits beyond it are cut
+#define DESCRIPTORS 1024
+
+struct action {
+    uint64_t handler, flags, restorer, mask;
+};
+
+struct futex_waiter {
+    uint64_t address;  // 0: free
+    uint32_t bitset;
+    uint32_t woken;
+};
+
+// What a process knows of itself. Copied by fork and vfork; exec begins with a fresh one (handover.h).
+struct process {
+    uint32_t sessions;        // bit i: PSLOT_SESSION + i is filled
+    uint32_t buffers;         // bit i: the buffer of server i is mapped
+    uint32_t traced;          // log each call
+    uint32_t umask;
+    uint32_t description_slots;  // of PSLOT_DESCRIPTIONS, as far as known
+    uint32_t file_hint, descriptor_hint;  // no free one below
+    uint32_t table_lock, buffer_lock, futex_lock;
+    uint32_t cwd;             // file, 0: the root directory
+    uint32_t executable;      // file of the program, for /proc/self/exe
+    uint32_t n_mounts;
+    uint64_t fpu_components;  // for XSAVE; 0: FXSAVE only
+    uint32_t fpu_bytes;
+    uint32_t dumpable;
+    uint32_t random_key[8];
+    uint64_t random_counter;  // 0: not keyed
+    uint64_t wake_slots;      // bit i: FUTEX_WAKE_SLOT + i is filled
+    char name[16];
+    struct action actions[SIGNALS];
+    struct handover_mount mounts[HANDOVER_MOUNTS];
+    struct futex_waiter futex_waiters[64];
+    struct descriptor descriptors[DESCRIPTORS];
+    struct file files[FILES];
+};
+_Static_assert(sizeof(struct process) <= PROCESS_AREA_BYTES - PAGE_SIZE, "a process area");
+
+struct thread {
+    struct process *process;
+    uint64_t fs_base, gs_base;       // for a new thread's first steps
+    uint32_t notified;               // bit i: server i knows this thread's notification
+    uint32_t restore_mask;           // saved_mask is the mask to go back to after the handler
+    uint64_t saved_mask;
+    uint64_t altstack, altstack_bytes;
+    uint32_t altstack_flags;
+    uint32_t vfork_parent_waits;
+    long (*restart)(struct thread *);  // how restart_syscall goes on
+    uint64_t restart_args[5];
+};
+_Static_assert(sizeof(struct thread) <= sizeof ((struct utcb *)0)->user, "the UTCB's user words");
+
+// The running thread's and process's state.
+static inline struct thread *self(void) { return (struct thread *)rt_utcb()->user; }
+static inline struct thread_page *thread_page(void) { return (struct thread_page *)(here() + THREAD_AREA_PAGE); }
+static inline struct frame *frame_here(void) { return (struct frame *)(here() + FRAME_AT); }
+static inline struct process *process(void) { return self()->process; }
+static inline struct process_page *page_of(const struct process *p) { return (struct process_page *)((uint64_t)p - PAGE_SIZE); }
+static inline struct process_page *process_page(void) { return page_of(process()); }
+static inline struct process *process_in_area(unsigned area) { return (struct process *)(PROCESS_AREA(area) + PAGE_SIZE); }
+static inline unsigned thread_index(void) { return (unsigned)((here() - THREAD_AREA(0)) / THREAD_AREA_BYTES); }
+
+// --- errno.c
+long errno_of(err_t err);  // the Linux result of a kernel's or server's error: 0 or -errno
+
+// --- log.c
+__attribute__((format(printf, 1, 2))) void trace(const char *format, ...);  // a line to the log, where there is one
+_Noreturn void die(int signal, const char *why);                            // liblinux cannot go on: the process ends
+void trace_call(const struct frame *frame);
+
+// --- copy.c: the only way to the program's memory. False: EFAULT.
+bool copy_in(void *to, uint64_t from, size_t n);
+bool copy_out(uint64_t to, const void *from, size_t n);
+bool copy_zeros(uint64_t to, size_t n);
+bool in_program(uint64_t address, uint64_t n);  // the range may be the program's
+long copy_string(char *to, uint64_t from, size_t room);  // length; -EFAULT, -ENAMETOOLONG when no 0 comes within room
+bool load32(uint64_t address, uint32_t *value);
+bool store32(uint64_t address, uint32_t value);
+bool store64(uint64_t address, uint64_t value);
+// user.S
+uint64_t copy_bytes(void *to, const void *from, size_t n);
+int fpu_save(void *area, uint64_t components);
+int fpu_restore(const void *area, uint64_t components);
+int fpu_save_legacy(void *area);
+int fpu_restore_legacy(const void *area);
+int compare_swap_user(uint64_t address, uint32_t old, uint32_t new, uint32_t *found);
+
+// --- session.c: requests to servers. Words 0..5 in the message, long data in the UTCB. Answers are 0, FS_CONTINUE or -errno.
+long session_use(unsigned server);  // make sure that there is one; before filling in long words
+long ask(unsigned server, uint32_t operation, size_t inline_bytes, struct message *m);
+long ask_proc(uint32_t operation, size_t inline_bytes, struct message *m);
+void send_cap(uint32_t cspace, uint32_t slot);     // with the next request
+void receive_cap(unsigned n, uint32_t cspace, uint32_t slot);  // with its answer; n: 0, 1
+void *long_words(void);             // word 6 and on: IO_INLINE bytes
+// Data of a request of `bytes`: the long words, or the session's buffer, locked until data_end(). Null: *error.
+struct data {
+    uint8_t *at;
+    uint64_t flags;  // 0 or IO_BUFFERED
+    size_t inline_bytes;
+};
+long data_begin(struct data *data, unsigned server, size_t bytes);
+void data_end(const struct data *data);
+long notify_use(unsigned server);  // this thread's notification is known to the server
+uint32_t window_slot(void);        // this thread's slot for frames in passing
+void lock(uint32_t *word);
+void unlock(uint32_t *word);
+
+// --- wait.c
+err_t thread_wait(uint64_t deadline_ns);  // OK: look again; ERR_EVENT: a signal may be there; ERR_TIMEOUT
+
+// --- descriptor.c, file.c
+struct file *file_get(uint64_t fd);  // null: EBADF. Valid while the table does not change under it; file_hold() to keep it
+uint32_t file_number(const struct file *file);
+struct file *file_new(void);         // in use once, not attached; null: ENFILE
+void file_hold(struct file *file);
+void file_drop(struct file *file);
+long file_attach(struct file *file);  // make its handle valid; 0 or -errno
+long file_opened(struct file *file, unsigned server, const struct message *answer);  // fill in from struct io_opened
+long descriptor_new(struct file *file, unsigned lowest, bool close_on_exec);  // takes over one use, also on failure
+long descriptor_close(unsigned fd);
+void descriptors_close_on_exec(void);
+uint64_t descriptor_limit(void);
+long file_read(struct file *file, uint64_t offset, uint64_t user, uint64_t bytes);
+long file_write(struct file *file, uint64_t offset, uint64_t user, uint64_t bytes);
+long file_read_here(struct file *file, uint64_t offset, void *to, size_t bytes);  // into liblinux's own memory
+long file_ask(struct file *file, uint32_t operation, size_t inline_bytes, struct message *m);  // handle into word 0; attaches
+long file_stat(struct file *file, void *stat);
+bool file_blocks(const struct file *file);  // requests on it may have to wait, and it is not O_NONBLOCK
+
+// --- local.c: /dev/null and its like; random.c
+long local_open(struct file *file);
+long local_read(struct file *file, uint64_t user, uint64_t bytes);
+long local_write(struct file *file, uint64_t bytes);
+void random_bytes(void *to, size_t n);
+
+// --- path.c
+struct walk {
+    unsigned server;
+    uint64_t handle;
+    uint32_t symlinks;
+    size_t bytes;
+    struct file *here;  // the path names this very open file (/proc/self/fd/N); held
+    char text[PATH_MAX];
+};
+struct path_request {
+    uint32_t operation;
+    uint64_t flags;        // FS_*
+    uint64_t words[3];     // 3..5
+    const void *head;      // 16 bytes before the path, or null
+    const char *tail;      // text behind the path
+    size_t tail_bytes;
+    uint32_t slot;         // in PSLOT_DESCRIPTIONS, for an answer's capability
+    void *answer;          // data of the answer
+    size_t answer_bytes;
+};
+long walk_begin(struct walk *w, uint64_t dirfd, uint64_t user_path, bool may_be_empty);
+long walk_text(struct walk *w, uint64_t dirfd, const char *path);
+long walk_ask(struct walk *w, const struct path_request *request, struct message *m);  // word 0 of the answer or -errno
+void walk_end(struct walk *w);
+long path_open(struct walk *w, uint64_t flags, uint64_t o_flags, uint32_t mode, struct file **file);
+long file_path(struct file *file, char *to, size_t room);  // absolute; bytes
+
+// --- poll.c, ioctl.c, pipe.c, time.c
+long file_poll(struct file *file, uint32_t events, bool arm);
+uint64_t now_ns(void);
+uint64_t wall_offset_ns(void);
+long time_in(uint64_t user, uint64_t *ns);  // struct timespec; -EINVAL, -EFAULT
+
+// --- memory.c
+long map_anonymous(uint64_t address, uint64_t bytes, uint32_t protection, uint32_t flags);
+long map_file(struct file *file, uint64_t address, uint64_t bytes, uint32_t protection, uint32_t flags, uint64_t offset);
+long unmap(uint64_t address, uint64_t bytes);
+
+// --- signal.c, sigframe.c
+bool signals_deliver(struct frame *frame);
+void signal_self(int signal);
+long wait_interrupted(err_t err);  // result of a call whose wait ended so
+void mask_set(uint64_t mask);
+long mask_temporarily(uint64_t user_mask, uint64_t bytes);  // for ppoll, pselect, sigsuspend: until the exit
+struct siginfo;
+bool signal_frame(struct frame *frame, int signal, const void *info, const struct action *action, uint64_t old_mask);
+void fpu_find(struct process *p);
+
+// --- session.c, mount.c, exec.c, load.c
+void forget_connections(void);  // after fork: sessions, handles and buffers are the parent's
+long mount_server(const char *path, unsigned server);
+long exec_program(const char *path, uint64_t argv, uint64_t envp);  // returns only errors
+void load_program(const struct handover *handover, struct frame *frame);

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+// Speaking to servers: sessions made at first use, requests and their answers, buffers, notifications.
+//
+// Rules:
+//  - A request's long words (rt_utcb()->words from 6) and capability arguments are filled in after session_use(),
+//    data_begin() and notify_use(), which make requests of their own, and stand until ask().
+//  - The session buffer belongs to all threads of the process: data_begin() takes its lock, data_end() gives it back.
+//    This is the one lock that is held over a call to a server; servers do not block.
+#include "linux/linux.h"
+
+#define WINDOW_SLOTS 32           // for frames in passing: PSLOT_WINDOW + SERVERS + thread
+#define SCRATCH_SLOT (PSLOT_FREE + 64)  // + thread % 32: a capability on its way
+
+void lock(uint32_t *word)
+{
+    while (__atomic_exchange_n(word, 1, __ATOMIC_ACQUIRE)) sys_yield();
+}
+
+void unlock(uint32_t *word) { __atomic_store_n(word, 0, __ATOMIC_RELEASE); }
+
+void *long_words(void) { return &rt_utcb()->words[MSG_REGISTERS]; }
+
+void send_cap(uint32_t cspace, uint32_t slot)
+{
+    struct utcb *utcb = rt_utcb();
+    utcb->send_cspace = cspace;
+    utcb->send_slot[0] = slot;
+}
+
+void receive_cap(unsigned n, uint32_t cspace, uint32_t slot)
+{
+    struct utcb *utcb = rt_utcb();
+    utcb->recv_cspace = cspace;
+    utcb->recv_slot[n] = slot;
+}
+
+static long ask_slot(uint32_t slot, uint32_t operation, size_t inline_bytes, struct message *m)
+{
+    struct utcb *utcb = rt_utcb();
+    m->info = INFO(operation, MSG_REGISTERS + (inline_bytes + 7) / 8, utcb->send_slot[0] ? 1 : 0);
+    err_t err = ipc_call(slot, m);
+    utcb->send_slot[0] = 0;
+    utcb->recv_slot[0] = utcb->recv_slot[1] = 0;
+    return err > 0 ? err : errno_of(err);
+}
+
+long ask_proc(uint32_t operation, size_t inline_bytes, struct message *m)
+{
+    return ask_slot(PSLOT_PROC, operation, inline_bytes, m);
+}
+
+long ask(unsigned server, uint32_t operation, size_t inline_bytes, struct message *m)
+{
+    return ask_slot(server == SERVER_PROC ? PSLOT_PROC : PSLOT_SESSION + server, operation, inline_bytes, m);
+}
+
+long session_use(unsigned server)
+{
+    struct process *p = process();
+    if (server == SERVER_PROC || p->sessions >> server & 1) return 0;
+    if (server >= SERVERS) return -EIO;
+    receive_cap(0, 0, PSLOT_SESSION + server);
+    struct message m = {.words = {server}};
+    long result = ask_proc(PROC_SESSION, 0, &m);
+    if (result == 0) __atomic_or_fetch(&p->sessions, 1u << server, __ATOMIC_RELAXED);
+    return result;
+}
+
+// --- buffers
+
+static uint8_t *buffer_of(const struct process *p, unsigned server)
+{
+    uint64_t area = ((uint64_t)p - PROCESS_AREA(0)) / PROCESS_AREA_BYTES;
+    return (uint8_t *)(WINDOW_BASE + (area << 30) + server * IO_BUFFER_BYTES);
+}
+
+static long map_buffer(struct process *p, unsigned server)
+{
+    uint32_t slot = PSLOT_WINDOW + server;
+    (void)cspace_delete(PSLOT_CSPACE, slot, 1);
+    receive_cap(0, 0, slot);
+    struct message m = {.words = {IO_BUFFER_BYTES}};
+    long result = ask(server, IO_BUFFER, 0, &m);
+    if (result < 0) return result;
+    if (m.words[0] < IO_BUFFER_BYTES) return -EIO;
+    err_t err = frames_map(slot, PSLOT_ASPACE, (uint64_t)buffer_of(p, server), 0, IO_BUFFER_BYTES / PAGE_SIZE,
+                           RIGHT_READ | RIGHT_WRITE);
+    if (err == OK) p->buffers |= 1u << server;
+    return errno_of(err);
+}
+
+long data_begin(struct data *data, unsigned server, size_t bytes)
+{
+    long result = session_use(server);
+    if (result < 0) return result;
+    if (bytes <= IO_INLINE) {
+        *data = (struct data){.at = long_words(), .inline_bytes = bytes};
+        return 0;
+    }
+    struct process *p = process();
+    lock(&p->buffer_lock);
+    if (!(p->buffers >> server & 1)) result = map_buffer(p, server);
+    if (result < 0) unlock(&p->buffer_lock);
+    *data = (struct data){.at = buffer_of(p, server), .flags = IO_BUFFERED};
+    return result;
+}
+
+void data_end(const struct data *data)
+{
+    if (data->flags & IO_BUFFERED) unlock(&process()->buffer_lock);
+}
+
+// --- capabilities in passing
+
+uint32_t window_slot(void)
+{
+    return PSLOT_WINDOW + SERVERS + thread_index() % WINDOW_SLOTS;
+}
+
+long notify_use(unsigned server)
+{
+    struct thread *t = self();
+    if (server == SERVER_PROC || t->notified >> server & 1) return 0;
+    uint32_t scratch = SCRATCH_SLOT + thread_index() % 32;
+    err_t err = cspace_derive(PSLOT_CSPACE, scratch, 0, PSLOT_NOTIFICATION + thread_index() % 64, RIGHT_WRITE, 1ull << server);
+    if (err != OK) return errno_of(err);
+    send_cap(0, scratch);
+    struct message m = {.words = {thread_index()}};
+    long result = ask(server, IO_NOTIFY, 0, &m);
+    (void)cspace_delete(PSLOT_CSPACE, scratch, 1);
+    if (result == 0) t->notified |= 1u << server;
+    return result;
+}
+
+// The child of a fork has its parent's memory, but not its connections.
+void forget_connections(void)
+{
+    struct process *p = process();
+    p->sessions = p->buffers = 0;
+    p->table_lock = p->buffer_lock = p->futex_lock = 0;
+    p->wake_slots = 0;
+    memset(p->futex_waiters, 0, sizeof p->futex_waiters);
+    for (unsigned i = 1; i < FILES; i++) p->files[i].attached = 0;
+    self()->notified = 0;
+}
