@@ -17,13 +17,10 @@ static err_t answer_stat(const struct inode *inode, struct answer *answer)
 
 static err_t change_mode(struct inode *inode, uint32_t mode)
 {
-    if (!owns(inode))
-        return ERR_LINUX(EPERM);
-    if ((inode->mode & S_IFMT) == S_IFLNK)
-        return ERR_LINUX(EOPNOTSUPP);
+    if (!owns(inode)) return ERR_LINUX(EPERM);
+    if ((inode->mode & S_IFMT) == S_IFLNK) return ERR_LINUX(EOPNOTSUPP);
     mode &= 07777;
-    if (context.who.fsuid != 0 && !io_in_group(&context.who, inode->gid))
-        mode &= ~(uint32_t)S_ISGID;
+    if (context.who.fsuid != 0 && !io_in_group(&context.who, inode->gid)) mode &= ~(uint32_t)S_ISGID;
     inode->mode = (inode->mode & S_IFMT) | mode;
     touch_changed(inode);
     return OK;
@@ -32,18 +29,14 @@ static err_t change_mode(struct inode *inode, uint32_t mode)
 static err_t change_owner(struct inode *inode, uint32_t uid, uint32_t gid)
 {
     bool root = context.who.fsuid == 0;
-    if (!root && uid != KEEP && (uid != inode->uid || !owns(inode)))
-        return ERR_LINUX(EPERM);
+    if (!root && uid != KEEP && (uid != inode->uid || !owns(inode))) return ERR_LINUX(EPERM);
     if (!root && gid != KEEP && (!owns(inode) || (gid != inode->gid && !io_in_group(&context.who, gid))))
         return ERR_LINUX(EPERM);
-    if (uid != KEEP)
-        inode->uid = uid;
-    if (gid != KEEP)
-        inode->gid = gid;
+    if (uid != KEEP) inode->uid = uid;
+    if (gid != KEEP) inode->gid = gid;
     if ((inode->mode & S_IFMT) != S_IFDIR && (uid != KEEP || gid != KEEP)) {
         inode->mode &= ~(uint32_t)S_ISUID;
-        if (inode->mode & S_IXGRP)
-            inode->mode &= ~(uint32_t)S_ISGID;
+        if (inode->mode & S_IXGRP) inode->mode &= ~(uint32_t)S_ISGID;
     }
     touch_changed(inode);
     return OK;
@@ -51,8 +44,7 @@ static err_t change_owner(struct inode *inode, uint32_t uid, uint32_t gid)
 
 static struct time chosen(struct time old, uint64_t seconds, uint64_t ns)
 {
-    if (ns == OMIT)
-        return old;
+    if (ns == OMIT) return old;
     return ns == NOW ? time_now() : (struct time){.seconds = (int64_t)seconds, .ns = (uint32_t)ns};
 }
 
@@ -60,13 +52,10 @@ static err_t change_times(struct inode *inode, const uint64_t t[4])  // access s
 {
     if ((t[1] >= 1000000000 && t[1] != NOW && t[1] != OMIT) || (t[3] >= 1000000000 && t[3] != NOW && t[3] != OMIT))
         return ERR_LINUX(EINVAL);
-    if (t[1] == OMIT && t[3] == OMIT)
-        return OK;
+    if (t[1] == OMIT && t[3] == OMIT) return OK;
     if (!owns(inode)) {
-        if (t[1] != NOW || t[3] != NOW)
-            return ERR_LINUX(EPERM);
-        if (!may(inode, MAY_WRITE))
-            return ERR_LINUX(EACCES);
+        if (t[1] != NOW || t[3] != NOW) return ERR_LINUX(EPERM);
+        if (!may(inode, MAY_WRITE)) return ERR_LINUX(EACCES);
     }
     inode->accessed = chosen(inode->accessed, t[0], t[1]);
     inode->modified = chosen(inode->modified, t[2], t[3]);
@@ -76,10 +65,8 @@ static err_t change_times(struct inode *inode, const uint64_t t[4])  // access s
 
 static err_t change_size(struct inode *inode, uint64_t size)
 {
-    if (size > INT64_MAX)
-        return ERR_LINUX(EINVAL);
-    if (size > inode->size && size > context.who.fsize_limit)
-        return ERR_LINUX(EFBIG);
+    if (size > INT64_MAX) return ERR_LINUX(EINVAL);
+    if (size > inode->size && size > context.who.fsize_limit) return ERR_LINUX(EFBIG);
     err_t err = data_resize(inode, size);
     if (err == OK) {
         drop_privileges(inode);
@@ -128,11 +115,9 @@ HANDLER(op_access)
 {
     struct inode *inode;
     unsigned want = (unsigned)request->words[3];
-    if (want > 7)
-        return ERR_LINUX(EINVAL);
+    if (want > 7) return ERR_LINUX(EINVAL);
     err_t err = object(request, answer, &inode);
-    if (err != OK)
-        return err;
+    if (err != OK) return err;
     bool granted = request->words[1] & FS_REAL_IDS
                        ? io_permits_real(&context.who, inode->mode, inode->uid, inode->gid, want)
                        : may(inode, want);
@@ -144,15 +129,11 @@ HANDLER(op_readlink)
     struct lookup lookup;
     uint64_t flags = request->words[1];
     err_t err = path_request(request, answer, 0, &lookup);
-    if (err != OK)
-        return err;
-    if (!lookup.inode)
-        return ERR_LINUX(ENOENT);
-    if ((lookup.inode->mode & S_IFMT) != S_IFLNK)
-        return ERR_LINUX(EINVAL);
+    if (err != OK) return err;
+    if (!lookup.inode) return ERR_LINUX(ENOENT);
+    if ((lookup.inode->mode & S_IFMT) != S_IFLNK) return ERR_LINUX(EINVAL);
     char *to = io_output(&context.session->io, answer, flags, lookup.inode->size);
-    if (!to)
-        return ERR_LINUX(ENAMETOOLONG);
+    if (!to) return ERR_LINUX(ENAMETOOLONG);
     text_copy(lookup.inode->target, to, lookup.inode->size);
     io_answer(answer, 1);
     answer->words[0] = lookup.inode->size;
@@ -179,15 +160,13 @@ HANDLER(op_utime)
 {
     struct lookup lookup;
     uint64_t flags = request->words[1];
-    if (request->n_words < MSG_REGISTERS + 2)
-        return ERR_LINUX(EINVAL);
+    if (request->n_words < MSG_REGISTERS + 2) return ERR_LINUX(EINVAL);
     const uint64_t times[4] = {request->words[3], request->words[4], request->words[5], request->words[6]};
     err_t err = request_begin(request);
     if (err == OK)
         err = path_walk(request, answer, request->words[0], flags, flags & IO_BUFFERED ? 0 : 16, request->words[2],
                         flags & FS_NOFOLLOW ? 0 : WALK_FOLLOW, &lookup);
-    if (err == OK && !lookup.inode)
-        err = ERR_LINUX(ENOENT);
+    if (err == OK && !lookup.inode) err = ERR_LINUX(ENOENT);
     return err == OK ? change_times(lookup.inode, times) : err;
 }
 
@@ -195,16 +174,11 @@ HANDLER(op_truncate)
 {
     struct inode *inode;
     err_t err = object(request, answer, &inode);
-    if (err != OK)
-        return err;
-    if ((inode->mode & S_IFMT) == S_IFDIR)
-        return ERR_LINUX(EISDIR);
-    if ((inode->mode & S_IFMT) != S_IFREG)
-        return ERR_LINUX(EINVAL);
-    if (!may(inode, MAY_WRITE))
-        return ERR_LINUX(EACCES);
-    if (is_executing(inode))
-        return ERR_LINUX(ETXTBSY);
+    if (err != OK) return err;
+    if ((inode->mode & S_IFMT) == S_IFDIR) return ERR_LINUX(EISDIR);
+    if ((inode->mode & S_IFMT) != S_IFREG) return ERR_LINUX(EINVAL);
+    if (!may(inode, MAY_WRITE)) return ERR_LINUX(EACCES);
+    if (is_executing(inode)) return ERR_LINUX(ETXTBSY);
     return change_size(inode, request->words[3]);
 }
 
@@ -220,14 +194,10 @@ HANDLER(op_cover)
     struct lookup lookup;
     // Up to the last component: a directory that is covered already must be found to be uncovered.
     err_t err = path_request(request, answer, WALK_PARENT, &lookup);
-    if (err != OK)
-        return err;
-    if (context.who.euid != 0)
-        return ERR_LINUX(EPERM);
-    if (!lookup.inode)
-        return ERR_LINUX(ENOENT);
-    if ((lookup.inode->mode & S_IFMT) != S_IFDIR)
-        return ERR_LINUX(ENOTDIR);
+    if (err != OK) return err;
+    if (context.who.euid != 0) return ERR_LINUX(EPERM);
+    if (!lookup.inode) return ERR_LINUX(ENOENT);
+    if ((lookup.inode->mode & S_IFMT) != S_IFDIR) return ERR_LINUX(ENOTDIR);
     lookup.inode->covered = request->words[3] != 0;
     io_answer(answer, 1);
     answer->words[0] = inode_number(lookup.inode);
@@ -279,8 +249,7 @@ HANDLER(io_truncate)
     struct description *d;
     (void)answer;
     err_t err = request_handle(request, &d);
-    if (err != OK)
-        return err;
+    if (err != OK) return err;
     if ((d->inode->mode & S_IFMT) != S_IFREG || !may_write_with(d->io.flags))
         return ERR_LINUX(d->io.flags & O_PATH ? EBADF : EINVAL);
     return change_size(d->inode, request->words[1]);

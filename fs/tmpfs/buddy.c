@@ -2,10 +2,7 @@
 // Buddy allocation on summarised bitmaps (buddy.h).
 #include "fs/tmpfs/buddy.h"
 
-static uint32_t words_for(uint32_t n_bits)
-{
-    return (n_bits + 63) / 64;
-}
+static uint32_t words_for(uint32_t n_bits) { return (n_bits + 63) / 64; }
 
 static size_t bitmap_bytes(uint32_t n_bits)
 {
@@ -31,10 +28,7 @@ static void *bitmap_init(struct bitmap *map, uint32_t n_bits, void *memory)
     return at;
 }
 
-static bool bitmap_has(const struct bitmap *map, uint32_t bit)
-{
-    return map->levels[0][bit / 64] >> bit % 64 & 1;
-}
+static bool bitmap_has(const struct bitmap *map, uint32_t bit) { return map->levels[0][bit / 64] >> bit % 64 & 1; }
 
 // Set a bit, and those above it that were clear.
 static void bitmap_set(struct bitmap *map, uint32_t bit)
@@ -42,8 +36,7 @@ static void bitmap_set(struct bitmap *map, uint32_t bit)
     for (uint32_t level = 0; level < map->n_levels; level++, bit /= 64) {
         uint64_t *word = &map->levels[level][bit / 64], old = *word;
         *word = old | 1ull << bit % 64;
-        if (old)
-            return;
+        if (old) return;
     }
 }
 
@@ -53,8 +46,7 @@ static void bitmap_clear(struct bitmap *map, uint32_t bit)
     for (uint32_t level = 0; level < map->n_levels; level++, bit /= 64) {
         uint64_t *word = &map->levels[level][bit / 64];
         *word &= ~(1ull << bit % 64);
-        if (*word)
-            return;
+        if (*word) return;
     }
 }
 
@@ -63,8 +55,7 @@ static bool bitmap_first(const struct bitmap *map, uint32_t *bit)
     uint32_t at = 0;
     for (uint32_t level = map->n_levels; level-- > 0;) {
         uint64_t word = map->levels[level][at];
-        if (!word)
-            return false;
+        if (!word) return false;
         at = at * 64 + (uint32_t)__builtin_ctzll(word);
     }
     *bit = at;
@@ -74,8 +65,7 @@ static bool bitmap_first(const struct bitmap *map, uint32_t *bit)
 size_t buddy_bytes(uint32_t n_pages)
 {
     size_t bytes = 0;
-    for (unsigned order = 0; order < BUDDY_ORDERS && n_pages >> order; order++)
-        bytes += bitmap_bytes(n_pages >> order);
+    for (unsigned order = 0; order < BUDDY_ORDERS && n_pages >> order; order++) bytes += bitmap_bytes(n_pages >> order);
     return bytes;
 }
 
@@ -83,8 +73,7 @@ size_t buddy_bytes(uint32_t n_pages)
 static unsigned top_order(const struct buddy *buddy)
 {
     unsigned order = 0;
-    while (order + 1 < BUDDY_ORDERS && buddy->n_pages >> (order + 1))
-        order++;
+    while (order + 1 < BUDDY_ORDERS && buddy->n_pages >> (order + 1)) order++;
     return order;
 }
 
@@ -94,18 +83,15 @@ void buddy_init(struct buddy *buddy, uint32_t n_pages, void *memory)
     for (unsigned order = 0; order < BUDDY_ORDERS && n_pages >> order; order++)
         memory = bitmap_init(&buddy->free[order], n_pages >> order, memory);
     unsigned top = top_order(buddy);
-    for (uint32_t block = 0; block < n_pages >> top; block++)
-        bitmap_set(&buddy->free[top], block);
+    for (uint32_t block = 0; block < n_pages >> top; block++) bitmap_set(&buddy->free[top], block);
 }
 
 bool buddy_take(struct buddy *buddy, unsigned order, uint32_t *page)
 {
     unsigned top = top_order(buddy), from = order;
     uint32_t block = 0;
-    while (from <= top && !bitmap_first(&buddy->free[from], &block))
-        from++;
-    if (from > top)
-        return false;
+    while (from <= top && !bitmap_first(&buddy->free[from], &block)) from++;
+    if (from > top) return false;
     bitmap_clear(&buddy->free[from], block);
     while (from > order) {
         from--;
@@ -136,14 +122,11 @@ bool buddy_check(const struct buddy *buddy)
     unsigned top = top_order(buddy);
     for (unsigned order = 0; order <= top; order++)
         for (uint32_t block = 0; block < buddy->n_pages >> order; block++) {
-            if (!bitmap_has(&buddy->free[order], block))
-                continue;
+            if (!bitmap_has(&buddy->free[order], block)) continue;
             n_free += 1ull << order;
-            if (order < top && bitmap_has(&buddy->free[order], block ^ 1))
-                return false;
+            if (order < top && bitmap_has(&buddy->free[order], block ^ 1)) return false;
             for (unsigned above = order + 1; above <= top; above++)
-                if (bitmap_has(&buddy->free[above], block >> (above - order)))
-                    return false;
+                if (bitmap_has(&buddy->free[above], block >> (above - order))) return false;
         }
     return n_free == buddy->n_free;
 }

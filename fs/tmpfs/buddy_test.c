@@ -39,16 +39,15 @@ static void test_ends(void)
     struct buddy *buddy = fresh(PAGES);
     uint32_t page, taken = 0;
     ok(buddy_check(buddy) && buddy->n_free == PAGES, "a fresh pool is free");
-    while (buddy_take(buddy, 0, &page))
-        taken++;
+    while (buddy_take(buddy, 0, &page)) taken++;
     ok(taken == PAGES && buddy->n_free == 0, "every page can be taken");
-    for (page = 0; page < PAGES; page++)
-        buddy_give(buddy, page, 0);
+    for (page = 0; page < PAGES; page++) buddy_give(buddy, page, 0);
     ok(buddy_check(buddy) && buddy_take(buddy, BUDDY_ORDERS - 1, &page), "pages given back join to the largest block");
     buddy = fresh(1);
     ok(buddy_take(buddy, 0, &page) && page == 0 && !buddy_take(buddy, 0, &page), "a pool of one page");
     buddy = fresh(1 << 20);
-    ok(!buddy_take(buddy, BUDDY_ORDERS, &page) && buddy_take(buddy, 3, &page), "no block is larger than the largest order");
+    ok(!buddy_take(buddy, BUDDY_ORDERS, &page) && buddy_take(buddy, 3, &page),
+       "no block is larger than the largest order");
 }
 
 // Random blocks; no page may belong to two of them.
@@ -56,13 +55,16 @@ static void test_random(void)
 {
     struct buddy *buddy = fresh(PAGES);
     static uint8_t owned[PAGES];
-    static struct { uint32_t page; unsigned order; bool used; } blocks[BLOCKS];
+    static struct {
+        uint32_t page;
+        unsigned order;
+        bool used;
+    } blocks[BLOCKS];
     bool right = true;
     for (unsigned round = 0; round < ROUNDS && right; round++) {
         unsigned i = random_below(BLOCKS);
         if (blocks[i].used) {
-            for (uint32_t p = 0; p < 1u << blocks[i].order; p++)
-                owned[blocks[i].page + p] = 0;
+            for (uint32_t p = 0; p < 1u << blocks[i].order; p++) owned[blocks[i].page + p] = 0;
             // Now and then in two halves: parts may be freed on their own.
             if (blocks[i].order && random_below(2)) {
                 buddy_give(buddy, blocks[i].page + (1u << (blocks[i].order - 1)), blocks[i].order - 1);
@@ -73,8 +75,7 @@ static void test_random(void)
             blocks[i].used = false;
         } else {
             unsigned order = random_below(8);
-            if (!buddy_take(buddy, order, &blocks[i].page))
-                continue;
+            if (!buddy_take(buddy, order, &blocks[i].page)) continue;
             blocks[i].order = order;
             blocks[i].used = true;
             right &= blocks[i].page % (1u << order) == 0;
@@ -83,8 +84,7 @@ static void test_random(void)
                 owned[blocks[i].page + p] = 1;
             }
         }
-        if (round % 512 == 0)
-            right &= buddy_check(buddy);
+        if (round % 512 == 0) right &= buddy_check(buddy);
     }
     ok(right && buddy_check(buddy), "random blocks never overlap");
 }

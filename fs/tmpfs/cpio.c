@@ -11,7 +11,22 @@
 #define HARD_LINKS 1024
 
 // A header: "070701", then 13 numbers of 8 hexadecimal digits.
-enum { INO, MODE, UID, GID, NLINK, MTIME, FILE_BYTES, DEV_MAJOR, DEV_MINOR, RDEV_MAJOR, RDEV_MINOR, NAME_BYTES, CHECK, FIELDS };
+enum {
+    INO,
+    MODE,
+    UID,
+    GID,
+    NLINK,
+    MTIME,
+    FILE_BYTES,
+    DEV_MAJOR,
+    DEV_MINOR,
+    RDEV_MAJOR,
+    RDEV_MINOR,
+    NAME_BYTES,
+    CHECK,
+    FIELDS
+};
 #define HEADER_BYTES (6 + 8 * FIELDS)
 
 static const struct component_cap *archive;
@@ -33,8 +48,7 @@ static const char *window(uint64_t offset, uint64_t n)
     if (first < first_mapped || offset + n > (first_mapped + WINDOW_PAGES) * PAGE_SIZE) {
         uint64_t n_pages = pages - first < WINDOW_PAGES ? pages - first : WINDOW_PAGES;
         err_t err = frames_map(archive->slot, SLOT_ASPACE, WINDOW_ADDRESS, first, n_pages, RIGHT_READ);
-        if (err != OK)
-            panic("%s cannot be mapped: %s", archive->name, err_name(err));
+        if (err != OK) panic("%s cannot be mapped: %s", archive->name, err_name(err));
         first_mapped = first;
     }
     return (const char *)WINDOW_ADDRESS + (offset - first_mapped * PAGE_SIZE);
@@ -46,8 +60,7 @@ static uint64_t parse_field(const char *header, unsigned field)
     for (unsigned i = 0; i < 8; i++) {
         char c = header[6 + 8 * field + i];
         unsigned digit = c >= '0' && c <= '9' ? (unsigned)(c - '0') : ((unsigned)c | 32) - 'a' + 10;
-        if (digit > 15)
-            panic("%s: a header is damaged", archive->name);
+        if (digit > 15) panic("%s: a header is damaged", archive->name);
         value = value << 4 | digit;
     }
     return value;
@@ -60,8 +73,7 @@ static struct inode *parent_of(const char **name, size_t *n)
     const char *at = *name, *end = at + *n;
     for (;;) {
         const char *slash = memchr(at, '/', (size_t)(end - at));
-        if (!slash)
-            break;
+        if (!slash) break;
         size_t length = (size_t)(slash - at);
         if (length && !(length == 1 && *at == '.')) {
             const struct entry *e = dir_find(directory, at, length);
@@ -79,13 +91,10 @@ static struct inode *parent_of(const char **name, size_t *n)
 static struct hard_link *hard_link(const uint64_t *fields)
 {
     uint64_t device = fields[DEV_MAJOR] << 32 | fields[DEV_MINOR];
-    if (fields[NLINK] < 2 || (fields[MODE] & S_IFMT) == S_IFDIR)
-        return NULL;
+    if (fields[NLINK] < 2 || (fields[MODE] & S_IFMT) == S_IFDIR) return NULL;
     for (unsigned i = 0; i < n_hard_links; i++)
-        if (hard_links[i].device == device && hard_links[i].number == fields[INO])
-            return &hard_links[i];
-    if (n_hard_links == HARD_LINKS)
-        panic("%s has more than %u files with several names", archive->name, HARD_LINKS);
+        if (hard_links[i].device == device && hard_links[i].number == fields[INO]) return &hard_links[i];
+    if (n_hard_links == HARD_LINKS) panic("%s has more than %u files with several names", archive->name, HARD_LINKS);
     hard_links[n_hard_links] = (struct hard_link){device, fields[INO], NULL};
     return &hard_links[n_hard_links++];
 }
@@ -95,22 +104,19 @@ static struct inode *node(const char *name, size_t n, const uint64_t *fields)
 {
     struct inode *directory = parent_of(&name, &n), *inode = NULL;
     struct hard_link *link = hard_link(fields);
-    if (n == 0 || (n == 1 && *name == '.'))
-        return directory;
+    if (n == 0 || (n == 1 && *name == '.')) return directory;
     const struct entry *e = dir_find(directory, name, n);
-    if (e)
-        return e->inode;
-    uint32_t device = (uint32_t)(fields[RDEV_MAJOR] << 8 | (fields[RDEV_MINOR] & 0xff) | (fields[RDEV_MINOR] & ~0xffull) << 12);
+    if (e) return e->inode;
+    uint32_t device =
+        (uint32_t)(fields[RDEV_MAJOR] << 8 | (fields[RDEV_MINOR] & 0xff) | (fields[RDEV_MINOR] & ~0xffull) << 12);
     if (link && link->inode) {
         inode = link->inode;
-        if (!dir_add(directory, name, n, inode))
-            panic("%s does not fit the vault", archive->name);
+        if (!dir_add(directory, name, n, inode)) panic("%s does not fit the vault", archive->name);
         inode->links++;
     } else if (make_node(directory, name, n, (uint32_t)fields[MODE], device, &inode) != OK) {
         panic("%s does not fit the vault", archive->name);
     }
-    if (link)
-        link->inode = inode;
+    if (link) link->inode = inode;
     return inode;
 }
 
@@ -129,8 +135,7 @@ static void load_data(struct inode *inode, uint64_t offset, uint64_t bytes)
 static void load_target(struct inode *inode, uint64_t offset, uint64_t bytes)
 {
     inode->target = bytes && bytes <= PATH_BYTES_MAX ? text_new(window(offset, bytes), bytes) : NULL;
-    if (!inode->target)
-        panic("%s: a symbolic link is too long, or the vault too small", archive->name);
+    if (!inode->target) panic("%s: a symbolic link is too long, or the vault too small", archive->name);
     inode->size = bytes;
 }
 
@@ -140,10 +145,8 @@ static void load_entry(const char *name, size_t n, const uint64_t *fields, uint6
     inode->mode = (uint32_t)fields[MODE];
     inode->uid = (uint32_t)fields[UID];
     inode->gid = (uint32_t)fields[GID];
-    if ((inode->mode & S_IFMT) == S_IFREG && fields[FILE_BYTES])
-        load_data(inode, data, fields[FILE_BYTES]);
-    if ((inode->mode & S_IFMT) == S_IFLNK && !inode->target)
-        load_target(inode, data, fields[FILE_BYTES]);
+    if ((inode->mode & S_IFMT) == S_IFREG && fields[FILE_BYTES]) load_data(inode, data, fields[FILE_BYTES]);
+    if ((inode->mode & S_IFMT) == S_IFLNK && !inode->target) load_target(inode, data, fields[FILE_BYTES]);
     inode->accessed = inode->modified = inode->changed = (struct time){.seconds = (int64_t)fields[MTIME]};
 }
 
@@ -158,14 +161,11 @@ void cpio_load(const struct component_cap *cap)
         const char *header = window(offset, HEADER_BYTES);
         if (memcmp(header, "07070", 5) != 0 || (header[5] != '1' && header[5] != '2'))
             panic("%s is no cpio archive of the newc format", archive->name);
-        for (unsigned field = 0; field < FIELDS; field++)
-            fields[field] = parse_field(header, field);
+        for (unsigned field = 0; field < FIELDS; field++) fields[field] = parse_field(header, field);
         uint64_t n = fields[NAME_BYTES];
-        if (n == 0 || n > sizeof name)
-            panic("%s: a name of %lu bytes", archive->name, n);
+        if (n == 0 || n > sizeof name) panic("%s: a name of %lu bytes", archive->name, n);
         memcpy(name, window(offset + HEADER_BYTES, n), n);
-        if (n == sizeof trailer && memcmp(name, trailer, sizeof trailer) == 0)
-            break;
+        if (n == sizeof trailer && memcmp(name, trailer, sizeof trailer) == 0) break;
         uint64_t data = (offset + HEADER_BYTES + n + 3) & ~3ull;
         load_entry(name, n - 1, fields, data);
         offset = (data + fields[FILE_BYTES] + 3) & ~3ull;

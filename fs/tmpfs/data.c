@@ -8,15 +8,9 @@
 //  - Behind the end, the file's last page is zero and other pages hold anything: growing zeroes what it uncovers.
 #include "fs/tmpfs/tmpfs.h"
 
-static uint64_t min(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
+static uint64_t min(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
-static uint64_t round_up(uint64_t bytes)
-{
-    return (bytes + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
-}
+static uint64_t round_up(uint64_t bytes) { return (bytes + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1); }
 
 // Bytes of an extent from this offset of the file on.
 static uint8_t *bytes_at(const struct extent *e, uint64_t offset)
@@ -25,10 +19,7 @@ static uint8_t *bytes_at(const struct extent *e, uint64_t offset)
 }
 
 // The offset at which the extent ends.
-static uint64_t end_of(const struct extent *e)
-{
-    return extent_end(e) * PAGE_SIZE;
-}
+static uint64_t end_of(const struct extent *e) { return extent_end(e) * PAGE_SIZE; }
 
 // Zero what exists between two offsets.
 static void zero(const struct inode *inode, uint64_t from, uint64_t to)
@@ -37,8 +28,7 @@ static void zero(const struct inode *inode, uint64_t from, uint64_t to)
         const struct extent *e = extent_find(inode, from / PAGE_SIZE);
         if (!e) {
             e = extent_after(inode, from / PAGE_SIZE);
-            if (!e)
-                return;
+            if (!e) return;
             from = (uint64_t)e->file_page * PAGE_SIZE;
             continue;
         }
@@ -50,8 +40,7 @@ static void zero(const struct inode *inode, uint64_t from, uint64_t to)
 
 uint64_t data_read(const struct inode *inode, uint64_t offset, uint8_t *to, uint64_t n)
 {
-    if (offset >= inode->size)
-        return 0;
+    if (offset >= inode->size) return 0;
     n = min(n, inode->size - offset);
     for (uint64_t done = 0; done < n;) {
         uint64_t at = offset + done, chunk;
@@ -72,10 +61,8 @@ uint64_t data_read(const struct inode *inode, uint64_t offset, uint8_t *to, uint
 // The file now ends at `size`, what lies before `from` was written by the caller: zero what becomes visible besides.
 static void grow(struct inode *inode, uint64_t from, uint64_t size)
 {
-    if (size <= inode->size)
-        return;
-    if (from > inode->size)
-        zero(inode, inode->size, from);
+    if (size <= inode->size) return;
+    if (from > inode->size) zero(inode, inode->size, from);
     zero(inode, size, round_up(size));
     inode->size = size;
 }
@@ -87,10 +74,8 @@ err_t data_write(struct inode *inode, uint64_t offset, const uint8_t *from, uint
         uint64_t at = offset + done, page = at / PAGE_SIZE;
         struct extent *e = extent_find(inode, page);
         bool made = !e;
-        if (made)
-            e = extent_make(inode, page, (round_up(offset + n) / PAGE_SIZE) - page);
-        if (!e)
-            break;
+        if (made) e = extent_make(inode, page, (round_up(offset + n) / PAGE_SIZE) - page);
+        if (!e) break;
         uint64_t end = min(offset + n, end_of(e));
         if (made) {
             zero(inode, page * PAGE_SIZE, at);
@@ -100,16 +85,14 @@ err_t data_write(struct inode *inode, uint64_t offset, const uint8_t *from, uint
         done = end - offset;
     }
     *written = done;
-    if (done == 0 && n > 0)
-        return ERR_LINUX(ENOSPC);
+    if (done == 0 && n > 0) return ERR_LINUX(ENOSPC);
     grow(inode, offset, offset + done);
     return OK;
 }
 
 err_t data_resize(struct inode *inode, uint64_t size)
 {
-    if (size > FILE_BYTES_MAX)
-        return ERR_LINUX(EFBIG);
+    if (size > FILE_BYTES_MAX) return ERR_LINUX(EFBIG);
     if (size >= inode->size) {
         grow(inode, size, size);
         return OK;
@@ -118,8 +101,7 @@ err_t data_resize(struct inode *inode, uint64_t size)
     extent_cut(inode, round_up(size) / PAGE_SIZE, &fs->truncated);
     // An extent that clients have mapped stays whole: they see zeros behind the end.
     const struct extent *last = size ? extent_find(inode, (size - 1) / PAGE_SIZE) : NULL;
-    if (last)
-        zero(inode, size, extent_is_lent(last) ? end_of(last) : round_up(size));
+    if (last) zero(inode, size, extent_is_lent(last) ? end_of(last) : round_up(size));
     reclaim(8);
     return OK;
 }
@@ -130,14 +112,12 @@ err_t data_allocate(struct inode *inode, uint64_t offset, uint64_t n, bool keep_
         struct extent *e = extent_find(inode, at / PAGE_SIZE);
         if (!e) {
             e = extent_make(inode, at / PAGE_SIZE, (round_up(offset + n) - at) / PAGE_SIZE);
-            if (!e)
-                return server_abort(ERR_LINUX(ENOSPC));
+            if (!e) return server_abort(ERR_LINUX(ENOSPC));
             zero(inode, (uint64_t)e->file_page * PAGE_SIZE, min(end_of(e), round_up(inode->size)));
         }
         at = end_of(e);
     }
-    if (!keep_size)
-        grow(inode, offset + n, offset + n);
+    if (!keep_size) grow(inode, offset + n, offset + n);
     return OK;
 }
 
@@ -146,10 +126,8 @@ err_t data_punch(struct inode *inode, uint64_t offset, uint64_t n)
     uint64_t end = min(offset + n, round_up(inode->size));
     for (uint64_t at = offset; at < end;) {
         struct extent *e = extent_find(inode, at / PAGE_SIZE);
-        if (!e)
-            e = extent_after(inode, at / PAGE_SIZE);
-        if (!e || (uint64_t)e->file_page * PAGE_SIZE >= end)
-            break;
+        if (!e) e = extent_after(inode, at / PAGE_SIZE);
+        if (!e || (uint64_t)e->file_page * PAGE_SIZE >= end) break;
         uint64_t start = (uint64_t)e->file_page * PAGE_SIZE, behind = end_of(e);
         if (start >= offset && behind <= end && !extent_is_lent(e)) {
             extent_remove(inode, e);
@@ -166,8 +144,7 @@ err_t data_punch(struct inode *inode, uint64_t offset, uint64_t n)
 
 err_t data_seek(const struct inode *inode, uint64_t offset, bool hole, uint64_t *found)
 {
-    if (offset >= inode->size)
-        return ERR_LINUX(ENXIO);
+    if (offset >= inode->size) return ERR_LINUX(ENXIO);
     const struct extent *e = extent_find(inode, offset / PAGE_SIZE);
     if (hole) {
         while (e) {
@@ -179,8 +156,7 @@ err_t data_seek(const struct inode *inode, uint64_t offset, bool hole, uint64_t 
     }
     if (!e) {
         e = extent_after(inode, offset / PAGE_SIZE);
-        if (!e || (uint64_t)e->file_page * PAGE_SIZE >= inode->size)
-            return ERR_LINUX(ENXIO);
+        if (!e || (uint64_t)e->file_page * PAGE_SIZE >= inode->size) return ERR_LINUX(ENXIO);
         offset = (uint64_t)e->file_page * PAGE_SIZE;
     }
     *found = offset;

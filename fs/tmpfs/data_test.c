@@ -28,8 +28,7 @@ static bool pages_add_up(void)
         const struct extent *e = table_at(&fs->extents, i);
         n += e ? 1ull << e->order : 0;
     }
-    for (unsigned i = 1; i < 4; i++)
-        n += session_of(i) && session_of(i)->buffer ? IO_BUFFER_BYTES / PAGE_SIZE : 0;
+    for (unsigned i = 1; i < 4; i++) n += session_of(i) && session_of(i)->buffer ? IO_BUFFER_BYTES / PAGE_SIZE : 0;
     return n == fs->pool.n_pages && buddy_check(&fs->pool);
 }
 
@@ -38,10 +37,8 @@ static bool compare(struct model *m)
     uint64_t done = 0;
     for (;;) {
         long n = do_read(m->handle, done, scratch, 1 + random_below(IO_BUFFER_BYTES));
-        if (n <= 0)
-            return n == 0 && done == m->size;
-        if (done + (uint64_t)n > m->size || memcmp(scratch, m->bytes + done, (size_t)n) != 0)
-            return false;
+        if (n <= 0) return n == 0 && done == m->size;
+        if (done + (uint64_t)n > m->size || memcmp(scratch, m->bytes + done, (size_t)n) != 0) return false;
         done += (uint64_t)n;
     }
 }
@@ -50,14 +47,10 @@ static bool write_some(struct model *m)
 {
     size_t n = 1 + random_below(random_below(4) ? 5000 : IO_BUFFER_BYTES);
     uint64_t at = random_below(2) ? m->size : random_below(FILE_MAX);
-    if (at + n > FILE_MAX)
-        return true;
-    for (size_t i = 0; i < n; i++)
-        scratch[i] = (uint8_t)random_below(256);
-    if (do_write(m->handle, at, scratch, n) != (long)n)
-        return false;
-    if (at > m->size)
-        memset(m->bytes + m->size, 0, at - m->size);
+    if (at + n > FILE_MAX) return true;
+    for (size_t i = 0; i < n; i++) scratch[i] = (uint8_t)random_below(256);
+    if (do_write(m->handle, at, scratch, n) != (long)n) return false;
+    if (at > m->size) memset(m->bytes + m->size, 0, at - m->size);
     memcpy(m->bytes + at, scratch, n);
     m->size = at + n > m->size ? at + n : m->size;
     return true;
@@ -66,12 +59,9 @@ static bool write_some(struct model *m)
 static bool cut(struct model *m)
 {
     uint64_t size = random_below(FILE_MAX);
-    if (random_below(3) == 0)
-        size &= ~(uint64_t)4095;
-    if (on_handle(IO_TRUNCATE, m->handle, size, 0, 0) < 0)
-        return false;
-    if (size > m->size)
-        memset(m->bytes + m->size, 0, size - m->size);
+    if (random_below(3) == 0) size &= ~(uint64_t)4095;
+    if (on_handle(IO_TRUNCATE, m->handle, size, 0, 0) < 0) return false;
+    if (size > m->size) memset(m->bytes + m->size, 0, size - m->size);
     m->size = size;
     return true;
 }
@@ -79,10 +69,8 @@ static bool cut(struct model *m)
 static bool punch(struct model *m)
 {
     uint64_t at = random_below(FILE_MAX), n = 1 + random_below(100000);
-    if (on_handle(IO_ALLOCATE, m->handle, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, n) < 0)
-        return false;
-    for (uint64_t i = at; i < at + n && i < m->size; i++)
-        m->bytes[i] = 0;
+    if (on_handle(IO_ALLOCATE, m->handle, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, n) < 0) return false;
+    for (uint64_t i = at; i < at + n && i < m->size; i++) m->bytes[i] = 0;
     return true;
 }
 
@@ -90,8 +78,7 @@ static bool allocate(struct model *m)
 {
     uint64_t at = random_below(FILE_MAX - 60000), n = 1 + random_below(60000);
     bool keep = random_below(2);
-    if (on_handle(IO_ALLOCATE, m->handle, keep ? FALLOC_FL_KEEP_SIZE : 0, at, n) < 0)
-        return false;
+    if (on_handle(IO_ALLOCATE, m->handle, keep ? FALLOC_FL_KEEP_SIZE : 0, at, n) < 0) return false;
     if (!keep && at + n > m->size) {
         memset(m->bytes + m->size, 0, at + n - m->size);
         m->size = at + n;
@@ -106,13 +93,12 @@ static bool map(struct model *m)
     bool shared = random_below(2);
     words((uint64_t)m->handle, page * PAGE_SIZE, 1 + random_below(200000),
           PROT_READ | (shared ? PROT_WRITE | IO_MAP_SHARED : 0), 0, 0);
-    if (request(IO_MAP) != OK || answer.words[2] != m->size)
-        return false;
-    if (page * PAGE_SIZE >= m->size)
-        return answer.words[1] == 0 && answer.n_caps == 0;
+    if (request(IO_MAP) != OK || answer.words[2] != m->size) return false;
+    if (page * PAGE_SIZE >= m->size) return answer.words[1] == 0 && answer.n_caps == 0;
     const struct slot *slot = &slots[answer.caps[0]];
     uint64_t first = answer.words[0], n = answer.words[1];
-    if (n == 0 || first + n > slot->n_pages || !(slot->rights & RIGHT_READ) || ((slot->rights & RIGHT_WRITE) && !shared))
+    if (n == 0 || first + n > slot->n_pages || !(slot->rights & RIGHT_READ) ||
+        ((slot->rights & RIGHT_WRITE) && !shared))
         return false;
     uint8_t *seen = pool_address(slot->first + (uint32_t)first);
     if (shared && random_below(2)) {  // the client writes through its mapping, behind the end of the file too
@@ -120,13 +106,11 @@ static bool map(struct model *m)
         for (uint64_t i = 0; i < n * PAGE_SIZE && page * PAGE_SIZE + i < m->size; i += 777)
             seen[i] = m->bytes[page * PAGE_SIZE + i] = (uint8_t)i;
         uint64_t at = page * PAGE_SIZE;
-        for (uint64_t i = 0; i < PAGE_SIZE && at + i < m->size; i++)
-            m->bytes[at + i] = seen[i];
+        for (uint64_t i = 0; i < PAGE_SIZE && at + i < m->size; i++) m->bytes[at + i] = seen[i];
     }
     for (uint64_t i = 0; i < n * PAGE_SIZE; i++) {
         uint64_t at = page * PAGE_SIZE + i;
-        if (seen[i] != (at < m->size ? m->bytes[at] : 0))
-            return false;
+        if (seen[i] != (at < m->size ? m->bytes[at] : 0)) return false;
     }
     return true;
 }
@@ -137,30 +121,26 @@ static bool seek(struct model *m)
     uint64_t at = random_below(FILE_MAX);
     long data = on_handle(IO_SEEK, m->handle, SEEK_DATA, at, 0);
     long hole = on_handle(IO_SEEK, m->handle, SEEK_HOLE, at, 0);
-    if (at >= m->size)
-        return data == -ENXIO && hole == -ENXIO;
+    if (at >= m->size) return data == -ENXIO && hole == -ENXIO;
     uint64_t next = data == -ENXIO ? m->size : (uint64_t)data;
     for (uint64_t i = at; i < next; i++)
-        if (m->bytes[i])
-            return false;
+        if (m->bytes[i]) return false;
     return hole >= (long)at && (uint64_t)hole <= m->size && (data == (long)at) == (hole != (long)at);
 }
 
 static bool reopen(struct model *m)
 {
-    if (do_close(m->handle) != 0)
-        return false;
+    if (do_close(m->handle) != 0) return false;
     if (random_below(3) == 0) {
-        if (on_path(FS_UNLINK, m->path, 0, 0, 0) < 0)
-            return false;
+        if (on_path(FS_UNLINK, m->path, 0, 0, 0) < 0) return false;
         m->size = 0;
     }
     m->handle = do_open(m->path, O_RDWR | O_CREAT, 0644);
     return m->handle >= 0;
 }
 
-static bool (*const operations_tried[])(struct model *) = {write_some, write_some, write_some, compare, cut, punch, allocate,
-                                                           map,        seek,       reopen};
+static bool (*const operations_tried[])(struct model *) = {write_some, write_some, write_some, compare, cut,
+                                                           punch,      allocate,   map,        seek,    reopen};
 
 static void test_model(unsigned rate, const char *name)
 {
@@ -176,18 +156,14 @@ static void test_model(unsigned rate, const char *name)
     for (unsigned round = 0; round < ROUNDS && right; round++) {
         unsigned i = random_below(FILES), o = random_below(sizeof operations_tried / sizeof operations_tried[0]);
         right = operations_tried[o](&models[i]);
-        if (!right)
-            printf("# round %u: operation %u on file %u\n", round, o, i);
-        if (round % 500 == 0)
-            adds_up &= pages_add_up();
+        if (!right) printf("# round %u: operation %u on file %u\n", round, o, i);
+        if (round % 500 == 0) adds_up &= pages_add_up();
     }
-    for (unsigned i = 0; i < FILES && right; i++)
-        right = compare(&models[i]);
+    for (unsigned i = 0; i < FILES && right; i++) right = compare(&models[i]);
     kill_rate = 0;
     ok(right, name);
     end_process(1);
-    for (unsigned i = 0; i < FILES; i++)
-        on_path(FS_UNLINK, models[i].path, 0, 0, 0);
+    for (unsigned i = 0; i < FILES; i++) on_path(FS_UNLINK, models[i].path, 0, 0, 0);
     end_process(1);
     ok(adds_up && pages_add_up() && fs->pool.n_free == fs->pool.n_pages, "no page is lost or used twice");
 }
@@ -199,8 +175,7 @@ static void test_full_pool(void)
     uint64_t written = 0;
     long n;
     keep_copy = true;
-    while ((n = do_write(handle, written, scratch, 10000)) > 0)
-        written += (uint64_t)n;
+    while ((n = do_write(handle, written, scratch, 10000)) > 0) written += (uint64_t)n;
     ok(n == -ENOSPC && written == (64 - 16) * PAGE_SIZE, "a full pool gives a short write, then ENOSPC");
     ok(on_handle(IO_ALLOCATE, handle, 0, 0, 1 << 20) == -ENOSPC, "fallocate beyond the pool is ENOSPC");
     ok(on_handle(IO_TRUNCATE, handle, 0, 0, 0) >= 0 && do_write(handle, 0, scratch, 10000) == 10000,
@@ -223,8 +198,7 @@ static void test_limits(void)
     uint64_t big = 40 << 20;
     start(TEST_PAGES_MAX);
     handle = do_open("/large", O_RDWR | O_CREAT, 0644);
-    for (uint64_t at = 0; at < big; at += IO_BUFFER_BYTES)
-        do_write(handle, at, scratch, IO_BUFFER_BYTES);
+    for (uint64_t at = 0; at < big; at += IO_BUFFER_BYTES) do_write(handle, at, scratch, IO_BUFFER_BYTES);
     ok(fs->extents.n_used < 60, "a large file grows in few extents");
     on_path(FS_UNLINK, "/large", 0, 0, 0);
     end_process(1);

@@ -9,31 +9,25 @@
 static uint32_t hash_name(const struct inode *directory, const char *name, size_t n)
 {
     uint64_t hash = 0xcbf29ce484222325ull ^ (uintptr_t)directory;
-    for (size_t i = 0; i < n; i++)
-        hash = (hash ^ (uint8_t)name[i]) * 0x100000001b3ull;
+    for (size_t i = 0; i < n; i++) hash = (hash ^ (uint8_t)name[i]) * 0x100000001b3ull;
     return (uint32_t)(hash ^ hash >> 32);
 }
 
-static struct entry **bucket(uint32_t hash)
-{
-    return &fs->buckets[hash % HASH_BUCKETS];
-}
+static struct entry **bucket(uint32_t hash) { return &fs->buckets[hash % HASH_BUCKETS]; }
 
 static bool has_name(const struct entry *entry, const char *name, size_t n)
 {
-    if (entry->length != n)
-        return false;
-    if (n <= ENTRY_INLINE)
-        return memcmp(entry->name, name, n) == 0;
-    return memcmp(entry->name, name, ENTRY_INLINE) == 0 && text_equal(entry->more, name + ENTRY_INLINE, n - ENTRY_INLINE);
+    if (entry->length != n) return false;
+    if (n <= ENTRY_INLINE) return memcmp(entry->name, name, n) == 0;
+    return memcmp(entry->name, name, ENTRY_INLINE) == 0 &&
+           text_equal(entry->more, name + ENTRY_INLINE, n - ENTRY_INLINE);
 }
 
 struct entry *dir_find(const struct inode *directory, const char *name, size_t n)
 {
     uint32_t hash = hash_name(directory, name, n);
     for (struct entry *e = *bucket(hash); e; e = e->hash_next)
-        if (e->hash == hash && e->directory == directory && has_name(e, name, n))
-            return e;
+        if (e->hash == hash && e->directory == directory && has_name(e, name, n)) return e;
     return NULL;
 }
 
@@ -43,8 +37,7 @@ static bool link_entry(struct entry *entry, struct inode *directory, const char 
     struct text *more = NULL;
     if (n > ENTRY_INLINE) {
         more = text_new(name + ENTRY_INLINE, n - ENTRY_INLINE);
-        if (!more)
-            return false;
+        if (!more) return false;
     }
     entry->more = more;
     entry->length = (uint32_t)n;
@@ -69,8 +62,7 @@ static void unlink_entry(struct entry *entry)
 {
     struct inode *directory = entry->directory;
     struct entry **link = bucket(entry->hash);
-    while (*link != entry)
-        link = &(*link)->hash_next;
+    while (*link != entry) link = &(*link)->hash_next;
     *link = entry->hash_next;
     if (entry->next)
         entry->next->previous = entry->previous;
@@ -86,8 +78,7 @@ static void unlink_entry(struct entry *entry)
 // A subdirectory's entry and its directory know each other, and count as a link of the parent.
 static void adopt(struct entry *entry, struct inode *directory)
 {
-    if ((entry->inode->mode & S_IFMT) != S_IFDIR)
-        return;
+    if ((entry->inode->mode & S_IFMT) != S_IFDIR) return;
     entry->inode->self = entry;
     entry->inode->parent = directory;
     directory->links++;
@@ -96,8 +87,7 @@ static void adopt(struct entry *entry, struct inode *directory)
 struct entry *dir_add(struct inode *directory, const char *name, size_t n, struct inode *inode)
 {
     struct entry *entry = table_new(&fs->entries);
-    if (!entry)
-        return NULL;
+    if (!entry) return NULL;
     entry->inode = inode;
     if (!link_entry(entry, directory, name, n)) {
         table_free(&fs->entries, entry);
@@ -126,11 +116,9 @@ bool dir_move(struct entry *entry, struct inode *directory, const char *name, si
     struct inode *from = entry->directory;
     struct text *more = entry->more;
     unlink_entry(entry);
-    if (!link_entry(entry, directory, name, n))
-        return false;
+    if (!link_entry(entry, directory, name, n)) return false;
     text_free(more);
-    if ((entry->inode->mode & S_IFMT) == S_IFDIR)
-        from->links--;
+    if ((entry->inode->mode & S_IFMT) == S_IFDIR) from->links--;
     adopt(entry, directory);
     touch_modified(from);
     touch_modified(directory);
@@ -161,9 +149,9 @@ static bool emit(uint8_t *to, size_t room, size_t *used, const struct inode *ino
                  size_t n)
 {
     size_t length = (DIRENT_NAME + n + 1 + 7) & ~(size_t)7;
-    if (length > room - *used)
-        return false;
-    struct dirent64 head = {inode_number(inode), (int64_t)cookie, (uint16_t)length, (uint8_t)((inode->mode & S_IFMT) >> 12)};
+    if (length > room - *used) return false;
+    struct dirent64 head = {inode_number(inode), (int64_t)cookie, (uint16_t)length,
+                            (uint8_t)((inode->mode & S_IFMT) >> 12)};
     memcpy(to + *used, &head, DIRENT_NAME);
     memcpy(to + *used + DIRENT_NAME, name, n);
     memset(to + *used + DIRENT_NAME + n, 0, length - DIRENT_NAME - n);
@@ -178,8 +166,7 @@ static struct entry *next_entry(const struct description *d)
         d->at->cookie == d->io.offset)
         return d->at->next;
     struct entry *entry = d->inode->first;
-    while (entry && entry->cookie <= d->io.offset)
-        entry = entry->next;
+    while (entry && entry->cookie <= d->io.offset) entry = entry->next;
     return entry;
 }
 
@@ -187,20 +174,16 @@ err_t dir_read(struct description *d, uint8_t *to, size_t room, size_t *used)
 {
     uint64_t reached = d->io.offset;
     *used = 0;
-    if (dir_is_dead(d->inode))
-        return ERR_LINUX(ENOENT);
+    if (dir_is_dead(d->inode)) return ERR_LINUX(ENOENT);
     bool fits = true;
-    if (reached < 1 && (fits = emit(to, room, used, d->inode, 1, ".", 1)))
-        reached = 1;
-    if (fits && reached < 2 && (fits = emit(to, room, used, d->inode->parent, 2, "..", 2)))
-        reached = 2;
+    if (reached < 1 && (fits = emit(to, room, used, d->inode, 1, ".", 1))) reached = 1;
+    if (fits && reached < 2 && (fits = emit(to, room, used, d->inode->parent, 2, "..", 2))) reached = 2;
     struct entry *entry = fits ? next_entry(d) : NULL, *last = NULL;
     for (; entry; entry = entry->next) {
         char name[NAME_BYTES_MAX];
         size_t n = entry_name(entry, name);
         fits = emit(to, room, used, entry->inode, entry->cookie, name, n);
-        if (!fits)
-            break;
+        if (!fits) break;
         reached = entry->cookie;
         last = entry;
     }
@@ -222,12 +205,10 @@ char *dir_path(const struct inode *directory, const struct entry *entry, const s
         *--at = '/';
         return at;
     }
-    if (!entry)
-        entry = directory->self;
+    if (!entry) entry = directory->self;
     while (entry) {
         size_t n = entry_name(entry, name);
-        if (n + 1 > (size_t)(at - to))
-            return NULL;
+        if (n + 1 > (size_t)(at - to)) return NULL;
         at -= n;
         memcpy(at, name, n);
         *--at = '/';

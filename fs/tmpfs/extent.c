@@ -6,10 +6,7 @@
 // grows, so a large file has few; what was taken in advance goes back at the last close for writing.
 #include "fs/tmpfs/tmpfs.h"
 
-static uint32_t priority(const struct extent *e)
-{
-    return (uint32_t)(((uintptr_t)e * 0x9e3779b97f4a7c15ull) >> 32);
-}
+static uint32_t priority(const struct extent *e) { return (uint32_t)(((uintptr_t)e * 0x9e3779b97f4a7c15ull) >> 32); }
 
 // Divide a treap: everything that begins before the page, and the rest.
 static void split(struct extent *e, uint64_t page, struct extent **before, struct extent **behind)
@@ -60,8 +57,7 @@ static void insert(struct inode *inode, struct extent *e)
 void extent_remove(struct inode *inode, struct extent *e)
 {
     struct extent **link = &inode->extents;
-    while (*link != e)
-        link = (*link)->file_page < e->file_page ? &(*link)->right : &(*link)->left;
+    while (*link != e) link = (*link)->file_page < e->file_page ? &(*link)->right : &(*link)->left;
     *link = join(e->left, e->right);
     e->left = e->right = NULL;
     inode->n_pages -= 1ull << e->order;
@@ -109,8 +105,7 @@ struct extent *extent_after(const struct inode *inode, uint64_t page)
 bool extent_is_lent(const struct extent *e)
 {
     for (unsigned kind = 0; kind < LEND_KINDS; kind++)
-        if (e->slots[kind])
-            return true;
+        if (e->slots[kind]) return true;
     return false;
 }
 
@@ -132,15 +127,12 @@ struct extent *extent_make(struct inode *inode, uint64_t page, uint64_t n_pages)
     const struct extent *before = floor_of(inode, page), *behind = extent_after(inode, page);
     uint64_t gap = behind ? behind->file_page - page : FILE_PAGES_MAX;
     unsigned order = 0;
-    while (order + 1 < BUDDY_ORDERS && 1ull << order < n_pages)
-        order++;
+    while (order + 1 < BUDDY_ORDERS && 1ull << order < n_pages) order++;
     if (before && extent_end(before) == page && before->order >= order)
         order = before->order < EXTENT_GROW_ORDER ? before->order + 1 : before->order;
-    while (1ull << order > gap)
-        order--;
+    while (1ull << order > gap) order--;
     struct extent *e = table_new(&fs->extents);
-    if (!e)
-        return NULL;
+    if (!e) return NULL;
     uint32_t pool_page;
     if (!pool_take(&order, &pool_page)) {
         table_free(&fs->extents, e);
@@ -162,8 +154,7 @@ static void shorten(struct inode *inode, struct extent *e, uint32_t n)
     for (uint32_t rest = n & (n - 1); rest; rest &= rest - 1) {
         pieces[n_pieces] = table_new(&fs->extents);
         if (!pieces[n_pieces]) {
-            while (n_pieces > 0)
-                table_free(&fs->extents, pieces[--n_pieces]);
+            while (n_pieces > 0) table_free(&fs->extents, pieces[--n_pieces]);
             return;
         }
         n_pieces++;
@@ -188,16 +179,13 @@ static void shorten(struct inode *inode, struct extent *e, uint32_t n)
 void extent_cut(struct inode *inode, uint64_t page, struct extent **list)
 {
     struct extent *e = page ? extent_find(inode, page) : NULL;
-    if (e && e->file_page < page && !extent_is_lent(e))
-        shorten(inode, e, (uint32_t)(page - e->file_page));
+    if (e && e->file_page < page && !extent_is_lent(e)) shorten(inode, e, (uint32_t)(page - e->file_page));
     struct extent *cut;
     split(inode->extents, page, &inode->extents, &cut);
-    if (!cut)
-        return;
+    if (!cut) return;
     cut->next = *list;
     *list = cut;
-    for (e = first_behind(cut, -1); e; e = first_behind(cut, e->file_page))
-        inode->n_pages -= 1ull << e->order;
+    for (e = first_behind(cut, -1); e; e = first_behind(cut, e->file_page)) inode->n_pages -= 1ull << e->order;
 }
 
 void extent_trim(struct inode *inode)

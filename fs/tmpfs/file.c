@@ -9,21 +9,14 @@
 #include <linux/falloc.h>
 #include <linux/fs.h>
 
-static bool is_type(const struct inode *inode, uint32_t type)
-{
-    return (inode->mode & S_IFMT) == type;
-}
+static bool is_type(const struct inode *inode, uint32_t type) { return (inode->mode & S_IFMT) == type; }
 
-static uint64_t min(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
+static uint64_t min(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
 // Tell how far it went, and move the description's offset when that was used.
 static err_t moved(struct description *d, uint64_t asked, uint64_t offset, uint64_t done, struct answer *answer)
 {
-    if (asked == IO_OFFSET_CURRENT && done)
-        d->io.offset = offset + done;
+    if (asked == IO_OFFSET_CURRENT && done) d->io.offset = offset + done;
     io_answer(answer, 2);
     answer->words[0] = done;
     answer->words[1] = offset + done;
@@ -35,26 +28,20 @@ HANDLER(io_read)
     struct description *d;
     uint64_t offset = request->words[1], n = request->words[2], flags = request->words[3], done;
     err_t err = request_handle(request, &d);
-    if (err != OK)
-        return err;
-    if (!may_read_with(d->io.flags))
-        return ERR_LINUX(EBADF);
-    if (is_type(d->inode, S_IFDIR))
-        return ERR_LINUX(EISDIR);
+    if (err != OK) return err;
+    if (!may_read_with(d->io.flags)) return ERR_LINUX(EBADF);
+    if (is_type(d->inode, S_IFDIR)) return ERR_LINUX(EISDIR);
     uint64_t room = io_output_room(&context.session->io, flags);
-    if (room == 0)
-        return ERR_LINUX(EINVAL);
+    if (room == 0) return ERR_LINUX(EINVAL);
     n = min(n, room);
     if (is_type(d->inode, S_IFIFO)) {
-        if (offset != IO_OFFSET_CURRENT)
-            return ERR_LINUX(ESPIPE);
+        if (offset != IO_OFFSET_CURRENT) return ERR_LINUX(ESPIPE);
         void *to = io_output(&context.session->io, answer, flags, min(n, pipe_level(d->inode)));
         err = pipe_read(d->inode, to, n, flags, &done);
         return err == OK ? moved(d, 0, 0, done, answer) : err;
     }
     uint64_t at = offset == IO_OFFSET_CURRENT ? d->io.offset : offset;
-    if (at > INT64_MAX)
-        return ERR_LINUX(EINVAL);
+    if (at > INT64_MAX) return ERR_LINUX(EINVAL);
     n = at < d->inode->size ? min(n, d->inode->size - at) : 0;
     void *to = io_output(&context.session->io, answer, flags, n);
     done = data_read(d->inode, at, to, n);
@@ -67,32 +54,23 @@ HANDLER(io_write)
     struct description *d;
     uint64_t offset = request->words[1], n = request->words[2], flags = request->words[3], done;
     err_t err = request_handle(request, &d);
-    if (err != OK)
-        return err;
-    if (!may_write_with(d->io.flags))
-        return ERR_LINUX(EBADF);
+    if (err != OK) return err;
+    if (!may_write_with(d->io.flags)) return ERR_LINUX(EBADF);
     const void *from = io_input(&context.session->io, request, flags, 0, n);
-    if (!from)
-        return ERR_LINUX(EINVAL);
+    if (!from) return ERR_LINUX(EINVAL);
     if (is_type(d->inode, S_IFIFO)) {
-        if (offset != IO_OFFSET_CURRENT)
-            return ERR_LINUX(ESPIPE);
+        if (offset != IO_OFFSET_CURRENT) return ERR_LINUX(ESPIPE);
         err = pipe_write(d->inode, from, n, flags, &done);
         return err == OK ? moved(d, 0, 0, done, answer) : err;
     }
     uint64_t at = offset == IO_OFFSET_CURRENT ? d->io.offset : offset;
-    if (d->io.flags & O_APPEND)
-        at = d->inode->size;
+    if (d->io.flags & O_APPEND) at = d->inode->size;
     uint64_t limit = min(context.who.fsize_limit, FILE_BYTES_MAX);
-    if (at > INT64_MAX)
-        return ERR_LINUX(EINVAL);
-    if (n == 0)
-        return moved(d, offset, at, 0, answer);
-    if (at >= limit)
-        return ERR_LINUX(EFBIG);
+    if (at > INT64_MAX) return ERR_LINUX(EINVAL);
+    if (n == 0) return moved(d, offset, at, 0, answer);
+    if (at >= limit) return ERR_LINUX(EFBIG);
     err = data_write(d->inode, at, from, min(n, limit - at), &done);
-    if (err != OK)
-        return err;
+    if (err != OK) return err;
     drop_privileges(d->inode);
     touch_modified(d->inode);
     return moved(d, offset, at, done, answer);
@@ -103,15 +81,9 @@ static err_t seek_target(const struct description *d, uint64_t whence, uint64_t 
 {
     const struct inode *inode = d->inode;
     switch (whence) {
-    case SEEK_SET:
-        *target = offset;
-        return OK;
-    case SEEK_CUR:
-        *target = d->io.offset + offset;
-        return OK;
-    case SEEK_END:
-        *target = inode->size + offset;
-        return is_type(inode, S_IFREG) ? OK : ERR_LINUX(EINVAL);
+    case SEEK_SET: *target = offset; return OK;
+    case SEEK_CUR: *target = d->io.offset + offset; return OK;
+    case SEEK_END: *target = inode->size + offset; return is_type(inode, S_IFREG) ? OK : ERR_LINUX(EINVAL);
     case SEEK_DATA:
     case SEEK_HOLE:
         return is_type(inode, S_IFREG) ? data_seek(inode, offset, whence == SEEK_HOLE, target) : ERR_LINUX(EINVAL);
@@ -124,17 +96,12 @@ HANDLER(io_seek)
     struct description *d;
     uint64_t target;
     err_t err = request_handle(request, &d);
-    if (err != OK)
-        return err;
-    if (d->io.flags & O_PATH)
-        return ERR_LINUX(EBADF);
-    if (is_type(d->inode, S_IFIFO))
-        return ERR_LINUX(ESPIPE);
+    if (err != OK) return err;
+    if (d->io.flags & O_PATH) return ERR_LINUX(EBADF);
+    if (is_type(d->inode, S_IFIFO)) return ERR_LINUX(ESPIPE);
     err = seek_target(d, request->words[1], request->words[2], &target);
-    if (err != OK)
-        return err;
-    if (target > INT64_MAX)
-        return ERR_LINUX(EINVAL);
+    if (err != OK) return err;
+    if (target > INT64_MAX) return ERR_LINUX(EINVAL);
     d->io.offset = target;
     io_answer(answer, 1);
     answer->words[0] = target;
@@ -147,17 +114,13 @@ HANDLER(io_readdir)
     uint64_t flags = request->words[1];
     size_t used;
     err_t err = request_handle(request, &d);
-    if (err != OK)
-        return err;
-    if (d->io.flags & O_PATH)
-        return ERR_LINUX(EBADF);
-    if (!is_type(d->inode, S_IFDIR))
-        return ERR_LINUX(ENOTDIR);
+    if (err != OK) return err;
+    if (d->io.flags & O_PATH) return ERR_LINUX(EBADF);
+    if (!is_type(d->inode, S_IFDIR)) return ERR_LINUX(ENOTDIR);
     size_t room = min(request->words[2], io_output_room(&context.session->io, flags));
     uint8_t *to = io_output(&context.session->io, answer, flags, room);
     err = dir_read(d, to, room, &used);
-    if (err != OK)
-        return err;
+    if (err != OK) return err;
     touch_accessed(d->inode, d->io.flags);
     answer->n_words = 0;
     io_output(&context.session->io, answer, flags, used);
@@ -171,8 +134,7 @@ HANDLER(io_poll)
     struct description *d;
     uint32_t events = (uint32_t)request->words[1];
     err_t err = request_handle(request, &d);
-    if (err != OK)
-        return err;
+    if (err != OK) return err;
     io_answer(answer, 1);
     if (d->io.flags & O_PATH)
         answer->words[0] = POLLNVAL;
@@ -187,12 +149,11 @@ HANDLER(io_ioctl)
 {
     struct description *d;
     err_t err = request_handle(request, &d);
-    if (err != OK)
-        return err;
+    if (err != OK) return err;
     if (request->words[1] != FIONREAD || (d->io.flags & O_PATH) || is_type(d->inode, S_IFDIR))
         return ERR_LINUX(d->io.flags & O_PATH ? EBADF : ENOTTY);
     int *result = io_output(&context.session->io, answer, 0, sizeof *result);
-    uint64_t n = is_type(d->inode, S_IFIFO)            ? pipe_level(d->inode)
+    uint64_t n = is_type(d->inode, S_IFIFO)      ? pipe_level(d->inode)
                  : d->io.offset < d->inode->size ? d->inode->size - d->io.offset
                                                  : 0;
     *result = (int)min(n, INT32_MAX);
@@ -214,29 +175,21 @@ HANDLER(io_allocate)
     uint64_t mode = request->words[1], offset = request->words[2], n = request->words[3];
     (void)answer;
     err_t err = request_handle(request, &d);
-    if (err != OK)
-        return err;
-    if (!may_write_with(d->io.flags))
-        return ERR_LINUX(EBADF);
-    if (is_type(d->inode, S_IFIFO))
-        return ERR_LINUX(ESPIPE);
-    if (!is_type(d->inode, S_IFREG))
-        return ERR_LINUX(ENODEV);
-    if (offset > INT64_MAX || n == 0 || n > INT64_MAX)
-        return ERR_LINUX(EINVAL);
+    if (err != OK) return err;
+    if (!may_write_with(d->io.flags)) return ERR_LINUX(EBADF);
+    if (is_type(d->inode, S_IFIFO)) return ERR_LINUX(ESPIPE);
+    if (!is_type(d->inode, S_IFREG)) return ERR_LINUX(ENODEV);
+    if (offset > INT64_MAX || n == 0 || n > INT64_MAX) return ERR_LINUX(EINVAL);
     if (mode != 0 && mode != FALLOC_FL_KEEP_SIZE && mode != (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE))
         return ERR_LINUX(EOPNOTSUPP);
     if (mode & FALLOC_FL_PUNCH_HOLE) {
         err = data_punch(d->inode, offset, n);
     } else {
-        if (offset + n > FILE_BYTES_MAX || (!mode && offset + n > context.who.fsize_limit))
-            return ERR_LINUX(EFBIG);
-        if (n / PAGE_SIZE > fs->pool.n_free)
-            return ERR_LINUX(ENOSPC);
+        if (offset + n > FILE_BYTES_MAX || (!mode && offset + n > context.who.fsize_limit)) return ERR_LINUX(EFBIG);
+        if (n / PAGE_SIZE > fs->pool.n_free) return ERR_LINUX(ENOSPC);
         err = data_allocate(d->inode, offset, n, mode != 0);
     }
-    if (err == OK)
-        touch_modified(d->inode);
+    if (err == OK) touch_modified(d->inode);
     return err;
 }
 
@@ -255,8 +208,7 @@ HANDLER(io_path)
     struct description *d;
     uint64_t flags = request->words[1];
     err_t err = request_handle(request, &d);
-    if (err != OK)
-        return err;
+    if (err != OK) return err;
     const struct inode *root = context.who.root ? inode_by_number(context.who.root) : fs->root;
     const char *at = text;
     size_t n;
@@ -274,11 +226,9 @@ HANDLER(io_path)
         n = sizeof deleted - 1;  // the name itself is gone with its record
         at = deleted;
     }
-    if (!at)
-        return ERR_LINUX(ENAMETOOLONG);
+    if (!at) return ERR_LINUX(ENAMETOOLONG);
     char *to = io_output(&context.session->io, answer, flags, n);
-    if (!to)
-        return ERR_LINUX(ENAMETOOLONG);
+    if (!to) return ERR_LINUX(ENAMETOOLONG);
     memcpy(to, at, n);
     io_answer(answer, 1);
     answer->words[0] = n;

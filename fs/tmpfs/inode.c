@@ -10,8 +10,7 @@
 struct inode *inode_new(uint32_t mode, uint32_t uid, uint32_t gid)
 {
     struct inode *inode = table_new(&fs->inodes);
-    if (!inode)
-        return NULL;
+    if (!inode) return NULL;
     inode->mode = mode;
     inode->uid = uid;
     inode->gid = gid;
@@ -20,10 +19,7 @@ struct inode *inode_new(uint32_t mode, uint32_t uid, uint32_t gid)
     return inode;
 }
 
-void inode_hold(struct inode *inode)
-{
-    inode->users++;
-}
+void inode_hold(struct inode *inode) { inode->users++; }
 
 void inode_drop(struct inode *inode)
 {
@@ -42,21 +38,14 @@ void inode_settle(struct inode *inode)
         }
         io_wake(&inode->lock_queue);
         table_free(&fs->inodes, inode);
-        if (parent)
-            parent->users--;
+        if (parent) parent->users--;
         inode = parent;
     }
 }
 
-uint64_t inode_number(const struct inode *inode)
-{
-    return table_handle(&fs->inodes, inode);
-}
+uint64_t inode_number(const struct inode *inode) { return table_handle(&fs->inodes, inode); }
 
-struct inode *inode_by_number(uint64_t number)
-{
-    return table_get(&fs->inodes, number);
-}
+struct inode *inode_by_number(uint64_t number) { return table_get(&fs->inodes, number); }
 
 // Pages that count as the file's: those that it got in advance, behind its end, do not.
 static uint64_t pages_shown(const struct inode *inode)
@@ -97,20 +86,11 @@ bool may(const struct inode *inode, unsigned want)
     return io_permits(&context.who, inode->mode, inode->uid, inode->gid, want);
 }
 
-bool owns(const struct inode *inode)
-{
-    return context.who.fsuid == 0 || context.who.fsuid == inode->uid;
-}
+bool owns(const struct inode *inode) { return context.who.fsuid == 0 || context.who.fsuid == inode->uid; }
 
-void touch_modified(struct inode *inode)
-{
-    inode->modified = inode->changed = time_now();
-}
+void touch_modified(struct inode *inode) { inode->modified = inode->changed = time_now(); }
 
-void touch_changed(struct inode *inode)
-{
-    inode->changed = time_now();
-}
+void touch_changed(struct inode *inode) { inode->changed = time_now(); }
 
 static bool not_after(struct time a, struct time b)
 {
@@ -120,8 +100,7 @@ static bool not_after(struct time a, struct time b)
 void touch_accessed(struct inode *inode, uint32_t flags)
 {
     struct time now = time_now();
-    if (flags & O_NOATIME)
-        return;
+    if (flags & O_NOATIME) return;
     if (not_after(inode->accessed, inode->modified) || not_after(inode->accessed, inode->changed) ||
         now.seconds - inode->accessed.seconds >= 24 * 3600)
         inode->accessed = now;
@@ -129,11 +108,8 @@ void touch_accessed(struct inode *inode, uint32_t flags)
 
 void drop_privileges(struct inode *inode)
 {
-    if (context.who.fsuid == 0)
-        return;
+    if (context.who.fsuid == 0) return;
     uint32_t drop = inode->mode & S_ISUID;
-    if (inode->mode & S_IXGRP)
-        drop |= inode->mode & S_ISGID;
-    if (drop)
-        inode->mode &= ~drop;
+    if (inode->mode & S_IXGRP) drop |= inode->mode & S_ISGID;
+    if (drop) inode->mode &= ~drop;
 }

@@ -17,8 +17,7 @@ static bool conflicts(const struct lock *l, uint64_t owner, uint32_t kind, uint6
 
 static const struct lock *find_conflict(const struct lock *list, const struct lock *wanted)
 {
-    while (list && !conflicts(list, wanted->owner, wanted->kind, wanted->start, wanted->end))
-        list = list->next;
+    while (list && !conflicts(list, wanted->owner, wanted->kind, wanted->start, wanted->end)) list = list->next;
     return list;
 }
 
@@ -29,7 +28,8 @@ static err_t clear_range(struct lock **list, uint64_t owner, uint64_t start, uin
         struct lock *l = *link;
         bool same = wanted && l->kind == wanted->kind;
         bool touches = l->start <= end && l->end >= start;
-        bool adjoins = same && ((l->end != TO_THE_END && l->end + 1 == start) || (end != TO_THE_END && end + 1 == l->start));
+        bool adjoins =
+            same && ((l->end != TO_THE_END && l->end + 1 == start) || (end != TO_THE_END && end + 1 == l->start));
         if (l->owner != owner || !(touches || adjoins)) {
             link = &l->next;
             continue;
@@ -39,8 +39,7 @@ static err_t clear_range(struct lock **list, uint64_t owner, uint64_t start, uin
             wanted->end = l->end > wanted->end ? l->end : wanted->end;
         } else if (l->start < start && l->end > end) {
             struct lock *rest = table_new(&fs->locks);
-            if (!rest)
-                return ERR_LINUX(ENOLCK);
+            if (!rest) return ERR_LINUX(ENOLCK);
             *rest = *l;
             rest->start = end + 1;
             l->end = start - 1;
@@ -67,8 +66,7 @@ static err_t apply(struct inode *inode, struct lock **list, const struct lock *w
     struct lock grown = *wanted;
     err_t err = clear_range(list, wanted->owner, wanted->start, wanted->end, unlock ? NULL : &grown);
     struct lock *l = err == OK && !unlock ? table_new(&fs->locks) : NULL;
-    if (err != OK || (!unlock && !l))
-        return server_abort(ERR_LINUX(ENOLCK));
+    if (err != OK || (!unlock && !l)) return server_abort(ERR_LINUX(ENOLCK));
     if (l) {
         *l = grown;
         l->next = *list;
@@ -91,8 +89,7 @@ static void drop_owner(struct inode *inode, struct lock **list, uint64_t owner)
         table_free(&fs->locks, l);
         dropped = true;
     }
-    if (dropped)
-        io_wake(&inode->lock_queue);
+    if (dropped) io_wake(&inode->lock_queue);
 }
 
 void locks_of_session(struct session *session, struct inode *inode)
@@ -110,19 +107,16 @@ void locks_of_description(struct description *d)
 
 void lock_forget_wait(struct session *session)
 {
-    if (session->lock_inode)
-        session->lock_inode = NULL;
+    if (session->lock_inode) session->lock_inode = NULL;
 }
 
 // Follow who waits for whom from the holder of a lock; true when it leads to the session.
 static bool leads_back(const struct lock *held, const struct session *session)
 {
     for (unsigned n = 0; n < CHAIN_MAX && held; n++) {
-        if (held->owner == session->io.badge)
-            return true;
+        if (held->owner == session->io.badge) return true;
         const struct session *holder = session_find(&fs->io.sessions, held->owner);
-        if (!holder || !holder->lock_inode)
-            return false;
+        if (!holder || !holder->lock_inode) return false;
         held = find_conflict(holder->lock_inode->posix_locks, &holder->lock_wanted);
     }
     return false;
@@ -132,8 +126,7 @@ static err_t wait_for(struct inode *inode, const struct lock *held, const struct
 {
     struct session *session = context.session;
     if (wanted->owner == session->io.badge) {
-        if (leads_back(held, session))
-            return ERR_LINUX(EDEADLK);
+        if (leads_back(held, session)) return ERR_LINUX(EDEADLK);
         session->lock_inode = inode;
         session->lock_wanted = *wanted;
     }
@@ -150,8 +143,7 @@ static err_t lock_get(const struct lock *held, uint64_t type, const struct lock 
     answer->words[1] = wanted->start;
     answer->words[2] = wanted->end == TO_THE_END ? 0 : wanted->end - wanted->start + 1;
     answer->words[3] = 0;
-    if (!held || type == F_UNLCK)
-        return OK;
+    if (!held || type == F_UNLCK) return OK;
     answer->words[0] = held->kind;
     answer->words[1] = held->start;
     answer->words[2] = held->end == TO_THE_END ? 0 : held->end - held->start + 1;
@@ -164,8 +156,7 @@ static err_t flock_operation(struct description *d, uint64_t type, uint64_t flag
     struct inode *inode = d->inode;
     struct lock wanted = {.owner = (uint64_t)d, .end = TO_THE_END, .kind = (uint32_t)type, .pid = context.who.pid};
     drop_owner(inode, &inode->flocks, wanted.owner);  // a conversion gives up the old lock first
-    if (type == F_UNLCK)
-        return OK;
+    if (type == F_UNLCK) return OK;
     const struct lock *held = find_conflict(inode->flocks, &wanted);
     return held ? wait_for(inode, held, &wanted, flags) : apply(inode, &inode->flocks, &wanted, false);
 }
@@ -177,18 +168,13 @@ err_t lock_operation(struct description *d, const struct request *request, struc
     bool of_description = command == F_OFD_GETLK || command == F_OFD_SETLK || command == F_OFD_SETLKW;
     bool get = command == F_GETLK || command == F_OFD_GETLK;
     bool wait = command == F_SETLKW || command == F_OFD_SETLKW;
-    if ((d->io.flags & O_PATH) != 0)
-        return ERR_LINUX(EBADF);
-    if (type > F_UNLCK)
-        return ERR_LINUX(EINVAL);
-    if (command == FS_FLOCK)
-        return flock_operation(d, type, flags);
-    if (!get && !wait && command != F_SETLK && command != F_OFD_SETLK)
-        return ERR_LINUX(EINVAL);
+    if ((d->io.flags & O_PATH) != 0) return ERR_LINUX(EBADF);
+    if (type > F_UNLCK) return ERR_LINUX(EINVAL);
+    if (command == FS_FLOCK) return flock_operation(d, type, flags);
+    if (!get && !wait && command != F_SETLK && command != F_OFD_SETLK) return ERR_LINUX(EINVAL);
     if (!get && ((type == F_RDLCK && !may_read_with(d->io.flags)) || (type == F_WRLCK && !may_write_with(d->io.flags))))
         return ERR_LINUX(EBADF);
-    if (start > INT64_MAX || length > INT64_MAX)
-        return ERR_LINUX(EINVAL);
+    if (start > INT64_MAX || length > INT64_MAX) return ERR_LINUX(EINVAL);
     struct lock wanted = {
         .owner = of_description ? (uint64_t)d : request->badge,
         .start = start,
@@ -198,9 +184,7 @@ err_t lock_operation(struct description *d, const struct request *request, struc
     };
     struct inode *inode = d->inode;
     const struct lock *held = type == F_UNLCK ? NULL : find_conflict(inode->posix_locks, &wanted);
-    if (get)
-        return lock_get(held, type, &wanted, answer);
-    if (held)
-        return wait ? wait_for(inode, held, &wanted, flags) : ERR_LINUX(EAGAIN);
+    if (get) return lock_get(held, type, &wanted, answer);
+    if (held) return wait ? wait_for(inode, held, &wanted, flags) : ERR_LINUX(EAGAIN);
     return apply(inode, &inode->posix_locks, &wanted, type == F_UNLCK);
 }

@@ -15,8 +15,7 @@ static void cover_directories(void)
             const char *end = strchr(at, '/');
             size_t length = end ? (size_t)(end - at) : strlen(at);
             const struct entry *entry = length ? dir_find(inode, at, length) : NULL;
-            if (length)
-                inode = entry ? entry->inode : NULL;
+            if (length) inode = entry ? entry->inode : NULL;
             at += length + (end != NULL);
         }
         if (inode && (inode->mode & S_IFMT) == S_IFDIR)
@@ -29,11 +28,9 @@ static void cover_directories(void)
 static void init(void *state)
 {
     const struct component_cap *archive = rt_cap("root.cpio");
-    if (!rt_info()->pool_mapped || !rt_info()->pool_bytes)
-        panic("the manifest gives no mapped pool");
+    if (!rt_info()->pool_mapped || !rt_info()->pool_bytes) panic("the manifest gives no mapped pool");
     format_tree(state, (uint32_t)(rt_info()->pool_bytes / PAGE_SIZE));
-    if (archive)
-        cpio_load(archive);
+    if (archive) cpio_load(archive);
     cover_directories();
     log_line("%u files, %u of %u pages free", fs->inodes.n_used, fs->pool.n_free, fs->pool.n_pages);
 }

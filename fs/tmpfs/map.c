@@ -17,25 +17,20 @@ static const unsigned rights_of[LEND_KINDS] = {
 static void clean(const struct inode *inode, const struct extent *e)
 {
     uint64_t first = (inode->size + PAGE_SIZE - 1) / PAGE_SIZE;
-    if (first < e->file_page)
-        first = e->file_page;
-    if (first < extent_end(e))
-        memset(extent_data(e, first), 0, (extent_end(e) - first) * PAGE_SIZE);
+    if (first < e->file_page) first = e->file_page;
+    if (first < extent_end(e)) memset(extent_data(e, first), 0, (extent_end(e) - first) * PAGE_SIZE);
 }
 
 // The capability for the purpose, made at first use. When slots are used up some are fetched back and the client asks again.
 static err_t lend(const struct inode *inode, struct extent *e, unsigned kind)
 {
-    if (e->slots[kind])
-        return OK;
-    if (!extent_is_lent(e))
-        clean(inode, e);
+    if (e->slots[kind]) return OK;
+    if (!extent_is_lent(e)) clean(inode, e);
     uint32_t slot = slot_alloc();
-    if (!slot)
-        return reclaim_slots() ? ERR_RESTARTED : ERR_LINUX(ENOMEM);
-    err_t err = cspace_derive_frames(SLOT_CSPACE, slot, 0, SLOT_POOL, rights_of[kind], e->pool_page, PAGE_BITS + e->order);
-    if (err != OK)
-        return server_abort(ERR_LINUX(ENOMEM));
+    if (!slot) return reclaim_slots() ? ERR_RESTARTED : ERR_LINUX(ENOMEM);
+    err_t err =
+        cspace_derive_frames(SLOT_CSPACE, slot, 0, SLOT_POOL, rights_of[kind], e->pool_page, PAGE_BITS + e->order);
+    if (err != OK) return server_abort(ERR_LINUX(ENOMEM));
     e->slots[kind] = slot;
     return OK;
 }
@@ -44,11 +39,9 @@ static err_t lend(const struct inode *inode, struct extent *e, unsigned kind)
 static struct extent *present(struct inode *inode, uint64_t page, uint64_t n_pages)
 {
     struct extent *e = extent_find(inode, page);
-    if (e)
-        return e;
+    if (e) return e;
     e = extent_make(inode, page, n_pages);
-    if (e)
-        memset(extent_data(e, page), 0, (extent_end(e) - page) * PAGE_SIZE);
+    if (e) memset(extent_data(e, page), 0, (extent_end(e) - page) * PAGE_SIZE);
     return e;
 }
 
@@ -57,41 +50,33 @@ HANDLER(io_map)
     struct description *d;
     uint64_t offset = request->words[1], n = request->words[2], protection = request->words[3];
     err_t err = request_handle(request, &d);
-    if (err != OK)
-        return err;
+    if (err != OK) return err;
     struct inode *inode = d->inode;
-    if ((inode->mode & S_IFMT) != S_IFREG)
-        return ERR_LINUX(ENODEV);
-    if (d->io.flags & O_PATH)
-        return ERR_LINUX(EBADF);
+    if ((inode->mode & S_IFMT) != S_IFREG) return ERR_LINUX(ENODEV);
+    if (d->io.flags & O_PATH) return ERR_LINUX(EBADF);
     bool write = (protection & IO_MAP_SHARED) && (protection & PROT_WRITE);
     if ((!may_read_with(d->io.flags) && !d->executes) || (write && !may_write_with(d->io.flags)))
         return ERR_LINUX(EACCES);
-    if (offset % PAGE_SIZE)
-        return ERR_LINUX(EINVAL);
+    if (offset % PAGE_SIZE) return ERR_LINUX(EINVAL);
     io_answer(answer, 3);
     answer->words[0] = 0;
     answer->words[1] = 0;
     answer->words[2] = inode->size;
     uint64_t page = offset / PAGE_SIZE, end = (inode->size + PAGE_SIZE - 1) / PAGE_SIZE;
-    if (page >= end)
-        return OK;
+    if (page >= end) return OK;
     // A shared mapping may be made writable later, as far as the open mode allows.
     bool may_become = (protection & IO_MAP_SHARED) && may_write_with(d->io.flags);
     unsigned kind = may_become ? LEND_WRITE : d->executes ? LEND_EXECUTE : LEND_READ;
     uint64_t wanted = (n + PAGE_SIZE - 1) / PAGE_SIZE;
     struct extent *e = present(inode, page, wanted < end - page ? wanted : end - page);
-    if (!e)
-        return ERR_LINUX(ENOSPC);
+    if (!e) return ERR_LINUX(ENOSPC);
     err = lend(inode, e, kind);
-    if (err != OK)
-        return err;
+    if (err != OK) return err;
     answer->words[0] = page - e->file_page;
     answer->words[1] = (extent_end(e) < end ? extent_end(e) : end) - page;
     answer->caps[0] = e->slots[kind];
     answer->n_caps = 1;
-    if (write)
-        touch_modified(inode);
+    if (write) touch_modified(inode);
     touch_accessed(inode, d->io.flags);
     return OK;
 }

@@ -17,10 +17,7 @@ struct walk {
 static struct walk walks[2];
 static unsigned turn;
 
-static bool is_directory(const struct inode *inode)
-{
-    return (inode->mode & S_IFMT) == S_IFDIR;
-}
+static bool is_directory(const struct inode *inode) { return (inode->mode & S_IFMT) == S_IFDIR; }
 
 static struct inode *process_root(void)
 {
@@ -30,16 +27,14 @@ static struct inode *process_root(void)
 
 static void skip_slashes(struct walk *w)
 {
-    while (w->at < w->end && *w->at == '/')
-        w->at++;
+    while (w->at < w->end && *w->at == '/') w->at++;
 }
 
 // The next component into the lookup; whether a slash follows it, and whether it is the last.
 static bool take_component(struct walk *w, struct lookup *lookup)
 {
     lookup->name = w->at;
-    while (w->at < w->end && *w->at != '/')
-        w->at++;
+    while (w->at < w->end && *w->at != '/') w->at++;
     lookup->length = (size_t)(w->at - lookup->name);
     lookup->slash = w->at < w->end;
     skip_slashes(w);
@@ -53,18 +48,14 @@ static err_t follow(struct walk *w, const struct lookup *lookup)
 {
     const struct inode *link = lookup->inode;
     size_t rest = (size_t)(w->end - w->at), n = link->size;
-    if (++w->symlinks > SYMLINKS_MAX)
-        return ERR_LINUX(ELOOP);
-    if (n + 1 + rest > PATH_BYTES_MAX)
-        return ERR_LINUX(ENAMETOOLONG);
+    if (++w->symlinks > SYMLINKS_MAX) return ERR_LINUX(ELOOP);
+    if (n + 1 + rest > PATH_BYTES_MAX) return ERR_LINUX(ENAMETOOLONG);
     memmove(w->text + n + lookup->slash, w->at, rest);
     text_copy(link->target, w->text, n);
-    if (lookup->slash)
-        w->text[n] = '/';
+    if (lookup->slash) w->text[n] = '/';
     w->at = w->text;
     w->end = w->text + n + lookup->slash + rest;
-    if (*w->at == '/')
-        w->directory = w->root;
+    if (*w->at == '/') w->directory = w->root;
     skip_slashes(w);
     touch_accessed(lookup->inode, 0);
     return OK;
@@ -79,8 +70,7 @@ static err_t find(const struct walk *w, struct lookup *lookup)
     } else if (lookup->kind == LAST_DOTDOT) {
         lookup->inode = w->directory == w->root ? w->root : w->directory->parent;
     } else {
-        if (lookup->length > NAME_BYTES_MAX)
-            return ERR_LINUX(ENAMETOOLONG);
+        if (lookup->length > NAME_BYTES_MAX) return ERR_LINUX(ENAMETOOLONG);
         lookup->entry = dir_find(w->directory, lookup->name, lookup->length);
         lookup->inode = lookup->entry ? lookup->entry->inode : NULL;
     }
@@ -92,8 +82,7 @@ static err_t leave(struct walk *w, const struct inode *covered, uint64_t flags, 
 {
     size_t rest = (size_t)(w->end - w->at);
     char *to = io_output(&context.session->io, answer, flags, rest);
-    if (!to)
-        return ERR_LINUX(ENAMETOOLONG);
+    if (!to) return ERR_LINUX(ENAMETOOLONG);
     memcpy(to, w->at, rest);
     io_answer(answer, 4);
     answer->words[0] = FS_AT_MOUNT;
@@ -109,31 +98,23 @@ static err_t resolve(struct walk *w, uint64_t flags, unsigned walk, struct looku
     *lookup = (struct lookup){.directory = w->directory, .inode = w->directory, .kind = LAST_NONE};
     skip_slashes(w);
     while (w->at < w->end) {
-        if (!is_directory(w->directory))
-            return ERR_LINUX(ENOTDIR);
-        if (!may(w->directory, MAY_EXECUTE))
-            return ERR_LINUX(EACCES);
+        if (!is_directory(w->directory)) return ERR_LINUX(ENOTDIR);
+        if (!may(w->directory, MAY_EXECUTE)) return ERR_LINUX(EACCES);
         bool last = take_component(w, lookup);
         lookup->directory = w->directory;
         err_t err = find(w, lookup);
-        if (err != OK)
-            return err;
+        if (err != OK) return err;
         struct inode *inode = lookup->inode;
-        if (last && (walk & WALK_PARENT))
-            return OK;
-        if (!inode)
-            return last ? OK : ERR_LINUX(ENOENT);
+        if (last && (walk & WALK_PARENT)) return OK;
+        if (!inode) return last ? OK : ERR_LINUX(ENOENT);
         if ((inode->mode & S_IFMT) == S_IFLNK && (!last || lookup->slash || (walk & WALK_FOLLOW))) {
             err = follow(w, lookup);
-            if (err != OK)
-                return err;
+            if (err != OK) return err;
             *lookup = (struct lookup){.directory = w->directory, .inode = w->directory, .kind = LAST_NONE};
             continue;
         }
-        if (inode->covered)
-            return leave(w, inode, flags, answer);
-        if (last)
-            return lookup->slash && !is_directory(inode) ? ERR_LINUX(ENOTDIR) : OK;
+        if (inode->covered) return leave(w, inode, flags, answer);
+        if (last) return lookup->slash && !is_directory(inode) ? ERR_LINUX(ENOTDIR) : OK;
         w->directory = inode;
     }
     return OK;
@@ -143,17 +124,14 @@ static err_t resolve(struct walk *w, uint64_t flags, unsigned walk, struct looku
 static err_t begin(struct walk *w, uint64_t handle, uint64_t flags, uint64_t length)
 {
     w->root = process_root();
-    if (!w->root)
-        return ERR_LINUX(ENOENT);
+    if (!w->root) return ERR_LINUX(ENOENT);
     w->directory = w->root;
     if (handle != FS_ROOT) {
         const struct description *d = io_handle(&context.session->io, handle);
-        if (!d)
-            return ERR_LINUX(EBADF);
+        if (!d) return ERR_LINUX(EBADF);
         w->directory = d->inode;
     }
-    if (length == 0)
-        return flags & FS_EMPTY_PATH ? OK : ERR_LINUX(ENOENT);
+    if (length == 0) return flags & FS_EMPTY_PATH ? OK : ERR_LINUX(ENOENT);
     return is_directory(w->directory) ? OK : ERR_LINUX(ENOTDIR);
 }
 
@@ -162,11 +140,9 @@ err_t path_walk(const struct request *request, struct answer *answer, uint64_t h
 {
     struct walk *w = &walks[turn++ % 2];
     uint32_t n = (uint32_t)length;
-    if (n > PATH_BYTES_MAX)
-        return ERR_LINUX(ENAMETOOLONG);
+    if (n > PATH_BYTES_MAX) return ERR_LINUX(ENAMETOOLONG);
     const void *text = io_input(&context.session->io, request, flags, skip, n);
-    if (!text)
-        return ERR_LINUX(EINVAL);
+    if (!text) return ERR_LINUX(EINVAL);
     memcpy(w->text, text, n);
     w->at = w->text;
     w->end = w->text + n;
@@ -178,7 +154,6 @@ err_t path_walk(const struct request *request, struct answer *answer, uint64_t h
 err_t path_request(const struct request *request, struct answer *answer, unsigned walk, struct lookup *lookup)
 {
     err_t err = request_begin(request);
-    if (err != OK)
-        return err;
+    if (err != OK) return err;
     return path_walk(request, answer, request->words[0], request->words[1], 0, request->words[2], walk, lookup);
 }

@@ -9,25 +9,16 @@
 #include "fs/tmpfs/tmpfs.h"
 #include <asm/poll.h>
 
-static bool reads(uint32_t access)
-{
-    return (access & O_ACCMODE) != O_WRONLY;
-}
+static bool reads(uint32_t access) { return (access & O_ACCMODE) != O_WRONLY; }
 
-static bool writes(uint32_t access)
-{
-    return (access & O_ACCMODE) != O_RDONLY;
-}
+static bool writes(uint32_t access) { return (access & O_ACCMODE) != O_RDONLY; }
 
 static struct pipe *pipe_of(struct inode *inode)
 {
-    if (inode->pipe)
-        return inode->pipe;
+    if (inode->pipe) return inode->pipe;
     struct pipe *pipe = table_new(&fs->pipes);
-    if (!pipe)
-        return NULL;
-    for (unsigned i = 0; i < PIPE_PAGES; i++)
-        pipe->pages[i] = PIPE_NO_PAGE;
+    if (!pipe) return NULL;
+    for (unsigned i = 0; i < PIPE_PAGES; i++) pipe->pages[i] = PIPE_NO_PAGE;
     inode->pipe = pipe;
     return pipe;
 }
@@ -36,11 +27,9 @@ static struct pipe *pipe_of(struct inode *inode)
 static void pipe_settle(struct inode *inode)
 {
     struct pipe *pipe = inode->pipe;
-    if (pipe->readers || pipe->writers || pipe->waiting_readers || pipe->waiting_writers)
-        return;
+    if (pipe->readers || pipe->writers || pipe->waiting_readers || pipe->waiting_writers) return;
     for (unsigned i = 0; i < PIPE_PAGES; i++)
-        if (pipe->pages[i] != PIPE_NO_PAGE)
-            buddy_give(&fs->pool, pipe->pages[i], 0);
+        if (pipe->pages[i] != PIPE_NO_PAGE) buddy_give(&fs->pool, pipe->pages[i], 0);
     io_wake(&pipe->readable);
     io_wake(&pipe->writable);
     table_free(&fs->pipes, pipe);
@@ -50,8 +39,7 @@ static void pipe_settle(struct inode *inode)
 err_t pipe_open(struct inode *inode, uint32_t access)
 {
     struct pipe *pipe = pipe_of(inode);
-    if (!pipe)
-        return ERR_LINUX(ENFILE);
+    if (!pipe) return ERR_LINUX(ENFILE);
     if (reads(access)) {
         pipe->readers++;
         pipe->opened_readers++;
@@ -70,10 +58,8 @@ void pipe_close(struct inode *inode, uint32_t access)
     struct pipe *pipe = inode->pipe;
     pipe->readers -= reads(access);
     pipe->writers -= writes(access);
-    if (!pipe->readers)
-        io_wake(&pipe->writable);
-    if (!pipe->writers)
-        io_wake(&pipe->readable);
+    if (!pipe->readers) io_wake(&pipe->writable);
+    if (!pipe->writers) io_wake(&pipe->readable);
     pipe_settle(inode);
 }
 
@@ -107,8 +93,7 @@ err_t pipe_read(struct inode *inode, uint8_t *to, uint64_t n, uint64_t flags, ui
     uint64_t from = pipe->head, room = pipe_room(pipe);
     *done = 0;
     if (pipe->head == pipe->tail) {
-        if (!pipe->writers || n == 0)
-            return OK;
+        if (!pipe->writers || n == 0) return OK;
         io_arm(&context.session->io, flags, &pipe->readable);
         return ERR_AGAIN;
     }
@@ -122,8 +107,7 @@ err_t pipe_read(struct inode *inode, uint8_t *to, uint64_t n, uint64_t flags, ui
         pipe->head += chunk;
     }
     release_pages(pipe, from);
-    if (pipe_room(pipe) != room)
-        io_wake(&pipe->writable);
+    if (pipe_room(pipe) != room) io_wake(&pipe->writable);
     return OK;
 }
 
@@ -133,8 +117,7 @@ static bool make_pages(struct pipe *pipe, uint64_t end)
     for (uint64_t page = pipe->tail / PAGE_SIZE; page * PAGE_SIZE < end; page++) {
         uint32_t *at = &pipe->pages[page % PIPE_PAGES];
         unsigned order = 0;
-        if (*at == PIPE_NO_PAGE && !pool_take(&order, at))
-            return false;
+        if (*at == PIPE_NO_PAGE && !pool_take(&order, at)) return false;
     }
     return true;
 }
@@ -144,17 +127,14 @@ err_t pipe_write(struct inode *inode, const uint8_t *from, uint64_t n, uint64_t 
     struct pipe *pipe = inode->pipe;
     uint64_t room = pipe_room(pipe);
     *done = 0;
-    if (!pipe->readers)
-        return ERR_LINUX(EPIPE);
-    if (n == 0)
-        return OK;
+    if (!pipe->readers) return ERR_LINUX(EPIPE);
+    if (n == 0) return OK;
     if (room == 0 || (n <= PIPE_ATOMIC && room < n)) {
         io_arm(&context.session->io, flags, &pipe->writable);
         return ERR_AGAIN;
     }
     n = n < room ? n : room;
-    if (!make_pages(pipe, pipe->tail + n))
-        return server_abort(ERR_LINUX(ENOMEM));
+    if (!make_pages(pipe, pipe->tail + n)) return server_abort(ERR_LINUX(ENOMEM));
     for (uint64_t at = pipe->tail; *done < n;) {
         uint64_t in_row;
         uint8_t *bytes = ring_at(pipe, at + *done, &in_row);
@@ -172,39 +152,28 @@ uint32_t pipe_poll(struct inode *inode, uint32_t access, uint64_t flags, uint32_
     struct pipe *pipe = inode->pipe;
     uint32_t ready = 0;
     if (reads(access)) {
-        if (pipe->head != pipe->tail)
-            ready |= POLLIN | POLLRDNORM;
-        if (!pipe->writers && pipe->opened_writers)
-            ready |= POLLHUP;
+        if (pipe->head != pipe->tail) ready |= POLLIN | POLLRDNORM;
+        if (!pipe->writers && pipe->opened_writers) ready |= POLLHUP;
     }
     if (writes(access)) {
-        if (pipe_room(pipe) >= PIPE_ATOMIC)
-            ready |= POLLOUT | POLLWRNORM;
-        if (!pipe->readers)
-            ready |= POLLERR;
+        if (pipe_room(pipe) >= PIPE_ATOMIC) ready |= POLLOUT | POLLWRNORM;
+        if (!pipe->readers) ready |= POLLERR;
     }
     ready &= events | POLLHUP | POLLERR;
-    if (ready)
-        return ready;
-    if (reads(access))
-        io_arm(&context.session->io, flags, &pipe->readable);
-    if (writes(access))
-        io_arm(&context.session->io, flags, &pipe->writable);
+    if (ready) return ready;
+    if (reads(access)) io_arm(&context.session->io, flags, &pipe->readable);
+    if (writes(access)) io_arm(&context.session->io, flags, &pipe->writable);
     return 0;
 }
 
-uint64_t pipe_level(const struct inode *inode)
-{
-    return inode->pipe->tail - inode->pipe->head;
-}
+uint64_t pipe_level(const struct inode *inode) { return inode->pipe->tail - inode->pipe->head; }
 
 // --- opening a FIFO: each end waits for the other to be opened once
 
 void fifo_forget(struct session *session)
 {
     struct inode *inode = session->fifo;
-    if (!inode)
-        return;
+    if (!inode) return;
     session->fifo = NULL;
     if (session->fifo_access == O_RDONLY)
         inode->pipe->waiting_readers--;
@@ -239,22 +208,19 @@ err_t fifo_open(struct inode *inode, uint32_t flags, uint64_t io_flags)
     uint32_t access = flags & O_ACCMODE;
     struct session *session = context.session;
     struct pipe *pipe = pipe_of(inode);
-    if (!pipe)
-        return ERR_LINUX(ENFILE);
+    if (!pipe) return ERR_LINUX(ENFILE);
     bool waited = session->fifo == inode && session->fifo_access == access;
     bool arrived = access == O_RDWR;
     if (access == O_RDONLY)
         arrived = pipe->writers || pipe->waiting_writers || (waited && session->fifo_seen != pipe->opened_writers);
     if (access == O_WRONLY)
         arrived = pipe->readers || pipe->waiting_readers || (waited && session->fifo_seen != pipe->opened_readers);
-    if (!arrived && !(flags & O_NONBLOCK))
-        return fifo_wait(inode, access, io_flags);
+    if (!arrived && !(flags & O_NONBLOCK)) return fifo_wait(inode, access, io_flags);
     if (!arrived && access == O_WRONLY) {
         pipe_settle(inode);
         return ERR_LINUX(ENXIO);
     }
     err_t err = pipe_open(inode, access);
-    if (err == OK && waited)
-        fifo_forget(session);
+    if (err == OK && waited) fifo_forget(session);
     return err;
 }

@@ -9,10 +9,7 @@
 
 static uint8_t scratch[IO_BUFFER_BYTES], back[IO_BUFFER_BYTES];
 
-static uint64_t arm(unsigned thread)
-{
-    return IO_ARM | IO_THREAD(thread);
-}
+static uint64_t arm(unsigned thread) { return IO_ARM | IO_THREAD(thread); }
 
 // The process registers a thread's notification; how often it was signalled is in signalled[slot].
 static uint32_t register_thread(unsigned thread)
@@ -29,28 +26,18 @@ static uint32_t register_thread(unsigned thread)
 static void make_pipe(long *reader, long *writer)
 {
     words(0, 0, 0, 0, 0, 0);
-    if (request(FS_PIPE) != OK)
-        panic("no pipe");
+    if (request(FS_PIPE) != OK) panic("no pipe");
     *reader = (long)answer.words[0];
     *writer = (long)answer.words[1];
     keep_cap(*reader, 0);
     keep_cap(*writer, 1);
 }
 
-static long pipe_in(long handle, size_t n)
-{
-    return do_write(handle, IO_OFFSET_CURRENT, scratch, n);
-}
+static long pipe_in(long handle, size_t n) { return do_write(handle, IO_OFFSET_CURRENT, scratch, n); }
 
-static long pipe_out(long handle, size_t n)
-{
-    return do_read(handle, IO_OFFSET_CURRENT, back, n);
-}
+static long pipe_out(long handle, size_t n) { return do_read(handle, IO_OFFSET_CURRENT, back, n); }
 
-static long poll_now(long handle, uint32_t events)
-{
-    return on_handle(IO_POLL, handle, events, 0, 0);
-}
+static long poll_now(long handle, uint32_t events) { return on_handle(IO_POLL, handle, events, 0, 0); }
 
 static void test_pipes(void)
 {
@@ -66,8 +53,10 @@ static void test_pipes(void)
     ok(pipe_out(r, 10) == 3 && pipe_out(r, 10) == -EAGAIN, "a read takes what is there");
     ok(pipe_in(w, 65536) == 65536 && pipe_in(w, 1) == -EAGAIN, "64 KiB fit");
     signalled[thread] = 0;
-    ok(pipe_out(r, 4095) == 4095 && pipe_in(w, 4096) == -EAGAIN && pipe_in(w, 8192) == -EAGAIN, "small writes are not divided");
-    ok(pipe_out(r, 1) == 1 && signalled[thread] == 1 && pipe_in(w, 4096) == 4096, "a page read makes room and wakes the writer");
+    ok(pipe_out(r, 4095) == 4095 && pipe_in(w, 4096) == -EAGAIN && pipe_in(w, 8192) == -EAGAIN,
+       "small writes are not divided");
+    ok(pipe_out(r, 1) == 1 && signalled[thread] == 1 && pipe_in(w, 4096) == 4096,
+       "a page read makes room and wakes the writer");
     ok(pipe_out(r, 5000) == 5000 && pipe_in(w, 8192) == 4096, "large writes go as far as there is room");
     ok(poll_now(w, POLLOUT) == 0 && poll_now(r, POLLIN) == POLLIN, "poll of a full pipe");
     words((uint64_t)r, FIONREAD, 0, 0, 0, 0);
@@ -77,12 +66,14 @@ static void test_pipes(void)
     ok(fs->pool.n_free >= free_pages - 1, "an empty pipe keeps at most one page");
     pipe_in(w, 5);
     do_close(w);
-    ok(poll_now(r, POLLIN) == (POLLIN | POLLHUP) && pipe_out(r, 10) == 5 && pipe_out(r, 10) == 0, "end of file after the last writer");
+    ok(poll_now(r, POLLIN) == (POLLIN | POLLHUP) && pipe_out(r, 10) == 5 && pipe_out(r, 10) == 0,
+       "end of file after the last writer");
     do_close(r);
     make_pipe(&r, &w);
     do_close(r);
     ok(pipe_in(w, 1) == -EPIPE && poll_now(w, POLLOUT) == (POLLOUT | POLLERR), "EPIPE after the last reader");
-    ok(on_handle(IO_SEEK, w, SEEK_SET, 0, 0) == -ESPIPE && pipe_out(w, 1) == -EBADF, "no seek, and no read from the writing end");
+    ok(on_handle(IO_SEEK, w, SEEK_SET, 0, 0) == -ESPIPE && pipe_out(w, 1) == -EBADF,
+       "no seek, and no read from the writing end");
     do_close(w);
     ok(fs->pipes.n_used == 0 && fs->inodes.n_used == 1 && fs->pool.n_free == free_pages, "closed pipes leave nothing");
 }
@@ -99,15 +90,13 @@ static void test_stream(unsigned rate, const char *name)
     for (unsigned i = 0; i < 6000 && right; i++) {
         size_t n = 1 + random_below(random_below(8) ? 300 : 30000);
         if (random_below(2)) {
-            for (size_t j = 0; j < n; j++)
-                scratch[j] = (uint8_t)((in + j) * 7 + (in + j) / 251);
+            for (size_t j = 0; j < n; j++) scratch[j] = (uint8_t)((in + j) * 7 + (in + j) / 251);
             long done = pipe_in(w, n);
             in += done > 0 ? (uint64_t)done : 0;
             right &= done > 0 || done == -EAGAIN;
         } else {
             long done = pipe_out(r, n);
-            for (long j = 0; j < done; j++, out++)
-                right &= back[j] == (uint8_t)(out * 7 + out / 251);
+            for (long j = 0; j < done; j++, out++) right &= back[j] == (uint8_t)(out * 7 + out / 251);
             right &= done > 0 || (done == -EAGAIN && in == out);
         }
     }
@@ -140,7 +129,8 @@ static void test_fifos(void)
     ok(fs->pipes.n_used == 0 && session_of(1) == NULL, "a dead one no longer");
     start(1024);
     on_path(FS_MKNOD, "/fifo", 0, S_IFIFO | 0666, 0);
-    ok(do_open("/fifo", O_WRONLY, 0) == -EAGAIN && on_path(FS_MKDIR, "/d", 0, 0755, 0) == 0 && fs->pipes.n_used == 0, "any other request ends the waiting");
+    ok(do_open("/fifo", O_WRONLY, 0) == -EAGAIN && on_path(FS_MKDIR, "/d", 0, 0755, 0) == 0 && fs->pipes.n_used == 0,
+       "any other request ends the waiting");
 }
 
 static long lock(long handle, uint64_t command, uint64_t type, uint64_t first, uint64_t n)
@@ -163,7 +153,9 @@ static void test_locks(void)
     as = 2;
     ok(lock(b, F_SETLK, F_RDLCK, 50, 10) == 0 && lock(b, F_SETLK, F_RDLCK, 50, 11) == -EAGAIN, "has become readable");
     words((uint64_t)b, F_GETLK, F_WRLCK, 55, 100, 0);
-    ok(request(IO_LOCK) == OK && answer.words[0] == F_RDLCK && answer.words[1] == 50 && answer.words[2] == 10 && answer.words[3] == 101, "F_GETLK tells who");
+    ok(request(IO_LOCK) == OK && answer.words[0] == F_RDLCK && answer.words[1] == 50 && answer.words[2] == 10 &&
+           answer.words[3] == 101,
+       "F_GETLK tells who");
     ok(lock(b, F_SETLKW, F_WRLCK, 0, 0) == -EAGAIN && signalled[thread2] == 0, "F_SETLKW waits");
     as = 1;
     ok(lock(a, F_SETLKW, F_WRLCK, 55, 1) == -EDEADLK, "two who wait for each other: EDEADLK");
@@ -171,17 +163,22 @@ static void test_locks(void)
     ok(signalled[thread2] == 1, "closing any descriptor drops the process's locks");
     as = 2;
     ok(lock(b, F_SETLKW, F_WRLCK, 0, 0) == 0, "then the lock is granted");
-    ok(lock(b, F_SETLK, F_UNLCK, 10, 10) == 0 && lock(b, F_SETLK, F_WRLCK, 10, 10) == 0 && fs->locks.n_used == 1, "neighbours join");
+    ok(lock(b, F_SETLK, F_UNLCK, 10, 10) == 0 && lock(b, F_SETLK, F_WRLCK, 10, 10) == 0 && fs->locks.n_used == 1,
+       "neighbours join");
     as = 1;
     ok(lock(a, F_SETLKW, F_RDLCK, 1000, 1) == -EAGAIN, "to the end means to the end");
     end_process(2);
     ok(signalled[thread] == 1 && fs->locks.n_used == 0, "death unlocks and wakes");
     long c = do_open("/f", O_RDWR, 0);
-    ok(lock(a, FS_FLOCK, F_WRLCK, 0, 0) == 0 && lock(c, FS_FLOCK, F_RDLCK, 0, 0) == -EAGAIN, "flock is between descriptions");
-    ok(lock(a, FS_FLOCK, F_RDLCK, 0, 0) == 0 && lock(c, FS_FLOCK, F_RDLCK, 0, 0) == 0 && lock(c, FS_FLOCK, F_WRLCK, 0, 0) == -EAGAIN, "shared, and not upgraded");
+    ok(lock(a, FS_FLOCK, F_WRLCK, 0, 0) == 0 && lock(c, FS_FLOCK, F_RDLCK, 0, 0) == -EAGAIN,
+       "flock is between descriptions");
+    ok(lock(a, FS_FLOCK, F_RDLCK, 0, 0) == 0 && lock(c, FS_FLOCK, F_RDLCK, 0, 0) == 0 &&
+           lock(c, FS_FLOCK, F_WRLCK, 0, 0) == -EAGAIN,
+       "shared, and not upgraded");
     do_close(a);
     ok(lock(c, FS_FLOCK, F_WRLCK, 0, 0) == 0, "until the other is closed");
-    ok(lock(c, F_OFD_SETLK, F_WRLCK, 0, 10) == 0 && lock(c, F_SETLK, F_WRLCK, 5, 1) == -EAGAIN, "ranges of a description");
+    ok(lock(c, F_OFD_SETLK, F_WRLCK, 0, 10) == 0 && lock(c, F_SETLK, F_WRLCK, 5, 1) == -EAGAIN,
+       "ranges of a description");
     do_close(c);
     ok(fs->locks.n_used == 0, "end with it");
 }
@@ -214,8 +211,7 @@ static void test_sharing(void)
     ok(fs->io.descriptions.n_used == 0 && fs->io.threads.n_used == 0, "and no longer");
     as = 1;
     for (unsigned i = 0; i < 1000; i++)
-        if (do_open("/f", O_RDONLY, 0) != (long)i)
-            break;
+        if (do_open("/f", O_RDONLY, 0) != (long)i) break;
     ok(fs->io.descriptions.n_used == 1000, "a thousand handles");
     end_process(1);
     ok(fs->io.descriptions.n_used == 0 && fs->io.chunks.n_used == 0, "all closed at its death");
@@ -229,8 +225,9 @@ static size_t archive_used;
 static void put_entry(const char *name, uint32_t ino, uint32_t mode, uint32_t links, const char *data, size_t n)
 {
     char *at = (char *)archive_bytes + archive_used;
-    size_t head = (size_t)sprintf(at, "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%s", ino, mode, 5u, 6u, links,
-                                  1000u, (unsigned)n, 0u, 0u, 4u, 64u, (unsigned)strlen(name) + 1, 0u, name) + 1;
+    size_t head = (size_t)sprintf(at, "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%s", ino, mode, 5u, 6u,
+                                  links, 1000u, (unsigned)n, 0u, 0u, 4u, 64u, (unsigned)strlen(name) + 1, 0u, name) +
+                  1;
     head = (head + 3) & ~(size_t)3;
     memcpy(at + head, data, n);
     archive_used += head + ((n + 3) & ~(size_t)3);
@@ -240,8 +237,7 @@ static void test_load(void)
 {
     static char large[200000];
     struct stat stat;
-    for (size_t i = 0; i < sizeof large; i++)
-        large[i] = (char)(i * 31 + i / 4096);
+    for (size_t i = 0; i < sizeof large; i++) large[i] = (char)(i * 31 + i / 4096);
     put_entry(".", 1, S_IFDIR | 0711, 2, "", 0);
     put_entry("bin/tool", 2, S_IFREG | 04755, 2, "", 0);
     put_entry("./bin/link", 3, S_IFLNK | 0777, 1, "tool", 4);
@@ -260,8 +256,9 @@ static void test_load(void)
     for (uint64_t at = 0; at < sizeof large; at += 50000)
         same &= do_read(handle, at, back, 50000) == 50000 && memcmp(back, large + at, 50000) == 0;
     ok(same, "a file, a link to it, another name of it");
-    ok(do_stat("/bin/tool", 0, &stat) == 0 && stat.st_nlink == 2 && stat.st_mode == (S_IFREG | 04755) && stat.st_uid == 5 &&
-           stat.st_gid == 6 && stat.st_mtime == 1000 && stat.st_blocks == 392, "its attributes");
+    ok(do_stat("/bin/tool", 0, &stat) == 0 && stat.st_nlink == 2 && stat.st_mode == (S_IFREG | 04755) &&
+           stat.st_uid == 5 && stat.st_gid == 6 && stat.st_mtime == 1000 && stat.st_blocks == 392,
+       "its attributes");
     ok(do_stat("/dev/tty", 0, &stat) == 0 && stat.st_rdev == 0x440 && stat.st_mode == (S_IFCHR | 0600), "a device");
     ok(do_stat("/", 0, &stat) == 0 && stat.st_mode == (S_IFDIR | 0711) && stat.st_nlink == 4, "the root's mode");
     ok(do_open("/dev/tty", O_RDWR, 0) == 0 && answer.words[4] == 2 && answer.n_caps == 1 && fs->passing == 0,

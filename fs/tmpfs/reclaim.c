@@ -50,8 +50,7 @@ static void free_truncated(struct extent *e)
         give_pages(e);
         return;
     }
-    for (unsigned kind = 0; kind < LEND_KINDS; kind++)
-        slot_revoke_and_free(e->slots[kind]);
+    for (unsigned kind = 0; kind < LEND_KINDS; kind++) slot_revoke_and_free(e->slots[kind]);
     put(&fs->revoked, e);
     fs->revoked_step = vault_step();
 }
@@ -63,8 +62,7 @@ static void free_deleted(struct extent *e)
             put(&fs->lingering, e);
             return;
         }
-    for (unsigned kind = 0; kind < LEND_KINDS; kind++)
-        slot_free(e->slots[kind]);
+    for (unsigned kind = 0; kind < LEND_KINDS; kind++) slot_free(e->slots[kind]);
     give_pages(e);
 }
 
@@ -84,14 +82,10 @@ void reclaim(unsigned n)
             free_deleted(take_root(&fs->deleted));
         else
             break;
-    if (fs->revoked || fs->truncated || fs->deleted || fs->look_again)
-        server_wake_at(0);
+    if (fs->revoked || fs->truncated || fs->deleted || fs->look_again) server_wake_at(0);
 }
 
-void reclaim_tick(void)
-{
-    reclaim(TICK_EXTENTS);
-}
+void reclaim_tick(void) { reclaim(TICK_EXTENTS); }
 
 unsigned reclaim_slots(void)
 {

@@ -11,28 +11,25 @@ err_t request_begin(const struct request *request)
 {
     context.session = io_session(request);
     context.now_ns = 0;
-    if (!context.session || io_credentials(request->badge, &context.who) != OK)
-        return ERR_LINUX(ESRCH);
+    if (!context.session || io_credentials(request->badge, &context.who) != OK) return ERR_LINUX(ESRCH);
     lock_forget_wait(context.session);
-    if (request->label != FS_OPEN)
-        fifo_forget(context.session);
+    if (request->label != FS_OPEN) fifo_forget(context.session);
     return OK;
 }
 
 err_t request_handle(const struct request *request, struct description **description)
 {
     err_t err = request_begin(request);
-    if (err != OK)
-        return err;
+    if (err != OK) return err;
     *description = io_handle(&context.session->io, request->words[0]);
     return *description ? OK : ERR_LINUX(EBADF);
 }
 
 struct time time_now(void)
 {
-    if (!context.now_ns)
-        context.now_ns = server_now() + (wall_ns() - now_ns());
-    return (struct time){.seconds = (int64_t)(context.now_ns / 1000000000), .ns = (uint32_t)(context.now_ns % 1000000000)};
+    if (!context.now_ns) context.now_ns = server_now() + (wall_ns() - now_ns());
+    return (struct time){.seconds = (int64_t)(context.now_ns / 1000000000),
+                         .ns = (uint32_t)(context.now_ns % 1000000000)};
 }
 
 // --- what the io helper asks for
@@ -41,10 +38,8 @@ static void handle_closed(struct io_session *io, struct io_description *io_descr
 {
     struct session *session = (struct session *)io;
     struct inode *inode = ((struct description *)io_description)->inode;
-    if (session->lock_inode == inode)
-        lock_forget_wait(session);
-    if (inode->posix_locks && !(io_description->flags & O_PATH))
-        locks_of_session(session, inode);
+    if (session->lock_inode == inode) lock_forget_wait(session);
+    if (inode->posix_locks && !(io_description->flags & O_PATH)) locks_of_session(session, inode);
 }
 
 static void session_ended(struct io_session *io)
@@ -60,11 +55,9 @@ static void *buffer_take(size_t bytes, uint32_t *frames, uint64_t *first_page)
 {
     unsigned order = 0, wanted = 0;
     uint32_t page;
-    while ((size_t)PAGE_SIZE << wanted < bytes)
-        wanted++;
+    while ((size_t)PAGE_SIZE << wanted < bytes) wanted++;
     order = wanted;
-    if (!pool_take(&order, &page))
-        return NULL;
+    if (!pool_take(&order, &page)) return NULL;
     if (order != wanted) {
         buddy_give(&fs->pool, page, order);
         return NULL;
@@ -77,8 +70,7 @@ static void *buffer_take(size_t bytes, uint32_t *frames, uint64_t *first_page)
 static void buffer_give(void *address, size_t bytes)
 {
     unsigned order = 0;
-    while ((size_t)PAGE_SIZE << order < bytes)
-        order++;
+    while ((size_t)PAGE_SIZE << order < bytes) order++;
     buddy_give(&fs->pool, (uint32_t)(((uint64_t)address - COMPONENT_POOL_ADDRESS) / PAGE_SIZE), order);
 }
 
@@ -170,10 +162,10 @@ static const server_handler io_handlers[] = {
 };
 #define FS(operation) [FS_##operation - FS_OPEN]
 static const server_handler fs_handlers[] = {
-    FS(OPEN) = op_open,         FS(STAT) = op_stat,       FS(ACCESS) = op_access,   FS(READLINK) = op_readlink,
-    FS(MKDIR) = op_mkdir,       FS(MKNOD) = op_mknod,     FS(SYMLINK) = op_symlink, FS(LINK) = op_link,
-    FS(RENAME) = op_rename,     FS(UNLINK) = op_unlink,   FS(CHMOD) = op_chmod,     FS(CHOWN) = op_chown,
-    FS(UTIME) = op_utime,       FS(TRUNCATE) = op_truncate, FS(STATFS) = op_statfs, FS(PIPE) = op_pipe,
+    FS(OPEN) = op_open,     FS(STAT) = op_stat,         FS(ACCESS) = op_access,   FS(READLINK) = op_readlink,
+    FS(MKDIR) = op_mkdir,   FS(MKNOD) = op_mknod,       FS(SYMLINK) = op_symlink, FS(LINK) = op_link,
+    FS(RENAME) = op_rename, FS(UNLINK) = op_unlink,     FS(CHMOD) = op_chmod,     FS(CHOWN) = op_chown,
+    FS(UTIME) = op_utime,   FS(TRUNCATE) = op_truncate, FS(STATFS) = op_statfs,   FS(PIPE) = op_pipe,
     FS(COVER) = op_cover,
 };
 

@@ -75,20 +75,13 @@ void *vault_alloc(size_t bytes)
 {
     void *memory = vault_memory + vault_used;
     vault_used += (bytes + 15) & ~(size_t)15;
-    if (vault_used > TEST_VAULT)
-        panic("the test's vault is too small");
+    if (vault_used > TEST_VAULT) panic("the test's vault is too small");
     return memory;
 }
 
-size_t vault_available(void)
-{
-    return TEST_VAULT - vault_used;
-}
+size_t vault_available(void) { return TEST_VAULT - vault_used; }
 
-uint32_t vault_step(void)
-{
-    return step_number;
-}
+uint32_t vault_step(void) { return step_number; }
 
 void vault_log(const void *address, size_t bytes)
 {
@@ -102,15 +95,11 @@ void vault_fresh(const void *address, size_t bytes)
     (void)bytes;
 }
 
-void vault_clear_unlogged(void *address, size_t bytes)
-{
-    memset(address, 0, bytes);
-}
+void vault_clear_unlogged(void *address, size_t bytes) { memset(address, 0, bytes); }
 
 static void effect(int kind, uint32_t slot)
 {
-    if (n_effects == sizeof effects / sizeof effects[0])
-        panic("too many effects");
+    if (n_effects == sizeof effects / sizeof effects[0]) panic("too many effects");
     effects[n_effects++] = (struct effect_record){kind, slot};
 }
 
@@ -126,40 +115,23 @@ uint32_t slot_alloc(void)
 
 void slot_free(uint32_t slot)
 {
-    if (slot)
-        effect(FREE_SLOT, slot);
+    if (slot) effect(FREE_SLOT, slot);
 }
 
 void slot_revoke_and_free(uint32_t slot)
 {
-    if (slot)
-        effect(REVOKE_SLOT, slot);
+    if (slot) effect(REVOKE_SLOT, slot);
 }
 
-void server_signal(uint32_t notification)
-{
-    effect(SIGNAL, notification);
-}
+void server_signal(uint32_t notification) { effect(SIGNAL, notification); }
 
-void server_wake_at(uint64_t time_ns)
-{
-    wake_wanted = time_ns == 0;
-}
+void server_wake_at(uint64_t time_ns) { wake_wanted = time_ns == 0; }
 
-uint64_t server_now(void)
-{
-    return now_ns();
-}
+uint64_t server_now(void) { return now_ns(); }
 
-uint64_t now_ns(void)
-{
-    return test_time_ns;
-}
+uint64_t now_ns(void) { return test_time_ns; }
 
-uint64_t wall_ns(void)
-{
-    return test_time_ns;
-}
+uint64_t wall_ns(void) { return test_time_ns; }
 
 static void begin_step(void)
 {
@@ -176,8 +148,7 @@ static void roll_back(void)
 
 err_t server_abort(err_t err)
 {
-    if (!keep_copy)
-        panic("a step was abandoned that the test did not expect to be: %d", err);
+    if (!keep_copy) panic("a step was abandoned that the test did not expect to be: %d", err);
     roll_back();
     aborted = true;
     return err;
@@ -185,18 +156,13 @@ err_t server_abort(err_t err)
 
 static void perform(void)
 {
-    for (unsigned i = 0; i < n_effects; i++)
-        switch (effects[i].kind) {
+    for (unsigned i = 0; i < n_effects; i++) switch (effects[i].kind) {
         case REVOKE_SLOT:
             slots[effects[i].slot].children = 0;
             slots[effects[i].slot].used = false;
             break;
-        case FREE_SLOT:
-            slots[effects[i].slot].used = false;
-            break;
-        case SIGNAL:
-            signalled[effects[i].slot]++;
-            break;
+        case FREE_SLOT: slots[effects[i].slot].used = false; break;
+        case SIGNAL: signalled[effects[i].slot]++; break;
         }
     n_effects = 0;
     step_number++;
@@ -209,10 +175,7 @@ err_t description_make(uint64_t number, uint32_t *slot)
     return *slot ? OK : ERR_NO_MEMORY;
 }
 
-uint32_t request_keep_cap(const struct request *request, unsigned i)
-{
-    return request->caps[i].slot;
-}
+uint32_t request_keep_cap(const struct request *request, unsigned i) { return request->caps[i].slot; }
 
 err_t server_call_cap(uint32_t cap, struct message *m, uint32_t *slot)
 {
@@ -232,10 +195,7 @@ void panic(const char *format, ...)
     abort();
 }
 
-void log_line(const char *format, ...)
-{
-    (void)format;
-}
+void log_line(const char *format, ...) { (void)format; }
 
 const char *err_name(err_t err)
 {
@@ -269,9 +229,7 @@ err_t rt_syscall(unsigned number, uint64_t cap, uint64_t reply_slot, struct mess
     (void)deadline;
     struct slot *slot = &slots[m->words[0] % TEST_SLOTS];
     switch (INFO_LABEL(m->info)) {
-    case CSPACE_IDENTIFY:
-        m->words[4] = slot->children;
-        return slot->used ? OK : ERR_NO_CAP;
+    case CSPACE_IDENTIFY: m->words[4] = slot->children; return slot->used ? OK : ERR_NO_CAP;
     case CSPACE_DERIVE_FRAMES:
         slot->first = (uint32_t)m->words[4];
         slot->n_pages = 1u << (m->words[5] - PAGE_BITS);
@@ -280,8 +238,7 @@ err_t rt_syscall(unsigned number, uint64_t cap, uint64_t reply_slot, struct mess
     case FRAMES_MAP:
         memcpy((void *)m->words[1], test_archive + m->words[2] * PAGE_SIZE, m->words[3] * PAGE_SIZE);
         return OK;
-    case ASPACE_UNMAP:
-        return OK;
+    case ASPACE_UNMAP: return OK;
     }
     return ERR_INVALID;
 }
@@ -293,8 +250,16 @@ static struct request message;
 
 static void process(unsigned slot, uint32_t uid, uint32_t gid)
 {
-    test_processes.entries[slot] = (struct process_entry){.generation = 1, .alive = 1, .pid = 100 + slot, .uid = uid,
-        .euid = uid, .fsuid = uid, .gid = gid, .egid = gid, .fsgid = gid, .fsize_limit = ~0ull};
+    test_processes.entries[slot] = (struct process_entry){.generation = 1,
+                                                          .alive = 1,
+                                                          .pid = 100 + slot,
+                                                          .uid = uid,
+                                                          .euid = uid,
+                                                          .fsuid = uid,
+                                                          .gid = gid,
+                                                          .egid = gid,
+                                                          .fsgid = gid,
+                                                          .fsize_limit = ~0ull};
 }
 
 #define BADGE(slot) BADGE_SESSION_OF(slot, 1)
@@ -307,8 +272,7 @@ static void start(uint32_t n_pages)
     if (!pool) {
         pool = mmap((void *)COMPONENT_POOL_ADDRESS, (size_t)TEST_PAGES_MAX * PAGE_SIZE, PROT_READ | PROT_WRITE,
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
-        if (pool == MAP_FAILED)
-            panic("no memory for the pool");
+        if (pool == MAP_FAILED) panic("no memory for the pool");
     }
     memset(vault_memory, 0, sizeof vault_memory);
     memset(slots, 0, sizeof slots);
@@ -326,8 +290,7 @@ static void start(uint32_t n_pages)
 static server_handler handler_of(uint32_t label)
 {
     for (unsigned i = 0; i < SERVER_RANGES; i++)
-        if (label - operations[i].first < operations[i].n)
-            return operations[i].handlers[label - operations[i].first];
+        if (label - operations[i].first < operations[i].n) return operations[i].handlers[label - operations[i].first];
     return NULL;
 }
 
@@ -355,8 +318,7 @@ static err_t request(uint32_t label)
     message.label = label;
     message.badge = BADGE(as);
     message.n_words = MSG_WORDS;
-    if (keep_copy || kill)
-        begin_step();
+    if (keep_copy || kill) begin_step();
     aborted = false;
     bool keep = keep_copy;
     keep_copy |= kill;
@@ -374,8 +336,7 @@ static err_t request(uint32_t label)
 // Linux's way: the result, or minus errno; -11 for ERR_AGAIN.
 static long linux_result(err_t err)
 {
-    if (err == OK)
-        return answer.n_words ? (long)answer.words[0] : 0;
+    if (err == OK) return answer.n_words ? (long)answer.words[0] : 0;
     return err == ERR_AGAIN ? -EAGAIN : ERR_IS_LINUX(err) ? -(long)ERR_TO_LINUX(err) : err - 100000;
 }
 
@@ -424,8 +385,7 @@ static long do_open(const char *path, uint32_t flags, uint32_t mode)
 static void drop_cap(unsigned process_slot, long handle)
 {
     uint32_t slot = handle_slots[process_slot][handle];
-    if (!slot || --slots[slot].children)
-        return;
+    if (!slot || --slots[slot].children) return;
     for (uint32_t i = 0; i < fs->io.descriptions.n_records; i++) {
         struct io_description *d = table_at(&fs->io.descriptions, i);
         if (d && d->slot == slot) {
@@ -441,26 +401,20 @@ static long do_close(long handle)
 {
     words((uint64_t)handle, 0, 0, 0, 0, 0);
     long result = linux_result(request(IO_CLOSE));
-    if (result >= 0)
-        drop_cap(as, handle);
+    if (result >= 0) drop_cap(as, handle);
     handle_slots[as][handle] = 0;
     return result < 0 ? result : 0;
 }
 
 // Through the session's buffer, so that one request moves up to 64 KiB.
-static struct io_session *session_of(unsigned slot)
-{
-    return session_find(&fs->io.sessions, BADGE(slot));
-}
+static struct io_session *session_of(unsigned slot) { return session_find(&fs->io.sessions, BADGE(slot)); }
 
 static void want_buffer(void)
 {
     const struct io_session *session = session_of(as);
-    if (session && session->buffer)
-        return;
+    if (session && session->buffer) return;
     words(IO_BUFFER_BYTES, 0, 0, 0, 0, 0);
-    if (request(IO_BUFFER) != OK)
-        panic("no session buffer");
+    if (request(IO_BUFFER) != OK) panic("no session buffer");
 }
 
 static long do_write(long handle, uint64_t offset, const void *bytes, size_t n)
@@ -476,8 +430,7 @@ static long do_read(long handle, uint64_t offset, void *bytes, size_t n)
     want_buffer();
     words((uint64_t)handle, offset, n, IO_BUFFERED | IO_ARM, 0, 0);
     long result = linux_result(request(IO_READ));
-    if (result > 0)
-        memcpy(bytes, session_of(as)->buffer, (size_t)result);
+    if (result > 0) memcpy(bytes, session_of(as)->buffer, (size_t)result);
     return result;
 }
 
@@ -490,8 +443,7 @@ static long on_handle(uint32_t operation, long handle, uint64_t a, uint64_t b, u
 static long do_stat(const char *path, uint64_t flags, struct stat *stat)
 {
     long result = on_path(FS_STAT, path, flags, 0, 0);
-    if (result >= 0)
-        memcpy(stat, &answer.words[6], sizeof *stat);
+    if (result >= 0) memcpy(stat, &answer.words[6], sizeof *stat);
     return result < 0 ? result : 0;
 }
 
@@ -501,8 +453,7 @@ static void end_process(unsigned slot)
     for (long handle = 0; handle < HANDLES; handle++)
         if (handle_slots[slot][handle] && slots[handle_slots[slot][handle]].children)
             slots[handle_slots[slot][handle]].children--;
-    while (!io_session_gone(BADGE(slot)))
-        perform();
+    while (!io_session_gone(BADGE(slot))) perform();
     perform();
     memset(handle_slots[slot], 0, sizeof handle_slots[slot]);
     run_tick();

@@ -30,8 +30,7 @@ void text_free(struct text *text)
 bool text_equal(const struct text *text, const char *bytes, size_t n)
 {
     for (size_t at = 0; at < n; at += TEXT_BYTES, text = text->next)
-        if (memcmp(text->bytes, bytes + at, n - at < TEXT_BYTES ? n - at : TEXT_BYTES) != 0)
-            return false;
+        if (memcmp(text->bytes, bytes + at, n - at < TEXT_BYTES ? n - at : TEXT_BYTES) != 0) return false;
     return true;
 }
 

@@ -25,7 +25,7 @@
 #define LINKS_MAX 65000
 #define FILE_PAGES_MAX (1u << 31)  // 8 TiB
 #define FILE_BYTES_MAX ((uint64_t)FILE_PAGES_MAX * PAGE_SIZE)
-#define COOKIE_FIRST 3  // of a directory's first entry; 1 and 2 stand for . and ..
+#define COOKIE_FIRST 3       // of a directory's first entry; 1 and 2 stand for . and ..
 #define EXTENT_GROW_ORDER 8  // files written bit by bit get extents of up to 1 MiB
 
 enum { MAY_EXECUTE = 1, MAY_WRITE = 2, MAY_READ = 4 };
@@ -48,7 +48,7 @@ enum { LEND_READ, LEND_WRITE, LEND_EXECUTE, LEND_KINDS };
 // 2^order pages of a file, contiguous and aligned in the pool. A treap by file_page.
 struct extent {
     struct extent *left, *right;
-    struct extent *next;         // among those that have left their file
+    struct extent *next;  // among those that have left their file
     uint32_t file_page, pool_page;
     uint32_t order;
     uint32_t slots[LEND_KINDS];  // frames capabilities lent to clients, 0: none
@@ -72,18 +72,18 @@ struct inode {
     uint32_t mode, uid, gid, links;
     uint32_t device;
     uint32_t users;
-    uint32_t writers;  // descriptions that may write
-    uint16_t covered;  // directory: carries a mount
-    uint16_t linkable; // made by O_TMPFILE without O_EXCL
-    uint64_t size;     // file: bytes; symlink: bytes of the target; directory: entries
+    uint32_t writers;   // descriptions that may write
+    uint16_t covered;   // directory: carries a mount
+    uint16_t linkable;  // made by O_TMPFILE without O_EXCL
+    uint64_t size;      // file: bytes; symlink: bytes of the target; directory: entries
     struct time accessed, modified, changed;
     // regular file
     struct extent *extents;
     uint64_t n_pages;  // in extents
     // directory
     struct entry *first, *last;
-    struct entry *self;     // its name, null for the root and once removed
-    struct inode *parent;   // kept while the directory lives
+    struct entry *self;    // its name, null for the root and once removed
+    struct inode *parent;  // kept while the directory lives
     uint64_t next_cookie;
     // symlink
     struct text *target;
@@ -101,7 +101,7 @@ struct inode {
 struct pipe {
     uint64_t head, tail;  // read and written so far; the bytes between them lie in the pages
     uint32_t readers, writers;
-    uint32_t opened_readers, opened_writers;  // counted up at each open: who waits for one sees it
+    uint32_t opened_readers, opened_writers;    // counted up at each open: who waits for one sees it
     uint32_t waiting_readers, waiting_writers;  // opens that wait for the other end
     struct io_queue readable, writable;
     uint32_t pages[PIPE_PAGES];  // of the pool
@@ -114,15 +114,15 @@ struct description {
     uint64_t entry_handle;  // ...its handle, in case it is gone
     struct entry *at;       // directory: the entry that io.offset (a cookie) was the last of
     uint64_t at_handle;
-    uint32_t executes;      // opened to be executed
+    uint32_t executes;  // opened to be executed
     uint32_t zero;
 };
 
 struct lock {
     struct lock *next;
-    uint64_t owner;      // POSIX: session badge; others: the description's address
-    uint64_t start, end; // inclusive
-    uint32_t kind, pid;  // F_RDLCK or F_WRLCK
+    uint64_t owner;       // POSIX: session badge; others: the description's address
+    uint64_t start, end;  // inclusive
+    uint32_t kind, pid;   // F_RDLCK or F_WRLCK
 };
 
 struct session {
@@ -197,10 +197,10 @@ struct inode *inode_by_number(uint64_t number);
 void inode_stat(const struct inode *inode, struct stat *stat);
 bool may(const struct inode *inode, unsigned want);  // for the context's credentials
 bool owns(const struct inode *inode);                // owner or root
-void touch_modified(struct inode *inode);  // mtime and ctime
+void touch_modified(struct inode *inode);            // mtime and ctime
 void touch_changed(struct inode *inode);
 void touch_accessed(struct inode *inode, uint32_t flags);  // relatime; not with O_NOATIME
-void drop_privileges(struct inode *inode);  // set-id bits, when somebody other than root writes
+void drop_privileges(struct inode *inode);                 // set-id bits, when somebody other than root writes
 
 // --- dir.c
 struct entry *dir_find(const struct inode *directory, const char *name, size_t n);
@@ -222,7 +222,7 @@ struct lookup {
     const char *name;         // the last component
     size_t length;
     enum last_kind kind;
-    bool slash;               // a slash follows it
+    bool slash;  // a slash follows it
 };
 enum { WALK_FOLLOW = 1, WALK_PARENT = 2 };  // follow a final symlink; stop in front of the last component
 // Resolve the path of a request (text at `skip` bytes of its data). FS_CONTINUE fills in the answer.
@@ -245,10 +245,7 @@ void extent_trim(struct inode *inode);
 bool extent_is_lent(const struct extent *e);
 // Pages of the pool, of this order or the largest below it; fetches pages that are on their way back. False: none.
 bool pool_take(unsigned *order, uint32_t *page);
-static inline uint64_t extent_end(const struct extent *e)
-{
-    return (uint64_t)e->file_page + (1ull << e->order);
-}
+static inline uint64_t extent_end(const struct extent *e) { return (uint64_t)e->file_page + (1ull << e->order); }
 static inline uint8_t *extent_data(const struct extent *e, uint64_t page)
 {
     return pool_address(e->pool_page + (uint32_t)(page - e->file_page));
@@ -273,12 +270,12 @@ err_t data_seek(const struct inode *inode, uint64_t offset, bool hole, uint64_t 
 
 // --- lock.c
 err_t lock_operation(struct description *d, const struct request *request, struct answer *answer);
-void locks_of_session(struct session *session, struct inode *inode);   // drop POSIX locks
+void locks_of_session(struct session *session, struct inode *inode);  // drop POSIX locks
 void locks_of_description(struct description *d);
 void lock_forget_wait(struct session *session);
 
 // --- pipe.c
-err_t pipe_open(struct inode *inode, uint32_t access);   // count an end; makes the pipe when it is the first
+err_t pipe_open(struct inode *inode, uint32_t access);  // count an end; makes the pipe when it is the first
 void pipe_close(struct inode *inode, uint32_t access);
 err_t pipe_read(struct inode *inode, uint8_t *to, uint64_t n, uint64_t flags, uint64_t *done);
 err_t pipe_write(struct inode *inode, const uint8_t *from, uint64_t n, uint64_t flags, uint64_t *done);
@@ -293,7 +290,8 @@ void fifo_forget(struct session *session);
 void cpio_load(const struct component_cap *archive);
 
 // --- names.c: make an object in a directory (the caller has checked permissions)
-err_t make_node(struct inode *directory, const char *name, size_t n, uint32_t mode, uint32_t device, struct inode **made);
+err_t make_node(struct inode *directory, const char *name, size_t n, uint32_t mode, uint32_t device,
+                struct inode **made);
 err_t may_remove(const struct inode *directory, const struct inode *victim);
 bool dir_is_dead(const struct inode *directory);
 

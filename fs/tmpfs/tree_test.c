@@ -5,10 +5,7 @@
 #include "fs/tmpfs/test_kit.h"
 #include <linux/fs.h>
 
-static long do_mkdir(const char *path)
-{
-    return on_path(FS_MKDIR, path, 0, 0755, 0);
-}
+static long do_mkdir(const char *path) { return on_path(FS_MKDIR, path, 0, 0755, 0); }
 
 static long do_create(const char *path)
 {
@@ -16,15 +13,9 @@ static long do_create(const char *path)
     return handle < 0 ? handle : do_close(handle);
 }
 
-static long do_unlink(const char *path)
-{
-    return on_path(FS_UNLINK, path, 0, 0, 0);
-}
+static long do_unlink(const char *path) { return on_path(FS_UNLINK, path, 0, 0, 0); }
 
-static long do_rmdir(const char *path)
-{
-    return on_path(FS_UNLINK, path, FS_REMOVE_DIRECTORY, 0, 0);
-}
+static long do_rmdir(const char *path) { return on_path(FS_UNLINK, path, FS_REMOVE_DIRECTORY, 0, 0); }
 
 static long do_symlink(const char *target, const char *path)
 {
@@ -34,10 +25,7 @@ static long do_symlink(const char *target, const char *path)
     return linux_result(request(FS_SYMLINK));
 }
 
-static long do_rename(const char *from, const char *to)
-{
-    return on_paths(FS_RENAME, from, to, 0);
-}
+static long do_rename(const char *from, const char *to) { return on_paths(FS_RENAME, from, to, 0); }
 
 static bool exists(const char *path)
 {
@@ -54,16 +42,20 @@ static void test_errors(void)
     ok(do_mkdir("/d") == -EEXIST && do_mkdir("/f") == -EEXIST && do_mkdir("/") == -EEXIST, "mkdir over what exists");
     ok(do_mkdir("/x/y") == -ENOENT && do_mkdir("/f/y") == -ENOTDIR, "mkdir below what does not exist");
     ok(do_rmdir("/d") == -ENOTEMPTY && do_rmdir("/f") == -ENOTDIR && do_rmdir("/d/.") == -EINVAL &&
-           do_rmdir("/d/e/..") == -ENOTEMPTY && do_rmdir("/") == -EBUSY, "rmdir refuses");
+           do_rmdir("/d/e/..") == -ENOTEMPTY && do_rmdir("/") == -EBUSY,
+       "rmdir refuses");
     ok(do_unlink("/d") == -EISDIR && do_unlink("/f/") == -ENOTDIR && do_unlink("/x") == -ENOENT, "unlink refuses");
     ok(do_rename("/d", "/d/e/z") == -EINVAL && do_rename("/d/e", "/d") == -ENOTEMPTY, "rename into or over a parent");
     ok(do_rename("/f", "/d") == -EISDIR && do_rename("/d", "/f") == -ENOTDIR, "rename of a file and a directory");
-    ok(do_rename("/f", "/g/") == -ENOTDIR && do_rename("/f/", "/g") == -ENOTDIR, "rename of a file with a slash behind");
+    ok(do_rename("/f", "/g/") == -ENOTDIR && do_rename("/f/", "/g") == -ENOTDIR,
+       "rename of a file with a slash behind");
     ok(do_rename("/d/e", "/h/") == 0 && exists("/h") && !exists("/d/e"), "rename of a directory with a slash behind");
     ok(do_rename("/d/.", "/x") == -EBUSY && do_rename("/x", "/y") == -ENOENT, "rename of . and of nothing");
-    ok(do_open("/f/", O_RDONLY, 0) == -ENOTDIR && do_open("/n/", O_CREAT | O_RDWR, 0644) == -EISDIR, "open with a slash behind");
+    ok(do_open("/f/", O_RDONLY, 0) == -ENOTDIR && do_open("/n/", O_CREAT | O_RDWR, 0644) == -EISDIR,
+       "open with a slash behind");
     ok(do_open("/d", O_RDWR, 0) == -EISDIR && do_open("/f", O_DIRECTORY, 0) == -ENOTDIR, "open of the wrong type");
-    ok(do_open("/f", O_CREAT | O_EXCL, 0644) == -EEXIST && do_open("/d", O_CREAT, 0644) == -EISDIR, "O_CREAT on what exists");
+    ok(do_open("/f", O_CREAT | O_EXCL, 0644) == -EEXIST && do_open("/d", O_CREAT, 0644) == -EISDIR,
+       "O_CREAT on what exists");
     char name[300];
     memset(name, 'n', sizeof name);
     name[0] = '/';
@@ -73,7 +65,8 @@ static void test_errors(void)
     name[100] = '\n';
     name[101] = (char)0xff;
     ok(do_create(name) == 0 && exists(name) && do_rename(name, "/short") == 0 && do_rename("/short", name) == 0 &&
-           do_unlink(name) == 0, "a name of 255 bytes, any bytes");
+           do_unlink(name) == 0,
+       "a name of 255 bytes, any bytes");
     ok(on_path(FS_STAT, "", 0, 0, 0) == -ENOENT, "an empty path");
     ok(exists("/d//..///./f") && exists("/../../f"), "dots, slashes, and .. at the root");
 }
@@ -88,20 +81,23 @@ static void test_symlinks(void)
     do_symlink("/d/f", "/a");
     do_symlink("nowhere", "/dangling");
     do_symlink("loop", "/loop");
-    ok(exists("/s/f") && do_stat("/a", 0, &stat) == 0 && (stat.st_mode & S_IFMT) == S_IFREG, "relative and absolute ones");
+    ok(exists("/s/f") && do_stat("/a", 0, &stat) == 0 && (stat.st_mode & S_IFMT) == S_IFREG,
+       "relative and absolute ones");
     ok(do_stat("/s", FS_NOFOLLOW, &stat) == 0 && stat.st_mode == (S_IFLNK | 0777) && stat.st_size == 1, "lstat");
     ok(do_stat("/loop", 0, &stat) == -ELOOP && do_open("/s", O_NOFOLLOW, 0) == -ELOOP, "loops, and O_NOFOLLOW");
     ok(do_open("/dangling", O_RDONLY, 0) == -ENOENT && do_open("/dangling", O_CREAT | O_EXCL, 0644) == -EEXIST,
        "a dangling one is not there, yet in the way");
     ok(do_close(do_open("/dangling", O_CREAT | O_WRONLY, 0644)) == 0 && exists("/nowhere"), "O_CREAT makes its target");
-    ok(do_mkdir("/s/new") == 0 && exists("/d/new") && do_rmdir("/s/") == -ENOTDIR, "in the middle, and with a slash behind");
+    ok(do_mkdir("/s/new") == 0 && exists("/d/new") && do_rmdir("/s/") == -ENOTDIR,
+       "in the middle, and with a slash behind");
     ok(on_path(FS_READLINK, "/a", 0, 0, 0) == 4 && memcmp(&answer.words[6], "/d/f", 4) == 0, "readlink");
     ok(do_symlink("x", "/s") == -EEXIST && do_symlink("", "/t") == -ENOENT, "over what exists, and an empty one");
     char target[300];
     memset(target, 'x', sizeof target);
     target[299] = 0;
     ok(do_symlink(target, "/long") == 0 && on_path(FS_READLINK, "/long", 0, 0, 0) == 299 &&
-           memcmp(&answer.words[6], target, 299) == 0 && do_unlink("/long") == 0, "a long target");
+           memcmp(&answer.words[6], target, 299) == 0 && do_unlink("/long") == 0,
+       "a long target");
     for (unsigned i = 0; i < 41; i++) {
         char from[8], to[8];
         snprintf(from, sizeof from, "/l%u", i);
@@ -121,10 +117,13 @@ static void test_permissions(void)
     on_path(FS_CHMOD, "/secret", 0, 0700, 0);
     do_create("/tmp/root");
     as = 2;
-    ok(do_create("/x") == -EACCES && do_mkdir("/secret/x") == -EACCES && do_open("/secret", 0, 0) == -EACCES, "a closed directory");
+    ok(do_create("/x") == -EACCES && do_mkdir("/secret/x") == -EACCES && do_open("/secret", 0, 0) == -EACCES,
+       "a closed directory");
     ok(do_unlink("/tmp/root") == -EPERM && do_rename("/tmp/root", "/tmp/r") == -EPERM, "sticky: others' files stay");
-    ok(do_create("/tmp/mine") == 0 && do_stat("/tmp/mine", 0, &stat) == 0 && stat.st_uid == 1000 && stat.st_gid == 1000, "owner of a new file");
-    ok(on_path(FS_CHMOD, "/tmp/root", 0, 0777, 0) == -EPERM && on_path(FS_CHOWN, "/tmp/mine", 0, 0, ~0u) == -EPERM, "chmod, chown of others'");
+    ok(do_create("/tmp/mine") == 0 && do_stat("/tmp/mine", 0, &stat) == 0 && stat.st_uid == 1000 && stat.st_gid == 1000,
+       "owner of a new file");
+    ok(on_path(FS_CHMOD, "/tmp/root", 0, 0777, 0) == -EPERM && on_path(FS_CHOWN, "/tmp/mine", 0, 0, ~0u) == -EPERM,
+       "chmod, chown of others'");
     ok(on_path(FS_CHOWN, "/tmp/mine", 0, ~0u, 1001) == -EPERM, "chgrp to a group of others");
     on_path(FS_CHMOD, "/tmp/mine", 0, 0604, 0);
     as = 3;
@@ -134,7 +133,8 @@ static void test_permissions(void)
     test_processes.entries[3].n_groups = 1;
     ok(do_open("/tmp/mine", O_RDONLY, 0) == -EACCES, "the group's bits count for its members, not the others'");
     as = 1;
-    ok(on_path(FS_ACCESS, "/tmp/mine", 0, 1, 0) == -EACCES && on_path(FS_ACCESS, "/tmp/mine", 0, 6, 0) == 0, "root needs an x bit to execute");
+    ok(on_path(FS_ACCESS, "/tmp/mine", 0, 1, 0) == -EACCES && on_path(FS_ACCESS, "/tmp/mine", 0, 6, 0) == 0,
+       "root needs an x bit to execute");
     on_path(FS_CHMOD, "/tmp/mine", 0, 06755, 0);
     as = 2;
     long handle = do_open("/tmp/mine", O_WRONLY, 0);
@@ -147,8 +147,9 @@ static void test_permissions(void)
     as = 2;
     do_mkdir("/shared/d");
     do_create("/shared/f");
-    ok(do_stat("/shared/d", 0, &stat) == 0 && stat.st_gid == 50 && (stat.st_mode & S_ISGID) && do_stat("/shared/f", 0, &stat) == 0 &&
-           stat.st_gid == 50, "a set-group-id directory hands its group on");
+    ok(do_stat("/shared/d", 0, &stat) == 0 && stat.st_gid == 50 && (stat.st_mode & S_ISGID) &&
+           do_stat("/shared/f", 0, &stat) == 0 && stat.st_gid == 50,
+       "a set-group-id directory hands its group on");
     as = 1;
     test_processes.entries[1].fsuid = 1000;
     ok(do_create("/y") == -EACCES, "credentials count at each request");
@@ -162,16 +163,13 @@ static unsigned read_names(long handle, char seen[][16], unsigned limit, unsigne
     for (;;) {
         words((uint64_t)handle, 0, bytes, 0, 0, 0);
         long used = linux_result(request(IO_READDIR));
-        if (used <= 0)
-            return used == 0 ? n : ~0u;
+        if (used <= 0) return used == 0 ? n : ~0u;
         for (long at = 0; at < used;) {
             const char *record = (const char *)&answer.words[6] + at;
-            if (n < limit)
-                snprintf(seen[n++], 16, "%s", record + 19);
+            if (n < limit) snprintf(seen[n++], 16, "%s", record + 19);
             at += *(const uint16_t *)(record + 16);
         }
-        if (limit == 1)
-            return n;
+        if (limit == 1) return n;
     }
 }
 
@@ -194,8 +192,7 @@ static void test_readdir(void)
         for (long at = 0; at < (long)answer.words[0];) {
             const char *record = (const char *)&answer.words[6] + at;
             at += *(const uint16_t *)(record + 16);
-            if (record[19] == '.')
-                continue;
+            if (record[19] == '.') continue;
             snprintf(path, sizeof path, "/d/%s", record + 19);
             struct answer kept = answer;
             removed += do_unlink(path) == 0;
@@ -203,7 +200,8 @@ static void test_readdir(void)
         }
     }
     ok(removed == 2000, "removing while reading misses nothing");
-    ok(do_rmdir("/d") == 0 && read_names(handle, seen, 10, 400) == ~0u && do_create("/d/x") == -ENOENT, "a removed directory");
+    ok(do_rmdir("/d") == 0 && read_names(handle, seen, 10, 400) == ~0u && do_create("/d/x") == -ENOENT,
+       "a removed directory");
     ok(do_close(handle) == 0 && fs->inodes.n_used == 1 && fs->entries.n_used == 0, "leaves nothing behind");
 }
 
@@ -213,18 +211,21 @@ static void test_open_files(void)
     start(1024);
     long a = do_open("/f", O_RDWR | O_CREAT, 0644);
     on_paths(FS_LINK, "/f", "/g", 0);
-    ok(do_stat("/g", 0, &stat) == 0 && stat.st_nlink == 2 && on_paths(FS_LINK, "/f", "/g", 0) == -EEXIST, "links are counted");
+    ok(do_stat("/g", 0, &stat) == 0 && stat.st_nlink == 2 && on_paths(FS_LINK, "/f", "/g", 0) == -EEXIST,
+       "links are counted");
     do_write(a, 0, "hello", 5);
     do_unlink("/f");
     do_unlink("/g");
     char text[8] = {0};
-    ok(do_read(a, 0, text, 8) == 5 && memcmp(text, "hello", 5) == 0 && fs->inodes.n_used == 2, "an open file outlives its names");
+    ok(do_read(a, 0, text, 8) == 5 && memcmp(text, "hello", 5) == 0 && fs->inodes.n_used == 2,
+       "an open file outlives its names");
     do_close(a);
     ok(fs->inodes.n_used == 1, "and ends with its last description");
     a = do_open("/log", O_WRONLY | O_CREAT | O_APPEND, 0644);
     long b = do_open("/log", O_WRONLY | O_APPEND, 0);
     do_write(a, IO_OFFSET_CURRENT, "one", 3);
-    ok(do_write(b, IO_OFFSET_CURRENT, "two", 3) == 3 && answer.words[1] == 6, "O_APPEND writes at the end, and tells where");
+    ok(do_write(b, IO_OFFSET_CURRENT, "two", 3) == 3 && answer.words[1] == 6,
+       "O_APPEND writes at the end, and tells where");
     long dir = do_open("/", O_DIRECTORY, 0);
     words((uint64_t)dir, 0, 3, 0, 0, 0);
     memcpy(&message.words[6], "log", 3);
@@ -235,7 +236,8 @@ static void test_open_files(void)
     do_mkdir("/p/q");
     long q = do_open("/p/q", O_PATH, 0);
     words((uint64_t)q, 0, 0, 0, 0, 0);
-    ok(request(IO_PATH) == OK && answer.words[0] == 4 && memcmp(&answer.words[6], "/p/q", 4) == 0, "the path of a handle");
+    ok(request(IO_PATH) == OK && answer.words[0] == 4 && memcmp(&answer.words[6], "/p/q", 4) == 0,
+       "the path of a handle");
     do_rename("/p", "/r");
     words((uint64_t)q, 0, 0, 0, 0, 0);
     ok(request(IO_PATH) == OK && memcmp(&answer.words[6], "/r/q", 4) == 0, "after a rename");
@@ -251,7 +253,8 @@ static void test_mounts(void)
     ok(on_path(FS_COVER, "/proc", 0, 1, 0) >= 0, "a directory is covered");
     long err = on_path(FS_STAT, "/proc/self/fd", 0, 0, 0);
     ok(err == FS_CONTINUE - 100000 && answer.words[0] == FS_AT_MOUNT && answer.words[1] == 7 &&
-           memcmp(&answer.words[6], "self/fd", 7) == 0, "a path through it goes on elsewhere");
+           memcmp(&answer.words[6], "self/fd", 7) == 0,
+       "a path through it goes on elsewhere");
     ok(do_rmdir("/proc") == -EBUSY && do_rename("/proc", "/x") == -EBUSY, "it is busy");
     ok(on_path(FS_COVER, "/proc", 0, 0, 0) >= 0 && do_rmdir("/proc") == 0, "and free again");
 }
@@ -262,12 +265,12 @@ static void test_mounts(void)
 enum kind { NOTHING, FILE_KIND, DIRECTORY };
 // Paths of one to three of NAMES names: their kinds, and which file it is.
 #define PATHS (NAMES + NAMES * NAMES + NAMES * NAMES * NAMES)
-static struct { enum kind kind; unsigned file; } tree[PATHS];
+static struct {
+    enum kind kind;
+    unsigned file;
+} tree[PATHS];
 
-static unsigned depth(unsigned p)
-{
-    return p < NAMES ? 1 : p < NAMES + NAMES * NAMES ? 2 : 3;
-}
+static unsigned depth(unsigned p) { return p < NAMES ? 1 : p < NAMES + NAMES * NAMES ? 2 : 3; }
 
 static unsigned parent_index(unsigned p)
 {
@@ -292,16 +295,14 @@ static bool is_empty(unsigned p)
 {
     if (depth(p) < 3)
         for (unsigned i = 0; i < NAMES; i++)
-            if (tree[child(p, i)].kind)
-                return false;
+            if (tree[child(p, i)].kind) return false;
     return true;
 }
 
 // 0, or the errno that any path to here gives.
 static long reachable(unsigned p)
 {
-    if (depth(p) == 1)
-        return 0;
+    if (depth(p) == 1) return 0;
     unsigned up = parent_index(p);
     long err = reachable(up);
     return err ? err : tree[up].kind == NOTHING ? -ENOENT : tree[up].kind == FILE_KIND ? -ENOTDIR : 0;
@@ -309,18 +310,15 @@ static long reachable(unsigned p)
 
 static bool below(unsigned p, unsigned top)
 {
-    while (p != top && depth(p) > 1)
-        p = parent_index(p);
+    while (p != top && depth(p) > 1) p = parent_index(p);
     return p == top;
 }
 
 static bool fits(unsigned from, unsigned to)  // a subtree that moves must not leave the model
 {
-    if (tree[from].kind != DIRECTORY || depth(from) >= depth(to))
-        return true;
+    if (tree[from].kind != DIRECTORY || depth(from) >= depth(to)) return true;
     for (unsigned i = 0; depth(from) < 3 && i < NAMES; i++)
-        if (tree[child(from, i)].kind && (depth(to) == 3 || !fits(child(from, i), child(to, i))))
-            return false;
+        if (tree[child(from, i)].kind && (depth(to) == 3 || !fits(child(from, i), child(to, i)))) return false;
     return true;
 }
 
@@ -329,27 +327,20 @@ static void move(unsigned from, unsigned to)
     tree[to] = tree[from];
     tree[from].kind = NOTHING;
     for (unsigned i = 0; depth(from) < 3 && i < NAMES; i++)
-        if (depth(to) < 3)
-            move(child(from, i), child(to, i));
+        if (depth(to) < 3) move(child(from, i), child(to, i));
 }
 
 static long expect_rename(unsigned from, unsigned to)
 {
     long err = reachable(from);
-    if (!err)
-        err = reachable(to);
-    if (err || !tree[from].kind)
-        return err ? err : -ENOENT;
-    if (below(to, from) && to != from)
-        return -EINVAL;
-    if (below(from, to) && to != from)
-        return -ENOTEMPTY;
+    if (!err) err = reachable(to);
+    if (err || !tree[from].kind) return err ? err : -ENOENT;
+    if (below(to, from) && to != from) return -EINVAL;
+    if (below(from, to) && to != from) return -ENOTEMPTY;
     if (to == from || (tree[from].kind == FILE_KIND && tree[to].kind == FILE_KIND && tree[from].file == tree[to].file))
         return 0;
-    if (tree[to].kind && tree[from].kind != tree[to].kind)
-        return tree[from].kind == DIRECTORY ? -ENOTDIR : -EISDIR;
-    if (tree[to].kind == DIRECTORY && !is_empty(to))
-        return -ENOTEMPTY;
+    if (tree[to].kind && tree[from].kind != tree[to].kind) return tree[from].kind == DIRECTORY ? -ENOTDIR : -EISDIR;
+    if (tree[to].kind == DIRECTORY && !is_empty(to)) return -ENOTEMPTY;
     move(from, to);
     return 0;
 }
@@ -365,8 +356,7 @@ static bool random_step(unsigned *next_file)
     case 0:
         got = do_mkdir(a);
         wanted = err ? err : tree[p].kind ? -EEXIST : 0;
-        if (!wanted)
-            tree[p].kind = DIRECTORY;
+        if (!wanted) tree[p].kind = DIRECTORY;
         break;
     case 1:
         got = do_create(a);
@@ -379,31 +369,29 @@ static bool random_step(unsigned *next_file)
     case 2:
         got = do_unlink(a);
         wanted = err ? err : !tree[p].kind ? -ENOENT : tree[p].kind == DIRECTORY ? -EISDIR : 0;
-        if (!wanted)
-            tree[p].kind = NOTHING;
+        if (!wanted) tree[p].kind = NOTHING;
         break;
     case 3:
         got = do_rmdir(a);
-        wanted = err ? err : !tree[p].kind ? -ENOENT : tree[p].kind != DIRECTORY ? -ENOTDIR : is_empty(p) ? 0 : -ENOTEMPTY;
-        if (!wanted)
-            tree[p].kind = NOTHING;
+        wanted = err                         ? err
+                 : !tree[p].kind             ? -ENOENT
+                 : tree[p].kind != DIRECTORY ? -ENOTDIR
+                 : is_empty(p)               ? 0
+                                             : -ENOTEMPTY;
+        if (!wanted) tree[p].kind = NOTHING;
         break;
     case 4:
         got = on_paths(FS_LINK, a, b, 0);
         wanted = err ? err : !tree[p].kind ? -ENOENT : reachable(q);
-        if (!wanted)
-            wanted = tree[q].kind ? -EEXIST : tree[p].kind == DIRECTORY ? -EPERM : 0;
-        if (!wanted)
-            tree[q] = tree[p];
+        if (!wanted) wanted = tree[q].kind ? -EEXIST : tree[p].kind == DIRECTORY ? -EPERM : 0;
+        if (!wanted) tree[q] = tree[p];
         break;
     default:
-        if (!fits(p, q))
-            return true;
+        if (!fits(p, q)) return true;
         got = do_rename(a, b);
         wanted = expect_rename(p, q);
     }
-    if ((got < 0 ? got : 0) != wanted)
-        printf("# operation %u %s %s: %ld, wanted %ld\n", o, a, b, got, wanted);
+    if ((got < 0 ? got : 0) != wanted) printf("# operation %u %s %s: %ld, wanted %ld\n", o, a, b, got, wanted);
     return (got < 0 ? got : 0) == wanted;
 }
 
@@ -414,15 +402,15 @@ static bool tree_matches(void)
     for (unsigned p = 0; p < PATHS; p++) {
         char path[16];
         bool there = do_stat(spell(p, path), 0, &stat) == 0;
-        if (there != (tree[p].kind && !reachable(p)) || (there && ((stat.st_mode & S_IFMT) == S_IFDIR) != (tree[p].kind == DIRECTORY)))
+        if (there != (tree[p].kind && !reachable(p)) ||
+            (there && ((stat.st_mode & S_IFMT) == S_IFDIR) != (tree[p].kind == DIRECTORY)))
             return false;
         n += there;
         directories_at_root += depth(p) == 1 && tree[p].kind == DIRECTORY;
         unsigned links = 0;
         for (unsigned q = 0; there && q < PATHS; q++)
             links += tree[p].kind == FILE_KIND && tree[q].kind == FILE_KIND && tree[q].file == tree[p].file;
-        if (links && links != stat.st_nlink)
-            return false;
+        if (links && links != stat.st_nlink) return false;
     }
     return n == fs->entries.n_used && fs->root->links == 2 + directories_at_root;
 }
@@ -436,8 +424,7 @@ static void test_random(unsigned rate, const char *name)
     kill_rate = rate;
     for (unsigned i = 0; i < 20000 && right; i++) {
         right = random_step(&next_file);
-        if (right && i % 100 == 0)
-            right = tree_matches();
+        if (right && i % 100 == 0) right = tree_matches();
     }
     kill_rate = 0;
     ok(right && tree_matches(), name);
@@ -454,7 +441,8 @@ static void test_full(void)
         snprintf(path, sizeof path, "/%u", n);
         result = on_path(FS_MKNOD, path, 0, S_IFREG | 0644, 0) < 0 ? -1 : 0;
     }
-    ok(linux_result(request(FS_MKNOD)) == -ENOSPC && fs->entries.n_used == n - 1, "a full vault gives ENOSPC and changes nothing");
+    ok(linux_result(request(FS_MKNOD)) == -ENOSPC && fs->entries.n_used == n - 1,
+       "a full vault gives ENOSPC and changes nothing");
     keep_copy = false;
     ok(do_unlink("/5") == 0 && do_create("/again") == 0, "and works again when something was deleted");
 }

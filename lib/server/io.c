@@ -33,16 +33,12 @@ void io_attach(struct io *state, const struct io_server *functions)
 
 // --- numbers to things
 
-static uint64_t capacity(const struct io_vector *v)
-{
-    return v->levels ? 1ull << 4 * v->levels : 0;
-}
+static uint64_t capacity(const struct io_vector *v) { return v->levels ? 1ull << 4 * v->levels : 0; }
 
 // The entry of a number, null when the tree does not reach it.
 static uint64_t *vector_entry(const struct io_vector *v, uint64_t number)
 {
-    if (number >= capacity(v))
-        return NULL;
+    if (number >= capacity(v)) return NULL;
     struct io_chunk *chunk = v->root;
     for (unsigned level = v->levels - 1; level > 0 && chunk; level--)
         chunk = (struct io_chunk *)chunk->entries[number >> 4 * level & 15];
@@ -54,8 +50,7 @@ static uint64_t *vector_grow(struct io_vector *v, uint64_t number)
 {
     while (number >= capacity(v)) {
         struct io_chunk *root = table_new(&io_state->chunks);
-        if (!root)
-            return NULL;
+        if (!root) return NULL;
         root->entries[0] = (uint64_t)v->root;
         v->root = root;
         v->levels++;
@@ -63,10 +58,8 @@ static uint64_t *vector_grow(struct io_vector *v, uint64_t number)
     struct io_chunk *chunk = v->root;
     for (unsigned level = v->levels - 1; level > 0; level--) {
         uint64_t *entry = &chunk->entries[number >> 4 * level & 15];
-        if (!*entry)
-            *entry = (uint64_t)table_new(&io_state->chunks);
-        if (!*entry)
-            return NULL;
+        if (!*entry) *entry = (uint64_t)table_new(&io_state->chunks);
+        if (!*entry) return NULL;
         chunk = (struct io_chunk *)*entry;
     }
     return &chunk->entries[number & 15];
@@ -80,10 +73,8 @@ static void vector_free(struct io_vector *v)
         unsigned at = 0;
         for (unsigned level = v->levels - 1; level > 0; level--) {
             unsigned i = 0;
-            while (i < IO_FANOUT && !chunk->entries[i])
-                i++;
-            if (i == IO_FANOUT)
-                break;
+            while (i < IO_FANOUT && !chunk->entries[i]) i++;
+            if (i == IO_FANOUT) break;
             parent = chunk;
             at = i;
             chunk = (struct io_chunk *)chunk->entries[i];
@@ -99,36 +90,28 @@ static void vector_free(struct io_vector *v)
 
 // --- descriptions
 
-void *io_description_new(void)
-{
-    return table_new(&io_state->descriptions);
-}
+void *io_description_new(void) { return table_new(&io_state->descriptions); }
 
 // Close a description that nobody has any more.
 static void release(struct io_description *d)
 {
-    if (d->slot || d->handles)
-        return;
-    if (server->close)
-        server->close(d);
+    if (d->slot || d->handles) return;
+    if (server->close) server->close(d);
     table_free(&io_state->descriptions, d);
 }
 
 err_t io_publish(struct io_description *d, struct answer *answer)
 {
-    if (answer->n_caps == MSG_CAPS)
-        return ERR_LIMIT;
+    if (answer->n_caps == MSG_CAPS) return ERR_LIMIT;
     err_t err = description_make(table_handle(&io_state->descriptions, d), &d->slot);
-    if (err == OK)
-        answer->caps[answer->n_caps++] = d->slot;
+    if (err == OK) answer->caps[answer->n_caps++] = d->slot;
     return err;
 }
 
 void io_description_gone(uint64_t number)
 {
     struct io_description *d = table_get(&io_state->descriptions, number);
-    if (!d || !d->slot)
-        return;
+    if (!d || !d->slot) return;
     slot_free(d->slot);
     d->slot = 0;
     release(d);
@@ -136,8 +119,7 @@ void io_description_gone(uint64_t number)
 
 void *io_description_of(const struct request_cap *cap)
 {
-    if (cap->kind != CAP_UNWRAPPED || BADGE_KIND(cap->badge) != BADGE_KIND(BADGE_DESCRIPTION))
-        return NULL;
+    if (cap->kind != CAP_UNWRAPPED || BADGE_KIND(cap->badge) != BADGE_KIND(BADGE_DESCRIPTION)) return NULL;
     struct io_description *d = table_get(&io_state->descriptions, DESCRIPTION_NUMBER(cap->badge));
     return d && d->slot ? d : NULL;
 }
@@ -159,8 +141,7 @@ static void replace_session(uint64_t badge);
 void *io_session(const struct request *request)
 {
     struct io_session *session = session_open(&io_state->sessions, request->badge, replace_session);
-    if (session && session->badge != request->badge)
-        session->badge = request->badge;
+    if (session && session->badge != request->badge) session->badge = request->badge;
     return session;
 }
 
@@ -180,8 +161,7 @@ err_t io_handle_new(struct io_session *session, struct io_description *d, uint64
     } else {
         *handle = session->n_handles;
         entry = vector_grow(&session->handles, *handle);
-        if (!entry)
-            return ERR_LINUX(ENFILE);
+        if (!entry) return ERR_LINUX(ENFILE);
         session->n_handles++;
     }
     *entry = (uint64_t)d;
@@ -192,8 +172,7 @@ err_t io_handle_new(struct io_session *session, struct io_description *d, uint64
 // One handle of a session is over: the description too when it was the last and no capability is left.
 static void detach(struct io_session *session, struct io_description *d)
 {
-    if (server->handle_closed)
-        server->handle_closed(session, d);
+    if (server->handle_closed) server->handle_closed(session, d);
     d->handles--;
     release(d);
 }
@@ -211,8 +190,7 @@ static void detach_dead(struct io_session *session, struct io_description *d)
 
 static void give_buffer(struct io_session *session)
 {
-    if (!session->buffer_slot)
-        return;
+    if (!session->buffer_slot) return;
     slot_revoke_and_free(session->buffer_slot);
     server->buffers->give(session->buffer, session->buffer_bytes);
     session->buffer_slot = 0;
@@ -225,10 +203,8 @@ static bool close_handles(struct io_session *session)
 {
     for (unsigned n = 0; session->n_handles > 0; session->n_handles--) {
         struct io_description *d = io_handle(session, session->n_handles - 1);
-        if (d && n++ == HANDLES_A_STEP)
-            return false;
-        if (d)
-            detach_dead(session, d);
+        if (d && n++ == HANDLES_A_STEP) return false;
+        if (d) detach_dead(session, d);
     }
     return true;
 }
@@ -248,16 +224,13 @@ static void forget_threads(struct io_session *session)
 bool io_session_gone(uint64_t badge)
 {
     struct io_session *session = session_find(&io_state->sessions, badge);
-    if (!session)
-        return true;
-    if (!close_handles(session))
-        return false;
+    if (!session) return true;
+    if (!close_handles(session)) return false;
     vector_free(&session->handles);
     forget_threads(session);
     vector_free(&session->threads);
     give_buffer(session);
-    if (server->session_ended)
-        server->session_ended(session);
+    if (server->session_ended) server->session_ended(session);
     session_close(&io_state->sessions, badge);
     return true;
 }
@@ -285,16 +258,13 @@ err_t io_op_notify(const struct request *request, struct answer *answer)
     if (!session || index > 0xffff || request->n_caps < 1 || request->caps[0].kind != CAP_PLACED)
         return ERR_LINUX(EINVAL);
     uint64_t *entry = vector_grow(&session->threads, index);
-    if (!entry)
-        return server_abort(ERR_LINUX(ENOMEM));
+    if (!entry) return server_abort(ERR_LINUX(ENOMEM));
     struct io_thread *thread = (struct io_thread *)*entry;
     if (!thread) {
         thread = table_new(&io_state->threads);
-        if (!thread)
-            return server_abort(ERR_LINUX(ENOMEM));
+        if (!thread) return server_abort(ERR_LINUX(ENOMEM));
         *entry = (uint64_t)thread;
-        if (session->n_threads <= index)
-            session->n_threads = (uint32_t)index + 1;
+        if (session->n_threads <= index) session->n_threads = (uint32_t)index + 1;
     } else {
         io_disarm(thread);
         slot_free(thread->slot);
@@ -306,12 +276,10 @@ err_t io_op_notify(const struct request *request, struct answer *answer)
 err_t io_op_buffer(const struct request *request, struct answer *answer)
 {
     struct io_session *session = io_session(request);
-    if (!session || request->words[0] > IO_BUFFER_BYTES)
-        return ERR_LINUX(EINVAL);
+    if (!session || request->words[0] > IO_BUFFER_BYTES) return ERR_LINUX(EINVAL);
     if (!session->buffer_slot) {
         unsigned bits = PAGE_BITS;
-        while (1ull << bits < request->words[0])
-            bits++;
+        while (1ull << bits < request->words[0]) bits++;
         uint32_t frames = 0, slot = slot_alloc();
         uint64_t first = 0;
         void *buffer = slot && server->buffers ? server->buffers->take(1ull << bits, &frames, &first) : NULL;
@@ -333,8 +301,7 @@ err_t io_op_attach(const struct request *request, struct answer *answer)
 {
     struct io_session *session = io_session(request);
     struct io_description *d = session && request->n_caps == 1 ? io_description_of(&request->caps[0]) : NULL;
-    if (!d)
-        return ERR_LINUX(EBADF);
+    if (!d) return ERR_LINUX(EBADF);
     struct io_opened *opened = (struct io_opened *)answer->words;
     *opened = (struct io_opened){.flags = d->flags};
     io_answer(answer, sizeof *opened / sizeof(uint64_t));
@@ -348,8 +315,7 @@ err_t io_op_close(const struct request *request, struct answer *answer)
     (void)answer;
     struct io_session *session = io_session(request);
     struct io_description *d = session ? io_handle(session, request->words[0]) : NULL;
-    if (!d)
-        return ERR_LINUX(EBADF);
+    if (!d) return ERR_LINUX(EBADF);
     *vector_entry(&session->handles, request->words[0]) = (uint64_t)session->free_handle << 1 | 1;
     session->free_handle = (uint32_t)request->words[0] + 1;
     detach(session, d);
@@ -361,8 +327,7 @@ err_t io_op_set_flags(const struct request *request, struct answer *answer)
     (void)answer;
     struct io_session *session = io_session(request);
     struct io_description *d = session ? io_handle(session, request->words[0]) : NULL;
-    if (!d)
-        return ERR_LINUX(EBADF);
+    if (!d) return ERR_LINUX(EBADF);
     d->flags = (d->flags & ~CHANGEABLE_FLAGS) | ((uint32_t)request->words[1] & CHANGEABLE_FLAGS);
     return OK;
 }
@@ -371,8 +336,7 @@ err_t io_op_get_flags(const struct request *request, struct answer *answer)
 {
     struct io_session *session = io_session(request);
     const struct io_description *d = session ? io_handle(session, request->words[0]) : NULL;
-    if (!d)
-        return ERR_LINUX(EBADF);
+    if (!d) return ERR_LINUX(EBADF);
     io_answer(answer, 1);
     answer->words[0] = d->flags;
     return OK;

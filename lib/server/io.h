@@ -39,19 +39,19 @@ struct io_description {
     uint32_t handles;  // how often it is attached
     uint32_t flags;    // O_ACCMODE and status flags, as opened and changed by IO_SET_FLAGS
     uint32_t zero;
-    uint64_t offset;   // where the server keeps it (IO_OFFSET_CURRENT)
+    uint64_t offset;  // where the server keeps it (IO_OFFSET_CURRENT)
 };
 
 // A process at this server: the head of the server's own record.
 struct io_session {
     uint64_t badge;
-    struct io_vector handles;   // -> struct io_description, or (next free handle + 1) << 1 | 1
-    struct io_vector threads;   // thread index -> struct io_thread
-    uint32_t n_handles;         // numbers in use lie below
-    uint32_t free_handle;       // + 1
-    uint32_t n_threads;         // highest index + 1
-    uint32_t buffer_slot;       // frames lent to the client, 0: none
-    uint8_t *buffer;            // where the server sees them
+    struct io_vector handles;  // -> struct io_description, or (next free handle + 1) << 1 | 1
+    struct io_vector threads;  // thread index -> struct io_thread
+    uint32_t n_handles;        // numbers in use lie below
+    uint32_t free_handle;      // + 1
+    uint32_t n_threads;        // highest index + 1
+    uint32_t buffer_slot;      // frames lent to the client, 0: none
+    uint8_t *buffer;           // where the server sees them
     uint64_t buffer_bytes;
 };
 
@@ -61,7 +61,7 @@ struct io_thread {
     struct io_waiter *waiters;
 };
 struct io_waiter {
-    struct io_waiter *next, *previous;        // in the queue
+    struct io_waiter *next, *previous;  // in the queue
     struct io_waiter *thread_next, *thread_previous;
     struct io_queue *queue;
     struct io_thread *thread;
@@ -148,7 +148,8 @@ err_t io_op_notify(const struct request *request, struct answer *answer);
 err_t io_op_buffer(const struct request *request, struct answer *answer);
 err_t io_op_attach(const struct request *request, struct answer *answer);
 err_t io_op_close(const struct request *request, struct answer *answer);
-err_t io_op_set_flags(const struct request *request, struct answer *answer);  // O_APPEND O_NONBLOCK O_DIRECT O_NOATIME O_ASYNC
+err_t io_op_set_flags(const struct request *request,
+                      struct answer *answer);  // O_APPEND O_NONBLOCK O_DIRECT O_NOATIME O_ASYNC
 err_t io_op_get_flags(const struct request *request, struct answer *answer);
 
 // --- waiting (the flags word of a request says whether and which thread)
@@ -189,6 +190,7 @@ bool io_in_group(const struct io_credentials *credentials, uint32_t gid);
 // executes a file only when somebody may.
 bool io_permits(const struct io_credentials *credentials, uint32_t mode, uint32_t uid, uint32_t gid, unsigned want);
 // The same with the real ids (access(2)).
-bool io_permits_real(const struct io_credentials *credentials, uint32_t mode, uint32_t uid, uint32_t gid, unsigned want);
+bool io_permits_real(const struct io_credentials *credentials, uint32_t mode, uint32_t uid, uint32_t gid,
+                     unsigned want);
 // The table itself, null when the manifest gives none.
 const struct process_table *io_processes(void);

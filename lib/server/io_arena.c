@@ -8,20 +8,15 @@
 
 err_t io_arena_make(uint32_t n_buffers)
 {
-    if (io_state->arena_slot || n_buffers == 0 || n_buffers > 64)
-        return OK;
+    if (io_state->arena_slot || n_buffers == 0 || n_buffers > 64) return OK;
     unsigned bits = PAGE_BITS;
-    while (1ull << bits < (uint64_t)n_buffers * IO_BUFFER_BYTES)
-        bits++;
+    while (1ull << bits < (uint64_t)n_buffers * IO_BUFFER_BYTES) bits++;
     uint32_t slot = slot_alloc();
-    if (!slot)
-        return ERR_LIMIT;
+    if (!slot) return ERR_LIMIT;
     err_t err = untyped_retype(SLOT_UNTYPED, CAP_FRAMES, bits, 1, SLOT_CSPACE, slot);
-    if (err != OK)
-        return err;
+    if (err != OK) return err;
     io_state->arena = mapping_add(slot, 1ull << (bits - PAGE_BITS), RIGHT_READ | RIGHT_WRITE);
-    if (!io_state->arena)
-        return ERR_NO_MEMORY;
+    if (!io_state->arena) return ERR_NO_MEMORY;
     io_state->arena_slot = slot;
     io_state->arena_buffers = n_buffers;
     return OK;

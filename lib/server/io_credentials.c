@@ -32,8 +32,7 @@ static void copy_entry(struct io_credentials *c, const volatile struct process_e
     c->sid = e->sid;
     uint32_t n = e->n_groups;
     c->n_groups = n < PROCESS_GROUPS ? n : PROCESS_GROUPS;
-    for (uint32_t i = 0; i < c->n_groups; i++)
-        c->groups[i] = e->groups[i];
+    for (uint32_t i = 0; i < c->n_groups; i++) c->groups[i] = e->groups[i];
     c->root = e->root;
     c->fsize_limit = e->fsize_limit;
 }
@@ -41,15 +40,13 @@ static void copy_entry(struct io_credentials *c, const volatile struct process_e
 err_t io_credentials(uint64_t badge, struct io_credentials *credentials)
 {
     const struct process_table *table = io_processes();
-    if (!table || BADGE_SLOT(badge) >= PROCESS_SLOTS)
-        return ERR_STALE;
+    if (!table || BADGE_SLOT(badge) >= PROCESS_SLOTS) return ERR_STALE;
     const struct process_entry *e = &table->entries[BADGE_SLOT(badge)];
     for (unsigned i = 0; i < TRIES; i++) {
         uint32_t before = __atomic_load_n(&e->sequence, __ATOMIC_ACQUIRE);
         copy_entry(credentials, e);
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
-        if (!(before & 1) && __atomic_load_n(&e->sequence, __ATOMIC_RELAXED) == before)
-            break;
+        if (!(before & 1) && __atomic_load_n(&e->sequence, __ATOMIC_RELAXED) == before) break;
     }
     return __atomic_load_n(&e->generation, __ATOMIC_ACQUIRE) == BADGE_GENERATION(badge) ? OK : ERR_STALE;
 }
@@ -57,15 +54,13 @@ err_t io_credentials(uint64_t badge, struct io_credentials *credentials)
 bool io_in_group(const struct io_credentials *credentials, uint32_t gid)
 {
     for (uint32_t i = 0; i < credentials->n_groups; i++)
-        if (credentials->groups[i] == gid)
-            return true;
+        if (credentials->groups[i] == gid) return true;
     return credentials->fsgid == gid;
 }
 
 bool io_permits(const struct io_credentials *credentials, uint32_t mode, uint32_t uid, uint32_t gid, unsigned want)
 {
-    if (credentials->fsuid == 0)
-        return !(want & X_OK) || (mode & S_IFMT) == S_IFDIR || (mode & 0111);
+    if (credentials->fsuid == 0) return !(want & X_OK) || (mode & S_IFMT) == S_IFDIR || (mode & 0111);
     uint32_t granted = credentials->fsuid == uid ? mode >> 6 : io_in_group(credentials, gid) ? mode >> 3 : mode;
     return (granted & want) == want;
 }

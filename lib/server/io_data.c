@@ -18,10 +18,8 @@ size_t io_output_room(const struct io_session *session, uint64_t flags)
 
 void *io_output(const struct io_session *session, struct answer *answer, uint64_t flags, size_t bytes)
 {
-    if (bytes > io_output_room(session, flags))
-        return NULL;
-    if (flags & IO_BUFFERED)
-        return session->buffer;
+    if (bytes > io_output_room(session, flags)) return NULL;
+    if (flags & IO_BUFFERED) return session->buffer;
     io_answer(answer, MSG_REGISTERS + (uint32_t)((bytes + sizeof(uint64_t) - 1) / sizeof(uint64_t)));
     if (bytes % sizeof(uint64_t))  // its last bytes are not ours to fill
         answer->words[MSG_REGISTERS + bytes / sizeof(uint64_t)] = 0;
@@ -30,6 +28,5 @@ void *io_output(const struct io_session *session, struct answer *answer, uint64_
 
 void io_answer(struct answer *answer, uint32_t n_words)
 {
-    if (answer->n_words < n_words)
-        answer->n_words = n_words;
+    if (answer->n_words < n_words) answer->n_words = n_words;
 }

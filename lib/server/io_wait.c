@@ -9,14 +9,12 @@
 
 static void unlink_waiter(struct io_waiter *w)
 {
-    if (w->next)
-        w->next->previous = w->previous;
+    if (w->next) w->next->previous = w->previous;
     if (w->previous)
         w->previous->next = w->next;
     else
         w->queue->first = w->next;
-    if (w->thread_next)
-        w->thread_next->thread_previous = w->thread_previous;
+    if (w->thread_next) w->thread_next->thread_previous = w->thread_previous;
     if (w->thread_previous)
         w->thread_previous->thread_next = w->thread_next;
     else
@@ -27,22 +25,18 @@ static void unlink_waiter(struct io_waiter *w)
 void io_arm(struct io_session *session, uint64_t flags, struct io_queue *queue)
 {
     struct io_thread *thread = flags & IO_ARM ? io_thread(session, IO_THREAD_OF(flags)) : NULL;
-    if (!thread)
-        return;
+    if (!thread) return;
     for (const struct io_waiter *w = queue->first; w; w = w->next)
-        if (w->thread == thread)
-            return;
+        if (w->thread == thread) return;
     struct io_waiter *w = table_new(&io_state->waiters);
     if (!w) {
         server_signal(thread->slot);
         return;
     }
     *w = (struct io_waiter){.next = queue->first, .queue = queue, .thread = thread, .thread_next = thread->waiters};
-    if (w->next)
-        w->next->previous = w;
+    if (w->next) w->next->previous = w;
     queue->first = w;
-    if (w->thread_next)
-        w->thread_next->thread_previous = w;
+    if (w->thread_next) w->thread_next->thread_previous = w;
     thread->waiters = w;
 }
 
@@ -56,6 +50,5 @@ void io_wake(struct io_queue *queue)
 
 void io_disarm(struct io_thread *thread)
 {
-    while (thread->waiters)
-        unlink_waiter(thread->waiters);
+    while (thread->waiters) unlink_waiter(thread->waiters);
 }
