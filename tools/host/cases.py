@@ -35,6 +35,7 @@ class Case:
     timeout: int = DEFAULT_TIMEOUT
     user: str = "root"
     todo: str = ""   # why it is known to differ
+    compare: str = "same"  # or "passes": what a test suite's PASS lines say (busybox_suite)
 
 
 @dataclass
@@ -93,9 +94,9 @@ def load(root):
 
 # --- running
 
-def overlay_of(root, cases, programs):
+def overlay_of(root, cases, programs, files=None):
     """The files that the guest needs for these cases; programs: name -> path of tests' own Linux programs."""
-    overlay = cpio.Archive(rootfs.MTIME)
+    overlay = files.copy() if files else cpio.Archive(rootfs.MTIME)
     overlay.file("tests/cases", (Path(root) / "tools/guest/cases").read_bytes(), 0o755)
     overlay.directory("tests/run", 0o777)
     for number, case in enumerate(cases):
@@ -142,8 +143,8 @@ class Reader:
 class Runner:
     """Runs cases on one kind of system, in as many boots as it takes."""
 
-    def __init__(self, settings, programs):
-        self.settings, self.programs = settings, programs
+    def __init__(self, settings, programs, files=None):
+        self.settings, self.programs, self.files = settings, programs, files
 
     def run(self, cases, report):
         """Calls report(case, outcome) for every case, as it ends."""
@@ -157,7 +158,7 @@ class Runner:
         """One boot; returns how many cases ended in it, and why it did not get further."""
         calls = "".join(f"run {number} {case.timeout} {case.user}\n" for number, case in enumerate(cases))
         command = f"#!/bin/sh\n. /tests/cases\n{calls}".encode()
-        script = guest.Script(command, overlay_of(self.settings.root, cases, self.programs), stdin=b"")
+        script = guest.Script(command, overlay_of(self.settings.root, cases, self.programs, self.files), stdin=b"")
         reader, errors = Reader(cases, report), []
         run = guest.Guest(self.settings, script)
         run.remaining = reader.overdue

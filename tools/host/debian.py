@@ -54,6 +54,41 @@ class Debian:
             os.symlink(self.tree(name, ["./boot/vmlinuz-*", "./boot/config-*"]).name, folder)
         return next((folder / "boot").glob("vmlinuz-*"))
 
+    def source(self, package):
+        """The folder with the unpacked source package: upstream's files and debian/."""
+        folder = self.cache / f"{package}-source"
+        if not folder.is_dir():
+            progress(f"fetching the source of {package} from Debian")
+            partial = (self.cache / f"{package}-source.partial").resolve()
+            subprocess.run(["rm", "-rf", partial], check=True)
+            partial.mkdir(parents=True)
+            options = self._source_lists()
+            for command in (["update"], ["source", "--download-only", package]):
+                result = subprocess.run(["apt-get", "-q", *options, *command], cwd=partial, stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+                if result.returncode:
+                    raise PackageError(f"'apt-get {' '.join(command)}' failed:\n{result.stdout}".rstrip())
+            for tar in [*partial.glob("*.orig.tar.*"), *partial.glob("*.debian.tar.*")]:
+                subprocess.run(["tar", "-x", "-f", tar, "-C", partial], check=True)
+                tar.unlink()
+            os.rename(partial, folder)
+        return folder
+
+    def _source_lists(self):
+        """apt options for lists of our own, with the sources of every archive that this machine knows of Debian's."""
+        state = (self.cache / "apt-source").resolve()
+        for name in ("parts", "lists/partial", "archives/partial"):
+            (state / name).mkdir(parents=True, exist_ok=True)
+        system = Path("/etc/apt")
+        for path in [system / "sources.list", *(system / "sources.list.d").glob("*")]:
+            if path.suffix in (".list", ".sources") and path.is_file():
+                text = path.read_text(errors="replace")
+                text = re.sub(r"^deb(?=[ \t])", "deb-src", text, flags=re.MULTILINE)
+                text = re.sub(r"^Types:.*$", "Types: deb-src", text, flags=re.MULTILINE)
+                (state / "parts" / path.name).write_text(text)
+        return ["-o", "Dir::Etc::SourceList=/dev/null", "-o", f"Dir::Etc::SourceParts={state}/parts",
+                "-o", f"Dir::State::lists={state}/lists", "-o", f"Dir::Cache={state}", "-o", "APT::Sandbox::User="]
+
     def _apt(self, *arguments, private):
         options = ["-q", "-o", "APT::Sandbox::User="]
         if private:

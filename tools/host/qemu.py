@@ -6,8 +6,10 @@ that we listen on and QEMU connects to, so that no byte is lost at either end. T
 COM3 and COM4 have interrupt lines of their own: QEMU's ports lose edges when two share one.
 """
 
+import ctypes
 import os
 import shutil
+import signal
 import socket
 import subprocess
 from dataclasses import dataclass
@@ -74,6 +76,11 @@ def quick_firmware():
     return str(path) if path.exists() else ""
 
 
+def die_with_parent():
+    """In the child: be killed when this thread of the host command dies, however it dies."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
 class Running:
     """A QEMU process with its serial ports connected: `ports` are sockets for COM1.. ."""
 
@@ -89,7 +96,8 @@ class Running:
             listeners.append(listener)
         self.errors = open(os.path.join(folder, "qemu.err"), "w+b")
         self.process = subprocess.Popen(command(machine, paths, debug_log), stdin=subprocess.DEVNULL,
-                                        stdout=self.errors, stderr=self.errors, start_new_session=True)
+                                        stdout=self.errors, stderr=self.errors, start_new_session=True,
+                                        preexec_fn=die_with_parent)
         self.ports = [self._accept(listener) for listener in listeners]
 
     def _accept(self, listener):
