@@ -9,10 +9,12 @@ struct cspace_view {
     uint64_t last;  // the highest slot index; 0: no cspace
 };
 // Slot `index` of a cspace, or NULL; slot 0 is never found. It may be empty.
-static inline struct slot *view_slot(struct cspace_view view, uint64_t index) {
+static inline struct slot *view_slot(struct cspace_view view, uint64_t index)
+{
     return index - 1 < view.last ? slot_at(view.base + (ref_t)index) : NULL;
 }
-static inline struct cspace_view thread_cspace(const struct thread *t) {
+static inline struct cspace_view thread_cspace(const struct thread *t)
+{
     return (struct cspace_view){t->cspace, t->cspace_last};
 }
 // The cspace named by a slot of the thread's own cspace; 0: that cspace itself. ERR_NO_CAP, WRONG_TYPE, NO_RIGHT.
@@ -44,7 +46,7 @@ bool thread_check(const struct thread *);
 struct thread *endpoint_next_sender(struct endpoint *, bool callers_too);
 void endpoint_enqueue(struct endpoint *, struct thread *);  // by its state
 void endpoint_dequeue(struct endpoint *, struct thread *);
-void endpoint_gone_add(struct slot *);     // a first capability without children
+void endpoint_gone_add(struct slot *);  // a first capability without children
 void endpoint_gone_remove(struct slot *);
 void endpoint_gone_moved(const struct slot *from, struct slot *to);
 bool endpoint_quiesce_step(struct endpoint *);
@@ -67,6 +69,11 @@ void context_destroy(ref_t);
 bool context_check(const struct context *);
 void irq_destroy(struct irq *);
 void irq_slot_lost(struct irq *);
+
+// --- entry/fast.c
+// The common call and answer in one go. False: this is another case; nothing has changed.
+bool fast_call(struct thread *self);
+bool fast_reply_wait(struct thread *self);
 
 // --- entry/ipc.c, entry/fault.c
 // A message of the kernel itself for a thread that waits on an endpoint.
