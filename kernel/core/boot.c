@@ -23,7 +23,8 @@ static struct {
     } ranges[RANGES];
 } memory;
 
-static void add_range(uint64_t start, uint64_t end) {
+static void add_range(uint64_t start, uint64_t end)
+{
     if (start < PAGE_SIZE) start = PAGE_SIZE;  // reference 0 names nothing
     if (end > REFS_END) end = REFS_END;
     if (start >= end || memory.n == RANGES) return;
@@ -33,7 +34,8 @@ static void add_range(uint64_t start, uint64_t end) {
 }
 
 // Cleared memory of 2^bits bytes, naturally aligned.
-static ref_t take(unsigned bits) {
+static ref_t take(unsigned bits)
+{
     uint64_t size = 1ull << bits;
     for (unsigned i = 0; i < memory.n; i++) {
         uint64_t start = memory.ranges[i].start, at = (start + size - 1) & ~(size - 1);
@@ -47,7 +49,8 @@ static ref_t take(unsigned bits) {
     panic("not enough memory to boot: no piece of %llu bytes", (unsigned long long)size);
 }
 
-static unsigned bits_for(uint64_t bytes) {
+static unsigned bits_for(uint64_t bytes)
+{
     unsigned bits = PAGE_BITS;
     while ((1ull << bits) < bytes) bits++;
     return bits;
@@ -57,7 +60,8 @@ static uint64_t pages_of(uint64_t bytes) { return (bytes + PAGE_SIZE - 1) / PAGE
 
 // --- the bundle
 
-static const struct bundle_entry *check_bundle(const struct boot_memory *boot, const struct bundle_header *header) {
+static const struct bundle_entry *check_bundle(const struct boot_memory *boot, const struct bundle_header *header)
+{
     if (boot->bundle_bytes < PAGE_SIZE) panic("no boot bundle was loaded");
     if (header->magic != BUNDLE_MAGIC) panic("the boot module is no bundle: bad magic");
     if (header->size_bytes > boot->bundle_bytes) panic("the boot bundle is cut off");
@@ -74,7 +78,8 @@ static const struct bundle_entry *check_bundle(const struct boot_memory *boot, c
     return entry;
 }
 
-static void check_image(const struct image_header *image, uint64_t image_bytes) {
+static void check_image(const struct image_header *image, uint64_t image_bytes)
+{
     if (image->magic != IMAGE_MAGIC) panic("entry 0 of the boot bundle is no image: bad magic");
     if (image->n_segments == 0 || image->n_segments > IMAGE_SEGMENTS) panic("the first image has bad segments");
     for (unsigned i = 0; i < image->n_segments; i++) {
@@ -89,13 +94,15 @@ static void check_image(const struct image_header *image, uint64_t image_bytes) 
 
 // --- the first task
 
-static void map_page(struct aspace *as, uint64_t address, ref_t page, unsigned rights) {
+static void map_page(struct aspace *as, uint64_t address, ref_t page, unsigned rights)
+{
     if (tables_missing(as, address >> PAGE_BITS, 1) > tables_free(as)) panic("the first task has too few page tables");
     tables_map(as, address >> PAGE_BITS, ref_page(page), 1, rights);
 }
 
 // Copy what the image holds into fresh pages and map them.
-static void load_segment(struct aspace *as, const char *image, const struct image_segment *s) {
+static void load_segment(struct aspace *as, const char *image, const struct image_segment *s)
+{
     for (uint64_t at = 0; at < s->memory_bytes; at += PAGE_SIZE) {
         ref_t page = take(PAGE_BITS);
         uint64_t n = at < s->file_bytes ? s->file_bytes - at : 0;
@@ -104,34 +111,41 @@ static void load_segment(struct aspace *as, const char *image, const struct imag
     }
 }
 
-static struct slot *put_cap(ref_t cspace, unsigned index, struct slot cap) {
+static struct slot *put_cap(ref_t cspace, unsigned index, struct slot cap)
+{
     struct slot *slot = slot_at(cspace + index);
     *slot = cap;
     return slot;
 }
 
-static struct slot *put_object(ref_t cspace, unsigned index, unsigned type, ref_t object, unsigned size_bits) {
+static struct slot *put_object(ref_t cspace, unsigned index, unsigned type, ref_t object, unsigned size_bits)
+{
     object_init(type, object, size_bits);
-    return put_cap(cspace, index, (struct slot){.type = (uint8_t)type, .rights = RIGHTS_ALL,
-                                                .size_bits = (uint8_t)size_bits, .object = object});
+    return put_cap(
+        cspace, index,
+        (struct slot){.type = (uint8_t)type, .rights = RIGHTS_ALL, .size_bits = (uint8_t)size_bits, .object = object});
 }
 
-static void put_devices(ref_t cspace) {
+static void put_devices(ref_t cspace)
+{
     put_cap(cspace, BOOT_SLOT_LOG, (struct slot){.type = CAP_LOG, .rights = RIGHTS_ALL});
     put_cap(cspace, BOOT_SLOT_SYSTEM, (struct slot){.type = CAP_SYSTEM, .rights = RIGHTS_ALL});
     put_cap(cspace, BOOT_SLOT_IRQ_CONTROL, (struct slot){.type = CAP_IRQ_CONTROL, .rights = RIGHTS_ALL});
-    put_cap(cspace, BOOT_SLOT_IOPORT, (struct slot){.type = CAP_IOPORT, .rights = RIGHTS_ALL, .badge = 0x10000ull << 16});
+    put_cap(cspace, BOOT_SLOT_IOPORT,
+            (struct slot){.type = CAP_IOPORT, .rights = RIGHTS_ALL, .badge = 0x10000ull << 16});
     ref_t clock = take(PAGE_BITS);
     arch_clock_page(ref_direct(clock));
     put_cap(cspace, BOOT_SLOT_CLOCK,
             (struct slot){.type = CAP_FRAMES, .rights = RIGHT_READ, .size_bits = PAGE_BITS, .object = clock});
 }
 
-static void put_bundle(ref_t cspace, struct aspace *as, const struct boot_memory *boot) {
+static void put_bundle(ref_t cspace, struct aspace *as, const struct boot_memory *boot)
+{
     uint64_t pages = pages_of(boot->bundle_bytes), vpn = BOOT_BUNDLE_ADDRESS >> PAGE_BITS;
     unsigned bits = bits_for(boot->bundle_bytes);
     struct slot *slot = put_cap(cspace, BOOT_SLOT_BUNDLE,
-                                (struct slot){.type = CAP_FRAMES, .rights = RIGHT_READ | RIGHT_EXEC,
+                                (struct slot){.type = CAP_FRAMES,
+                                              .rights = RIGHT_READ | RIGHT_EXEC,
                                               .size_bits = (uint8_t)bits,
                                               .object = (ref_t)(boot->bundle_start >> REF_BITS),
                                               .badge = pages == 1ull << (bits - PAGE_BITS) ? 0 : pages});
@@ -141,7 +155,8 @@ static void put_bundle(ref_t cspace, struct aspace *as, const struct boot_memory
 }
 
 // Cut what is left into naturally aligned pieces, of which the biggest become untypeds.
-static void put_untypeds(ref_t cspace, struct boot_info *info) {
+static void put_untypeds(ref_t cspace, struct boot_info *info)
+{
     for (unsigned i = 0; i < memory.n; i++) {
         uint64_t at = memory.ranges[i].start, end = memory.ranges[i].end;
         while (at < end) {
@@ -161,12 +176,15 @@ static void put_untypeds(ref_t cspace, struct boot_info *info) {
     }
     for (unsigned i = 0; i < info->n_untyped; i++) {
         put_cap(cspace, BOOT_SLOT_UNTYPED + i,
-                (struct slot){.type = CAP_UNTYPED, .rights = RIGHTS_ALL, .size_bits = (uint8_t)info->untyped[i].size_bits,
+                (struct slot){.type = CAP_UNTYPED,
+                              .rights = RIGHTS_ALL,
+                              .size_bits = (uint8_t)info->untyped[i].size_bits,
                               .object = (ref_t)(info->untyped[i].address >> REF_BITS)});
     }
 }
 
-static void copy_command_line(struct boot_info *info, const char *text) {
+static void copy_command_line(struct boot_info *info, const char *text)
+{
     while (text && text[info->command_line_bytes] && info->command_line_bytes < sizeof(info->command_line) - 1) {
         info->command_line[info->command_line_bytes] = text[info->command_line_bytes];
         info->command_line_bytes++;
@@ -174,7 +192,8 @@ static void copy_command_line(struct boot_info *info, const char *text) {
 }
 
 // @path boot 5/5: the first task, the supervisor: its image from the bundle, and every capability that there is
-void boot_first_task(const struct boot_memory *boot) {
+void boot_first_task(const struct boot_memory *boot)
+{
     const char *bundle = arch_direct((paddr_t){boot->bundle_start});
     const void *header = bundle;
     const struct bundle_entry *entry = check_bundle(boot, header);
@@ -219,7 +238,8 @@ void boot_first_task(const struct boot_memory *boot) {
 }
 
 // @path boot 4/5: the core takes what it needs of the memory; the rest becomes untyped capabilities
-void kernel_main(const struct boot_memory *boot) {
+void kernel_main(const struct boot_memory *boot)
+{
     boot_core = (struct cpu_core){.timer_ns = NS_FOREVER, .slice_end_ns = NS_FOREVER};
     arch_cpu()->core = &boot_core;
     ids_init();

@@ -6,13 +6,15 @@
 
 struct kernel kernel;
 
-bool preemption_point(void) {
+bool preemption_point(void)
+{
     struct cpu_core *core = this_core();
     if (++core->steps % STEPS_BETWEEN_LOOKS) return false;
     return arch_preempt_pending();
 }
 
-void panic(const char *format, ...) {
+void panic(const char *format, ...)
+{
     char text[256];
     va_list args;
     va_start(args, format);

@@ -12,12 +12,14 @@ static uint64_t end_position;
 static uint64_t last_writer = WRITER_KERNEL;
 static bool in_line;
 
-static void put(const char *text, size_t n) {
+static void put(const char *text, size_t n)
+{
     for (size_t i = 0; i < n; i++) ring[end_position++ % LOG_BYTES] = text[i];
     arch_log(text, n);
 }
 
-static void put_prefix(uint64_t writer) {
+static void put_prefix(uint64_t writer)
+{
     char text[32];
     size_t n = 0;
     if (writer == WRITER_KERNEL) {
@@ -36,7 +38,8 @@ static void put_prefix(uint64_t writer) {
     put(text, n);
 }
 
-void log_write(uint64_t writer, const char *text, size_t n) {
+void log_write(uint64_t writer, const char *text, size_t n)
+{
     if (in_line && writer != last_writer) {
         put("\n", 1);
         in_line = false;
@@ -51,7 +54,8 @@ void log_write(uint64_t writer, const char *text, size_t n) {
     }
 }
 
-size_t log_read(uint64_t *position, char *text, size_t n) {
+size_t log_read(uint64_t *position, char *text, size_t n)
+{
     if (end_position > LOG_BYTES && *position < end_position - LOG_BYTES) *position = end_position - LOG_BYTES;
     if (*position > end_position) *position = end_position;
     if (n > end_position - *position) n = end_position - *position;
@@ -59,7 +63,8 @@ size_t log_read(uint64_t *position, char *text, size_t n) {
     return n;
 }
 
-void log_line(const char *format, ...) {
+void log_line(const char *format, ...)
+{
     char text[256];
     va_list args;
     va_start(args, format);

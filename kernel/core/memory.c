@@ -11,7 +11,8 @@ int memcmp(const void *a, const void *b, size_t n);
 #define PLAIN __attribute__((no_builtin))
 
 // Copy n bytes between areas that do not overlap.
-PLAIN void *memcpy(void *restrict to, const void *restrict from, size_t n) {
+PLAIN void *memcpy(void *restrict to, const void *restrict from, size_t n)
+{
     unsigned char *t = to;
     const unsigned char *f = from;
     for (; n >= sizeof(unsigned long); n -= sizeof(unsigned long)) {
@@ -24,7 +25,8 @@ PLAIN void *memcpy(void *restrict to, const void *restrict from, size_t n) {
 }
 
 // Copy n bytes between areas that may overlap.
-PLAIN void *memmove(void *to, const void *from, size_t n) {
+PLAIN void *memmove(void *to, const void *from, size_t n)
+{
     unsigned char *t = to;
     const unsigned char *f = from;
     if (t <= f) {
@@ -36,7 +38,8 @@ PLAIN void *memmove(void *to, const void *from, size_t n) {
 }
 
 // Set n bytes.
-PLAIN void *memset(void *to, int value, size_t n) {
+PLAIN void *memset(void *to, int value, size_t n)
+{
     unsigned char *t = to;
     unsigned long pattern = (unsigned char)value * (~0ul / 255);
     for (; n >= sizeof(unsigned long); n -= sizeof(unsigned long)) {
@@ -48,7 +51,8 @@ PLAIN void *memset(void *to, int value, size_t n) {
 }
 
 // Compare n bytes: negative, 0 or positive.
-PLAIN int memcmp(const void *a, const void *b, size_t n) {
+PLAIN int memcmp(const void *a, const void *b, size_t n)
+{
     const unsigned char *x = a, *y = b;
     for (; n > 0; n--, x++, y++) {
         if (*x != *y) return *x - *y;

@@ -9,26 +9,30 @@
 #include "thread.h"
 
 // A long operation under way would go on with the registers of the upcall: it has to start afresh.
-static void divert(struct thread *t, struct upcall_save *save, uint64_t entry) {
+static void divert(struct thread *t, struct upcall_save *save, uint64_t entry)
+{
     t->revoke_ticket = 0;
     arch_context_divert(&t->context, save, entry);
 }
 
 // @path page-fault 2/7: whose fault, and is it only the UTCB's entry that was dropped
-void kernel_fault(unsigned kind, uint64_t address, uint64_t code) {
+void kernel_fault(unsigned kind, uint64_t address, uint64_t code)
+{
     struct thread *self = thread_at(this_core()->current);
     bool in_utcb = self->utcb_address && address - self->utcb_address < PAGE_SIZE;
     if (kind == FAULT_KIND_PAGE && in_utcb && thread_map_utcb(self) == OK) return;
     fault_deliver(self, kind, address, code, &self->slots[THREAD_SLOT_FAULT]);
 }
 
-void kernel_foreign(void) {
+void kernel_foreign(void)
+{
     struct thread *self = thread_at(this_core()->current);
     fault_deliver(self, FAULT_KIND_SYSCALL, context_number(&self->context), 0, &self->slots[THREAD_SLOT_FAULT]);
 }
 
 // @path page-fault 6/7: the handler has answered
-bool fault_answer(struct thread *t, uint32_t decision) {
+bool fault_answer(struct thread *t, uint32_t decision)
+{
     t->in_fault = false;
     if (decision == FAULT_RESUME || decision == (uint32_t)ERR_RESTARTED) return true;
     t->state = THREAD_STOPPED;
@@ -41,7 +45,8 @@ bool fault_answer(struct thread *t, uint32_t decision) {
     return true;
 }
 
-void event_divert(struct thread *t) {
+void event_divert(struct thread *t)
+{
     struct utcb *utcb = thread_utcb(t);
     if (!t->event_entry || !utcb->events_enabled || !utcb->events_pending) return;
     utcb->events_enabled = 0;

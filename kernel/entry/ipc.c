@@ -10,38 +10,40 @@
 #include "aspace.h"
 #include "thread.h"
 
-static err_t lookup_reply(const struct thread *self, uint64_t index, struct slot **slot) {
+static err_t lookup_reply(const struct thread *self, uint64_t index, struct slot **slot)
+{
     return cap_lookup_optional(self, index, CAP_REPLY, RIGHT_WRITE, slot);
 }
 
 static void fail(struct thread *t, err_t err) { thread_set_result(t, err, 0, 0, 0); }
 
-static bool has_passed(uint64_t deadline_ns) {
+static bool has_passed(uint64_t deadline_ns)
+{
     return deadline_ns != NS_FOREVER && (deadline_ns == NS_POLL || deadline_ns <= arch_now_ns());
 }
 
-void ipc_kernel_message(struct thread *receiver, uint64_t badge, uint64_t info, uint64_t word) {
+void ipc_kernel_message(struct thread *receiver, uint64_t badge, uint64_t info, uint64_t word)
+{
     thread_leave(receiver);
     thread_set_result(receiver, OK, badge, info, 0);
     context_set_word(&receiver->context, 0, word);
     sched_ready(receiver);
 }
 
-static void set_fault_message(struct thread *receiver, const struct thread *sender) {
+static void set_fault_message(struct thread *receiver, const struct thread *sender)
+{
     const uint64_t words[FAULT_WORDS] = {
-        [FAULT_WORD_KIND] = sender->fault_kind,
-        [FAULT_WORD_ADDRESS] = sender->fault_address,
-        [FAULT_WORD_PC] = context_pc(&sender->context),
-        [FAULT_WORD_SP] = context_sp(&sender->context),
-        [FAULT_WORD_CODE] = sender->fault_code,
-        [FAULT_WORD_FLAGS] = context_flags(&sender->context),
+        [FAULT_WORD_KIND] = sender->fault_kind,         [FAULT_WORD_ADDRESS] = sender->fault_address,
+        [FAULT_WORD_PC] = context_pc(&sender->context), [FAULT_WORD_SP] = context_sp(&sender->context),
+        [FAULT_WORD_CODE] = sender->fault_code,         [FAULT_WORD_FLAGS] = context_flags(&sender->context),
     };
     for (unsigned i = 0; i < FAULT_WORDS; i++) context_set_word(&receiver->context, i, words[i]);
 }
 
 // Hand the message of `sender`, which stands in no queue, to `receiver`, which does neither. The caller of this
 // function sets the receiver running. A caller is left waiting for the reply, with its context lent.
-static void deliver(struct thread *sender, struct thread *receiver, ref_t endpoint, ref_t reply, bool is_call) {
+static void deliver(struct thread *sender, struct thread *receiver, ref_t endpoint, ref_t reply, bool is_call)
+{
     uint64_t info, count = 0;
     // @path ipc-call 5/9: copy the words and capabilities
     if (sender->in_fault) {
@@ -61,7 +63,8 @@ static void deliver(struct thread *sender, struct thread *receiver, ref_t endpoi
 }
 
 // The receiver that an arriving message goes to, taken off its queue; NULL: none. *reply: its reply object.
-static struct thread *take_receiver(struct endpoint *ep, bool for_call, ref_t *reply) {
+static struct thread *take_receiver(struct endpoint *ep, bool for_call, ref_t *reply)
+{
     ref_t first = !for_call && ep->bare.head ? ep->bare.head : ep->receivers.head;
     if (!first) return NULL;
     struct thread *receiver = thread_at(first);
@@ -71,7 +74,8 @@ static struct thread *take_receiver(struct endpoint *ep, bool for_call, ref_t *r
 }
 
 // Block the current thread, or any that faulted, on a call whose message stands in its registers or fault fields.
-static void start_call(struct thread *self, struct endpoint *ep, uint64_t deadline_ns) {
+static void start_call(struct thread *self, struct endpoint *ep, uint64_t deadline_ns)
+{
     ref_t reply;
     sched_block(self);
     if (deadline_ns != NS_FOREVER) deadline_insert(self, deadline_ns);
@@ -87,7 +91,8 @@ static void start_call(struct thread *self, struct endpoint *ep, uint64_t deadli
     }
 }
 
-err_t ipc_call(struct thread *self, struct slot *cap, uint64_t info, uint64_t deadline_ns) {
+err_t ipc_call(struct thread *self, struct slot *cap, uint64_t info, uint64_t deadline_ns)
+{
     bool grant = cap->rights & RIGHT_GRANT;
     // @path ipc-call 3/9: check everything that can be wrong with the sender's side
     if (!(cap->rights & RIGHT_WRITE)) return ERR_NO_RIGHT;
@@ -100,7 +105,8 @@ err_t ipc_call(struct thread *self, struct slot *cap, uint64_t info, uint64_t de
     return OK;
 }
 
-void fault_deliver(struct thread *t, unsigned kind, uint64_t address, uint64_t code, const struct slot *handler) {
+void fault_deliver(struct thread *t, unsigned kind, uint64_t address, uint64_t code, const struct slot *handler)
+{
     t->fault_kind = kind;
     t->fault_address = address;
     t->fault_code = code;
@@ -120,7 +126,8 @@ void fault_deliver(struct thread *t, unsigned kind, uint64_t address, uint64_t c
 // --- answers
 
 // Answer the caller of an armed reply object; the message was checked. Returns it if it may run on, else NULL.
-static struct thread *answer(struct thread *self, struct reply *reply) {
+static struct thread *answer(struct thread *self, struct reply *reply)
+{
     struct thread *caller = thread_at(reply->caller);
     uint64_t info = context_info(&self->context);
     thread_leave(caller);
@@ -131,14 +138,16 @@ static struct thread *answer(struct thread *self, struct reply *reply) {
     return caller;
 }
 
-static bool is_armed(const struct slot *slot, uint32_t count) {
+static bool is_armed(const struct slot *slot, uint32_t count)
+{
     return slot && reply_at(slot->object)->caller && reply_at(slot->object)->count == count;
 }
 
 // --- receiving
 
 // Finish receiving from a queued sender. A SENDING one runs on, a caller waits for its reply.
-static void receive_from(struct thread *receiver, struct thread *sender) {
+static void receive_from(struct thread *receiver, struct thread *sender)
+{
     bool is_call = sender->state == THREAD_CALLING;
     ref_t endpoint = sender->object, reply = receiver->reply;
     endpoint_dequeue(endpoint_at(endpoint), sender);
@@ -152,7 +161,8 @@ static void receive_from(struct thread *receiver, struct thread *sender) {
 
 // Is something there for a receiver on this endpoint? Then it has it, and the result is set. A gone badge and bits need
 // no reply object.
-static bool receive_now(struct thread *self, struct endpoint *ep, ref_t reply) {
+static bool receive_now(struct thread *self, struct endpoint *ep, ref_t reply)
+{
     const struct slot *bound = &self->slots[THREAD_SLOT_BOUND];
     if (ep->gone_head) {
         uint64_t badge = slot_at(ep->gone_head)->badge;
@@ -174,7 +184,8 @@ static bool receive_now(struct thread *self, struct endpoint *ep, ref_t reply) {
 }
 
 // The second half of reply_wait, and wait on an endpoint.
-static void receive(struct thread *self, const struct slot *cap, const struct slot *reply, uint64_t deadline_ns) {
+static void receive(struct thread *self, const struct slot *cap, const struct slot *reply, uint64_t deadline_ns)
+{
     struct endpoint *ep = endpoint_at(cap->object);
     ref_t reply_ref = reply ? reply->object : NO_REF;
     if (thread_utcb(self)->events_pending) {
@@ -196,14 +207,16 @@ static void receive(struct thread *self, const struct slot *cap, const struct sl
 }
 
 // Can this object be armed by a receive that starts now? `answering`: it is answered first.
-static err_t check_reply(const struct slot *slot, bool answering) {
+static err_t check_reply(const struct slot *slot, bool answering)
+{
     if (!slot) return OK;
     const struct reply *reply = reply_at(slot->object);
     if (reply->receiver || (reply->caller && !answering)) return ERR_BUSY;
     return OK;
 }
 
-void ipc_reply_wait(struct thread *self) {
+void ipc_reply_wait(struct thread *self)
+{
     struct slot *cap, *reply;
     struct thread *caller = NULL;
     uint64_t word = context_reply(&self->context), info = context_info(&self->context);
@@ -227,7 +240,8 @@ void ipc_reply_wait(struct thread *self) {
     if (caller) sched_ready(caller);
 }
 
-static void wait_notification(struct thread *self, struct notification *n, uint64_t deadline_ns) {
+static void wait_notification(struct thread *self, struct notification *n, uint64_t deadline_ns)
+{
     if (thread_utcb(self)->events_pending) {
         fail(self, ERR_EVENT);
     } else if (n->bits) {
@@ -246,7 +260,8 @@ static void wait_notification(struct thread *self, struct notification *n, uint6
     }
 }
 
-void ipc_wait(struct thread *self) {
+void ipc_wait(struct thread *self)
+{
     struct slot *reply = NULL, *cap = view_slot(thread_cspace(self), context_cap(&self->context));
     uint64_t deadline_ns = context_deadline(&self->context);
     err_t err = cap && cap->type != CAP_EMPTY ? OK : ERR_NO_CAP;
@@ -254,14 +269,18 @@ void ipc_wait(struct thread *self) {
     if (!err && !(cap->rights & RIGHT_READ)) err = ERR_NO_RIGHT;
     if (!err && cap->type == CAP_ENDPOINT) err = lookup_reply(self, (uint32_t)context_reply(&self->context), &reply);
     if (!err) err = check_reply(reply, false);
-    if (err) fail(self, err);
-    else if (cap->type == CAP_ENDPOINT) receive(self, cap, reply, deadline_ns);
-    else wait_notification(self, notification_at(cap->object), deadline_ns);
+    if (err)
+        fail(self, err);
+    else if (cap->type == CAP_ENDPOINT)
+        receive(self, cap, reply, deadline_ns);
+    else
+        wait_notification(self, notification_at(cap->object), deadline_ns);
 }
 
 // --- sending
 
-static void send_to_endpoint(struct thread *self, const struct slot *cap, uint64_t deadline_ns) {
+static void send_to_endpoint(struct thread *self, const struct slot *cap, uint64_t deadline_ns)
+{
     struct endpoint *ep = endpoint_at(cap->object);
     ref_t reply;
     self->badge = cap->badge;
@@ -281,7 +300,8 @@ static void send_to_endpoint(struct thread *self, const struct slot *cap, uint64
     }
 }
 
-static err_t send_answer(struct thread *self, const struct slot *cap) {
+static err_t send_answer(struct thread *self, const struct slot *cap)
+{
     uint32_t count = (uint32_t)(context_reply(&self->context) >> 32);
     if (!count || !is_armed(cap, count)) return ERR_STALE;
     struct thread *caller = answer(self, reply_at(cap->object));
@@ -290,7 +310,8 @@ static err_t send_answer(struct thread *self, const struct slot *cap) {
     return OK;
 }
 
-void ipc_send(struct thread *self) {
+void ipc_send(struct thread *self)
+{
     struct slot *cap = view_slot(thread_cspace(self), context_cap(&self->context));
     err_t err = cap && cap->type != CAP_EMPTY ? OK : ERR_NO_CAP;
     if (!err && cap->type != CAP_ENDPOINT && cap->type != CAP_REPLY) err = ERR_WRONG_TYPE;
@@ -300,6 +321,8 @@ void ipc_send(struct thread *self) {
         err = ipc_check_message(self, context_info(&self->context), grant);
     }
     if (!err && cap->type == CAP_REPLY) err = send_answer(self, cap);
-    if (err) fail(self, err);
-    else if (cap->type == CAP_ENDPOINT) send_to_endpoint(self, cap, context_deadline(&self->context));
+    if (err)
+        fail(self, err);
+    else if (cap->type == CAP_ENDPOINT)
+        send_to_endpoint(self, cap, context_deadline(&self->context));
 }

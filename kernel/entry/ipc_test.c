@@ -8,7 +8,8 @@
 enum { EP = 200, CLIENT = 210, SERVER = 220, REPLY = 230, NOTE = 231, BADGED = 232, PLACE = 240 };
 
 // An endpoint, a reply object, a client and a server that waits on the endpoint.
-static void set_scene(void) {
+static void set_scene(void)
+{
     make(CAP_ENDPOINT, 0, EP);
     make(CAP_REPLY, 0, REPLY);
     make(CAP_NOTIFICATION, 0, NOTE);
@@ -21,23 +22,27 @@ static void set_scene(void) {
     switch_to(BOOT_SLOT_THREAD);
 }
 
-static void wait_on(unsigned cap, unsigned reply, uint64_t deadline) {
+static void wait_on(unsigned cap, unsigned reply, uint64_t deadline)
+{
     sys(SYS_WAIT, (struct message){.cap = cap, .reply = reply, .deadline = deadline});
 }
 
-static void call(unsigned cap, uint32_t label, unsigned n, uint64_t first_word) {
+static void call(unsigned cap, uint32_t label, unsigned n, uint64_t first_word)
+{
     struct message m = {.cap = cap, .info = INFO(label, n, 0), .deadline = NS_FOREVER};
     for (unsigned i = 0; i < MSG_REGISTERS; i++) m.words[i] = first_word + i;
     sys(SYS_CALL, m);
 }
 
-static void reply_wait(uint64_t count, err_t label, unsigned n, uint64_t first_word) {
+static void reply_wait(uint64_t count, err_t label, unsigned n, uint64_t first_word)
+{
     struct message m = {.cap = EP, .info = INFO(label, n, 0), .reply = REPLY | count << 32, .deadline = NS_FOREVER};
     for (unsigned i = 0; i < MSG_REGISTERS; i++) m.words[i] = first_word + i;
     sys(SYS_REPLY_WAIT, m);
 }
 
-TEST(ipc_call_to_waiting_server_switches_and_comes_back) {
+TEST(ipc_call_to_waiting_server_switches_and_comes_back)
+{
     set_scene();
     struct thread *client = thread_in(CLIENT), *server = thread_in(SERVER);
     switch_to(SERVER);
@@ -63,7 +68,8 @@ TEST(ipc_call_to_waiting_server_switches_and_comes_back) {
     check_equal(server->state, THREAD_RECEIVING);
 }
 
-TEST(ipc_call_before_server_waits_is_queued) {
+TEST(ipc_call_before_server_waits_is_queued)
+{
     set_scene();
     switch_to(CLIENT);
     call(EP, 1, 1, 5);
@@ -76,7 +82,8 @@ TEST(ipc_call_before_server_waits_is_queued) {
     check_equal(thread_in(SERVER)->on, thread_in(CLIENT)->own);
 }
 
-TEST(ipc_long_message_travels_in_the_utcb) {
+TEST(ipc_long_message_travels_in_the_utcb)
+{
     set_scene();
     switch_to(CLIENT);
     for (unsigned i = 6; i < MSG_WORDS; i++) thread_utcb(thread_in(CLIENT))->words[i] = 100 + i;
@@ -87,7 +94,8 @@ TEST(ipc_long_message_travels_in_the_utcb) {
     check_equal(thread_in(SERVER)->context.info, INFO(1, 64, 0));
 }
 
-TEST(ipc_malformed_info_is_refused) {
+TEST(ipc_malformed_info_is_refused)
+{
     set_scene();
     switch_to(CLIENT);
     struct message m = {.cap = EP, .info = INFO(1, 65, 0), .deadline = NS_FOREVER};
@@ -113,7 +121,8 @@ TEST(ipc_malformed_info_is_refused) {
     check_equal(error_of(thread_in(CLIENT)), ERR_NO_SYSCALL);
 }
 
-TEST(ipc_reply_with_old_count_is_stale) {
+TEST(ipc_reply_with_old_count_is_stale)
+{
     set_scene();
     switch_to(CLIENT);
     call(EP, 1, 0, 0);
@@ -136,7 +145,8 @@ TEST(ipc_reply_with_old_count_is_stale) {
     check_equal(thread_in(SERVER)->context.reply, 2);
 }
 
-TEST(ipc_armed_reply_object_cannot_wait_again) {
+TEST(ipc_armed_reply_object_cannot_wait_again)
+{
     set_scene();
     switch_to(CLIENT);
     call(EP, 1, 0, 0);
@@ -149,7 +159,8 @@ TEST(ipc_armed_reply_object_cannot_wait_again) {
     check_equal(thread_in(CLIENT)->state, THREAD_REPLY);
 }
 
-TEST(ipc_wait_without_reply_object_leaves_callers_queued) {
+TEST(ipc_wait_without_reply_object_leaves_callers_queued)
+{
     set_scene();
     switch_to(CLIENT);
     call(EP, 1, 0, 0);
@@ -166,7 +177,8 @@ TEST(ipc_wait_without_reply_object_leaves_callers_queued) {
     check_equal(thread_in(CLIENT)->state, THREAD_CALLING);
 }
 
-TEST(ipc_senders_and_callers_are_served_in_order) {
+TEST(ipc_senders_and_callers_are_served_in_order)
+{
     set_scene();
     switch_to(BOOT_SLOT_THREAD);
     sys(SYS_SEND, (struct message){.cap = EP, .info = INFO(1, 0, 0), .deadline = NS_FOREVER});
@@ -183,7 +195,8 @@ TEST(ipc_senders_and_callers_are_served_in_order) {
     check_equal(INFO_LABEL(thread_in(SERVER)->context.info), 2);
 }
 
-TEST(ipc_capability_is_derived_to_the_receiver) {
+TEST(ipc_capability_is_derived_to_the_receiver)
+{
     set_scene();
     struct utcb *from = thread_utcb(thread_in(CLIENT)), *to = thread_utcb(thread_in(SERVER));
     from->send_cspace = 0;
@@ -204,7 +217,8 @@ TEST(ipc_capability_is_derived_to_the_receiver) {
     check_equal(to->recv_badge[1], 77);
 }
 
-TEST(ipc_bad_capability_arguments_hurt_only_their_owner) {
+TEST(ipc_bad_capability_arguments_hurt_only_their_owner)
+{
     set_scene();
     struct utcb *from = thread_utcb(thread_in(CLIENT)), *to = thread_utcb(thread_in(SERVER));
     from->send_cspace = 0;
@@ -227,7 +241,8 @@ TEST(ipc_bad_capability_arguments_hurt_only_their_owner) {
     check_equal(to->recv_kind[0], CAP_NONE);
 }
 
-TEST(ipc_last_copy_of_a_badge_is_told_until_dealt_with) {
+TEST(ipc_last_copy_of_a_badge_is_told_until_dealt_with)
+{
     set_scene();
     check_equal(invoke(BOOT_SLOT_CSPACE, CSPACE_DERIVE, PLACE, 0, BADGED, RIGHT_WRITE, 0), OK);
     switch_to(SERVER);
@@ -254,7 +269,8 @@ TEST(ipc_last_copy_of_a_badge_is_told_until_dealt_with) {
     check_equal(error_of(thread_in(SERVER)), ERR_TIMEOUT);
 }
 
-TEST(ipc_bound_notification_ends_waiting_on_an_endpoint) {
+TEST(ipc_bound_notification_ends_waiting_on_an_endpoint)
+{
     set_scene();
     check_equal(invoke(BOOT_SLOT_CSPACE, CSPACE_DERIVE, PLACE, 0, NOTE, RIGHTS_ALL, 6), OK);
     check_equal(invoke(SERVER, THREAD_BIND_NOTIFICATION, NOTE), OK);
@@ -272,7 +288,8 @@ TEST(ipc_bound_notification_ends_waiting_on_an_endpoint) {
     check_equal(error_of(thread_in(SERVER)), ERR_TIMEOUT);
 }
 
-TEST(ipc_notification_wakes_its_waiter_with_all_bits) {
+TEST(ipc_notification_wakes_its_waiter_with_all_bits)
+{
     set_scene();
     check_equal(invoke(BOOT_SLOT_CSPACE, CSPACE_DERIVE, PLACE, 0, NOTE, RIGHTS_ALL, 6), OK);
     check_equal(invoke(BOOT_SLOT_CSPACE, CSPACE_DERIVE, PLACE + 1, 0, NOTE, RIGHTS_ALL, 8), OK);
@@ -288,7 +305,8 @@ TEST(ipc_notification_wakes_its_waiter_with_all_bits) {
     check_equal(thread_in(SERVER)->context.words[0], 8);
 }
 
-TEST(ipc_deadline_ends_every_blocking_call) {
+TEST(ipc_deadline_ends_every_blocking_call)
+{
     set_scene();
     make_thread(SERVER + 20, 90);
     start(SERVER + 20);
@@ -314,7 +332,8 @@ TEST(ipc_deadline_ends_every_blocking_call) {
     world_check();
 }
 
-TEST(ipc_deadline_of_a_call_covers_the_reply) {
+TEST(ipc_deadline_of_a_call_covers_the_reply)
+{
     set_scene();
     switch_to(CLIENT);
     sys(SYS_CALL, (struct message){.cap = EP, .deadline = 2000});
@@ -330,7 +349,8 @@ TEST(ipc_deadline_of_a_call_covers_the_reply) {
     check_equal(error_of(thread_in(SERVER)), ERR_STALE);
 }
 
-TEST(ipc_event_ends_wait_but_not_call) {
+TEST(ipc_event_ends_wait_but_not_call)
+{
     set_scene();
     switch_to(SERVER);
     wait_on(NOTE, 0, NS_FOREVER);
@@ -347,7 +367,8 @@ TEST(ipc_event_ends_wait_but_not_call) {
     check_equal(error_of(thread_in(SERVER)), ERR_EVENT);
 }
 
-TEST(ipc_event_diverts_a_thread_that_lets_it) {
+TEST(ipc_event_diverts_a_thread_that_lets_it)
+{
     set_scene();
     struct thread *t = thread_in(CLIENT);
     check_equal(invoke(CLIENT, THREAD_SET_UPCALLS, 0x1000, 0x2000, 0x3000), OK);
@@ -362,7 +383,8 @@ TEST(ipc_event_diverts_a_thread_that_lets_it) {
     check_equal(thread_utcb(t)->events_pending, 1);
 }
 
-TEST(ipc_fault_goes_to_the_handler_and_resumes) {
+TEST(ipc_fault_goes_to_the_handler_and_resumes)
+{
     set_scene();
     check_equal(invoke(CLIENT, THREAD_CONFIGURE, BOOT_SLOT_ASPACE, BOOT_SLOT_CSPACE, BADGED, 0x300000000000), OK);
     check_equal(invoke(CLIENT, THREAD_SET_UPCALLS, 0, 0, 0x3000), OK);
@@ -396,7 +418,8 @@ TEST(ipc_fault_goes_to_the_handler_and_resumes) {
     world_check();
 }
 
-TEST(ipc_fault_without_handler_stops_and_is_logged) {
+TEST(ipc_fault_without_handler_stops_and_is_logged)
+{
     set_scene();
     switch_to(CLIENT);
     host_fault(FAULT_KIND_PAGE, 0x1234, 0);
@@ -405,7 +428,8 @@ TEST(ipc_fault_without_handler_stops_and_is_logged) {
     check(__builtin_strstr(host.last_log, "no handler") != NULL);
 }
 
-TEST(ipc_deleting_an_endpoint_sends_its_waiters_away) {
+TEST(ipc_deleting_an_endpoint_sends_its_waiters_away)
+{
     set_scene();
     switch_to(CLIENT);
     call(EP, 1, 0, 0);
@@ -416,7 +440,8 @@ TEST(ipc_deleting_an_endpoint_sends_its_waiters_away) {
     check_equal(thread_in(CLIENT)->state, THREAD_READY);
 }
 
-TEST(ipc_deleting_a_reply_object_sends_its_caller_away) {
+TEST(ipc_deleting_a_reply_object_sends_its_caller_away)
+{
     set_scene();
     switch_to(CLIENT);
     call(EP, 1, 0, 0);
@@ -427,7 +452,8 @@ TEST(ipc_deleting_a_reply_object_sends_its_caller_away) {
     check_equal(error_of(thread_in(CLIENT)), ERR_GONE);
 }
 
-TEST(ipc_death_of_a_server_gives_the_time_back_and_keeps_the_caller) {
+TEST(ipc_death_of_a_server_gives_the_time_back_and_keeps_the_caller)
+{
     set_scene();
     switch_to(CLIENT);
     call(EP, 1, 0, 0);
@@ -447,7 +473,8 @@ TEST(ipc_death_of_a_server_gives_the_time_back_and_keeps_the_caller) {
     check_equal(INFO_ERR(client->context.info), ERR_RESTARTED);
 }
 
-TEST(ipc_nested_call_lends_the_time_on_and_returns_it) {
+TEST(ipc_nested_call_lends_the_time_on_and_returns_it)
+{
     enum { EP2 = 250, REPLY2 = 251, BACKEND = 252 };
     set_scene();
     make(CAP_ENDPOINT, 0, EP2);
@@ -473,7 +500,8 @@ TEST(ipc_nested_call_lends_the_time_on_and_returns_it) {
     check_equal(backend->on, backend->own);
 }
 
-TEST(ipc_exhausted_loan_goes_home_and_the_server_goes_on) {
+TEST(ipc_exhausted_loan_goes_home_and_the_server_goes_on)
+{
     set_scene();
     check_equal(invoke(CLIENT + 1, CONTEXT_CONFIGURE, 1000000, 100000000, 0), OK);
     switch_to(SERVER);
@@ -492,7 +520,8 @@ TEST(ipc_exhausted_loan_goes_home_and_the_server_goes_on) {
     check_equal(context_at(client->own)->left_ns, 0);
 }
 
-TEST(ipc_clone_state_makes_a_child_of_a_caller) {
+TEST(ipc_clone_state_makes_a_child_of_a_caller)
+{
     set_scene();
     make_thread(SERVER + 20, 100);
     struct thread *child = thread_in(SERVER + 20), *client = thread_in(CLIENT);

@@ -8,7 +8,8 @@
 #include "thread.h"
 
 // Is the message well formed, and are its capability arguments there to be given?
-err_t ipc_check_message(struct thread *from, uint64_t info, bool grant) {
+err_t ipc_check_message(struct thread *from, uint64_t info, bool grant)
+{
     if (info & ~INFO_VALID_BITS || INFO_WORDS(info) > MSG_WORDS || INFO_CAPS(info) > MSG_CAPS) return ERR_INVALID;
     unsigned n_caps = INFO_CAPS(info);
     if (n_caps == 0) return OK;
@@ -23,7 +24,8 @@ err_t ipc_check_message(struct thread *from, uint64_t info, bool grant) {
     return err;
 }
 
-static uint32_t transfer_cap(struct slot *from, struct slot *to, ref_t endpoint, uint64_t *badge) {
+static uint32_t transfer_cap(struct slot *from, struct slot *to, ref_t endpoint, uint64_t *badge)
+{
     if (!from || slot_check_derive(from)) return CAP_NONE;
     if (endpoint && from->type == CAP_ENDPOINT && from->object == endpoint && from->badge) {
         *badge = from->badge;
@@ -34,7 +36,8 @@ static uint32_t transfer_cap(struct slot *from, struct slot *to, ref_t endpoint,
     return CAP_PLACED;
 }
 
-static void transfer_caps(struct thread *from, struct thread *to, unsigned n_caps, ref_t endpoint) {
+static void transfer_caps(struct thread *from, struct thread *to, unsigned n_caps, ref_t endpoint)
+{
     const struct utcb *in = thread_utcb(from);
     struct utcb *out = thread_utcb(to);
     struct cspace_view from_view, to_view;
@@ -50,7 +53,8 @@ static void transfer_caps(struct thread *from, struct thread *to, unsigned n_cap
 }
 
 // Returns the info word for the receiver.
-uint64_t ipc_transfer(struct thread *from, struct thread *to, uint64_t info, ref_t endpoint, bool grant) {
+uint64_t ipc_transfer(struct thread *from, struct thread *to, uint64_t info, ref_t endpoint, bool grant)
+{
     unsigned n_words = INFO_WORDS(info), n_caps = grant ? INFO_CAPS(info) : 0;
     for (unsigned i = 0; i < MSG_REGISTERS; i++) {
         context_set_word(&to->context, i, i < n_words ? context_word(&from->context, i) : 0);

@@ -13,9 +13,15 @@
 #include "abi/objects.h"
 #include "abi/utcb.h"
 
-typedef struct { uint64_t raw; } paddr_t;  // physical address
-typedef struct { uint64_t raw; } uaddr_t;  // address in user space: never dereferenced by the kernel
-typedef struct { uint64_t raw; } pte_t;    // one page-table entry
+typedef struct {
+    uint64_t raw;
+} paddr_t;  // physical address
+typedef struct {
+    uint64_t raw;
+} uaddr_t;  // address in user space: never dereferenced by the kernel
+typedef struct {
+    uint64_t raw;
+} pte_t;  // one page-table entry
 
 #include "arch_types.h"
 
@@ -30,10 +36,10 @@ paddr_t arch_physical(const void *p);  // the reverse, for direct-map addresses 
 //   pte_t pte_table(paddr_t table, unsigned count);    count: 0..512 entries in use in the table below
 //   bool pte_present(pte_t); paddr_t pte_address(pte_t); unsigned pte_rights(pte_t); unsigned pte_count(pte_t);
 //   pte_t pte_set_count(pte_t, unsigned count);
-void arch_aspace_init(pte_t *root);        // fill in the kernel's half of a cleared root table
-void arch_aspace_activate(paddr_t root);   // make it the current one; the caller avoids needless switches
-void arch_tlb_page(uaddr_t address);       // forget one page of the current address space
-void arch_tlb_all(void);                   // forget all user pages of the current address space
+void arch_aspace_init(pte_t *root);       // fill in the kernel's half of a cleared root table
+void arch_aspace_activate(paddr_t root);  // make it the current one; the caller avoids needless switches
+void arch_tlb_page(uaddr_t address);      // forget one page of the current address space
+void arch_tlb_all(void);                  // forget all user pages of the current address space
 
 // --- user registers. All on a thread that is not running on this CPU's user side.
 void arch_context_start(struct arch_context *, uint64_t pc, uint64_t sp, uint64_t argument);  // cleared, interrupts on
@@ -52,13 +58,14 @@ bool arch_user_address_ok(uint64_t address);  // lies below USER_END (canonical)
 
 // --- floating point and vector state: switched lazily or eagerly, the architecture's choice
 void arch_fpu_init(struct arch_fpu *);
-void arch_fpu_switch(struct arch_fpu *next);       // the current thread is now the owner of `next` (never NULL)
+void arch_fpu_switch(struct arch_fpu *next);  // the current thread is now the owner of `next` (never NULL)
 void arch_fpu_copy(struct arch_fpu *to, struct arch_fpu *from);  // saves `from` first if it is in the registers
-void arch_fpu_forget(struct arch_fpu *);           // its memory goes away
+void arch_fpu_forget(struct arch_fpu *);                         // its memory goes away
 
 // --- leaving the kernel. Both do not return to the caller.
 _Noreturn void arch_return_user(struct arch_context *);  // by sysret or iret, as the context needs
-_Noreturn void arch_idle(void);  // current address space is any; wait for an interrupt, then kernel_interrupt/kernel_timer, kernel_exit
+_Noreturn void arch_idle(
+    void);  // current address space is any; wait for an interrupt, then kernel_interrupt/kernel_timer, kernel_exit
 
 // --- time, in ns since boot, monotonic
 uint64_t arch_now_ns(void);
@@ -76,21 +83,24 @@ err_t arch_port_in(unsigned port, unsigned size, uint64_t *value);
 err_t arch_port_out(unsigned port, unsigned size, uint64_t value);
 
 // --- the rest
-void arch_log(const char *text, size_t n);  // debug port, and the panic path's only way out
+void arch_log(const char *text, size_t n);                  // debug port, and the panic path's only way out
 _Noreturn void arch_power(unsigned action, uint64_t code);  // POWER_*
-_Noreturn void arch_halt(void);             // after a panic
+_Noreturn void arch_halt(void);                             // after a panic
 
 // --- what the architecture calls. `current` context is the running thread's.
-struct boot_memory {  // what the boot code found; kernel image, bundle and boot data are already taken out of the ranges
+struct
+    boot_memory {  // what the boot code found; kernel image, bundle and boot data are already taken out of the ranges
     unsigned n_ranges;
-    struct { uint64_t start, end; } ranges[BOOT_INFO_UNTYPED];  // usable, page aligned, ascending
+    struct {
+        uint64_t start, end;
+    } ranges[BOOT_INFO_UNTYPED];          // usable, page aligned, ascending
     uint64_t bundle_start, bundle_bytes;  // page aligned
     uint64_t kernel_text_bytes, kernel_data_bytes;
     const char *command_line;
 };
 _Noreturn void kernel_main(const struct boot_memory *);  // once, with interrupts masked; ends in kernel_exit
-void kernel_syscall(void);     // a native system call; registers are in the current thread's context
-void kernel_foreign(void);     // a foreign system call of a thread without a system-call upcall
+void kernel_syscall(void);  // a native system call; registers are in the current thread's context
+void kernel_foreign(void);  // a foreign system call of a thread without a system-call upcall
 void kernel_fault(unsigned kind, uint64_t address, uint64_t code);  // FAULT_KIND_* of abi/ipc.h, from user mode
 void kernel_interrupt(unsigned line);  // a level line has been masked, an edge line has not
 void kernel_timer(void);
@@ -102,8 +112,8 @@ struct cpu {
     struct arch_context *context;  // of the current thread; where entry code saves user registers
     uint64_t kernel_stack;         // its top
     uint64_t scratch;
-    uint64_t syscall_entry;        // the current thread's system-call upcall entry, 0: none
-    struct utcb *utcb;             // the current thread's UTCB, kernel address
-    void *core;                    // the core's own per-CPU state (struct cpu_core of sched/)
+    uint64_t syscall_entry;  // the current thread's system-call upcall entry, 0: none
+    struct utcb *utcb;       // the current thread's UTCB, kernel address
+    void *core;              // the core's own per-CPU state (struct cpu_core of sched/)
 };
 struct cpu *arch_cpu(void);

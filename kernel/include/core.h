@@ -10,15 +10,15 @@
 #define PRIORITIES 256
 
 struct cpu_core {
-    ref_t current;   // the thread that runs; NO_REF: to be chosen at kernel_exit
-    ref_t loaded;    // the thread whose registers struct cpu names
-    ref_t aspace;    // whose tables are active; NO_REF: the kernel's own
-    ref_t charged;   // the context that pays since charged_since_ns; NO_REF: nobody
+    ref_t current;  // the thread that runs; NO_REF: to be chosen at kernel_exit
+    ref_t loaded;   // the thread whose registers struct cpu names
+    ref_t aspace;   // whose tables are active; NO_REF: the kernel's own
+    ref_t charged;  // the context that pays since charged_since_ns; NO_REF: nobody
     uint64_t charged_since_ns;
-    uint64_t slice_end_ns;   // when its budget or slice ends
-    uint64_t timer_ns;       // what the timer is set to; an early tick is harmless, a late one is not
-    ref_t deadlines;         // heap of threads, see deadline.h
-    unsigned steps;          // towards the next look at a preemption point
+    uint64_t slice_end_ns;         // when its budget or slice ends
+    uint64_t timer_ns;             // what the timer is set to; an early tick is harmless, a late one is not
+    ref_t deadlines;               // heap of threads, see deadline.h
+    unsigned steps;                // towards the next look at a preemption point
     ref_t dying_head, dying_tail;  // objects whose inner slots are to be emptied
     uint32_t revoke_tickets;
     uint64_t ready[PRIORITIES / 64];  // bit p: queues[p] is not empty
@@ -26,7 +26,7 @@ struct cpu_core {
 };
 static inline struct cpu_core *this_core(void) { return arch_cpu()->core; }
 
-struct kernel {  // written by kernel_main only
+struct kernel {          // written by kernel_main only
     ref_t irqs;          // IRQ_LINES * IRQ_SHARERS struct irq
     paddr_t empty_root;  // a root table without user mappings
     uint64_t memory_bytes, text_bytes, data_bytes;
@@ -56,9 +56,11 @@ size_t log_read(uint64_t *position, char *text, size_t n);
 size_t format_text(char *out, size_t size, const char *format, va_list args);
 
 // Set n words from p on to 0; p is 8-byte aligned.
-static inline void words_clear(uint64_t *p, size_t n) {
+static inline void words_clear(uint64_t *p, size_t n)
+{
     for (size_t i = 0; i < n; i++) p[i] = 0;
 }
-static inline void words_copy(uint64_t *to, const uint64_t *from, size_t n) {
+static inline void words_copy(uint64_t *to, const uint64_t *from, size_t n)
+{
     for (size_t i = 0; i < n; i++) to[i] = from[i];
 }

@@ -10,24 +10,29 @@ struct invocation {
     struct thread *self;
     struct slot *cap;
     uint32_t label;
-    unsigned n_words;       // that came in
-    unsigned n_results;     // that go out, in result[] and beyond the sixth in the invoker's UTCB
+    unsigned n_words;    // that came in
+    unsigned n_results;  // that go out, in result[] and beyond the sixth in the invoker's UTCB
     uint64_t result[MSG_REGISTERS];
-    bool no_result;         // the invoker's registers were set as they are to be
+    bool no_result;  // the invoker's registers were set as they are to be
 };
 
 // Word i of the request.
-static inline uint64_t inv_word(const struct invocation *inv, unsigned i) {
+static inline uint64_t inv_word(const struct invocation *inv, unsigned i)
+{
     return i < MSG_REGISTERS ? context_word(&inv->self->context, i) : thread_utcb(inv->self)->words[i];
 }
 // Word i of the answer.
-static inline void inv_result(struct invocation *inv, unsigned i, uint64_t word) {
-    if (i < MSG_REGISTERS) inv->result[i] = word;
-    else thread_utcb(inv->self)->words[i] = word;
+static inline void inv_result(struct invocation *inv, unsigned i, uint64_t word)
+{
+    if (i < MSG_REGISTERS)
+        inv->result[i] = word;
+    else
+        thread_utcb(inv->self)->words[i] = word;
     if (inv->n_results <= i) inv->n_results = i + 1;
 }
 // Replace argument i, so that a restarted operation goes on where it stopped.
-static inline void inv_advance(struct invocation *inv, unsigned i, uint64_t word) {
+static inline void inv_advance(struct invocation *inv, unsigned i, uint64_t word)
+{
     context_set_word(&inv->self->context, i, word);
 }
 

@@ -22,11 +22,11 @@ static inline struct cspace *cspace_at(ref_t ref) { return ref_direct(ref); }
 // --- endpoint
 struct endpoint {
     uint32_t refs;
-    uint32_t tickets;        // arrival order over both queues of senders
-    struct queue callers;    // want a reply; THREAD_CALLING
-    struct queue senders;    // THREAD_SENDING
-    struct queue receivers;  // with a reply object; THREAD_RECEIVING
-    struct queue bare;       // receivers without one: callers pass them by
+    uint32_t tickets;            // arrival order over both queues of senders
+    struct queue callers;        // want a reply; THREAD_CALLING
+    struct queue senders;        // THREAD_SENDING
+    struct queue receivers;      // with a reply object; THREAD_RECEIVING
+    struct queue bare;           // receivers without one: callers pass them by
     ref_t gone_head, gone_tail;  // slots with SLOT_GONE
     uint32_t zero[4];
 };
@@ -47,7 +47,7 @@ static inline struct reply *reply_at(ref_t ref) { return ref_direct(ref); }
 // --- notification: a word of bits
 struct notification {
     uint32_t refs;
-    ref_t bound;           // the thread whose receiving ends by a signal
+    ref_t bound;  // the thread whose receiving ends by a signal
     uint64_t bits;
     struct queue waiters;  // non-empty only while bits == 0
     uint32_t zero[10];
@@ -62,7 +62,7 @@ struct context {
     ref_t user;  // the thread that runs on it now: home, or a server it was lent to
     uint32_t zero;
     uint64_t budget_ns, period_ns;
-    uint64_t left_ns;      // of the budget, in the period that began at period_start
+    uint64_t left_ns;  // of the budget, in the period that began at period_start
     uint64_t period_start_ns;
     uint64_t consumed_ns;
     uint64_t zero1;
@@ -81,19 +81,26 @@ enum thread_state {
     THREAD_RECEIVING,  // queued at an endpoint's receivers or bare
     THREAD_WAITING,    // queued at a notification
 };
-enum { THREAD_SLOT_DYING, THREAD_SLOT_ASPACE, THREAD_SLOT_CSPACE, THREAD_SLOT_FAULT, THREAD_SLOT_CONTEXT,
-       THREAD_SLOT_BOUND, THREAD_SLOTS };
+enum {
+    THREAD_SLOT_DYING,
+    THREAD_SLOT_ASPACE,
+    THREAD_SLOT_CSPACE,
+    THREAD_SLOT_FAULT,
+    THREAD_SLOT_CONTEXT,
+    THREAD_SLOT_BOUND,
+    THREAD_SLOTS
+};
 
 struct thread {
     struct arch_context context;  // user registers; the architecture's entry code relies on its coming first
 
     uint32_t refs;
     uint8_t state, priority;
-    bool parked;      // READY, but no context with time left: in no queue
-    bool queued;      // in a ready queue
-    bool in_heap;     // has a deadline, or waits for its context's next period
-    bool grant;       // CALLING, SENDING: its capability allowed sending capabilities along
-    bool in_fault;    // CALLING, REPLY: the message is a fault, the reply a FAULT_* decision
+    bool parked;    // READY, but no context with time left: in no queue
+    bool queued;    // in a ready queue
+    bool in_heap;   // has a deadline, or waits for its context's next period
+    bool grant;     // CALLING, SENDING: its capability allowed sending capabilities along
+    bool in_fault;  // CALLING, REPLY: the message is a fault, the reply a FAULT_* decision
     uint8_t heap_rank;
     ref_t queue_next, queue_prev;
     ref_t object;     // CALLING SENDING RECEIVING: the endpoint; WAITING: the notification; REPLY: the reply object
@@ -104,7 +111,7 @@ struct thread {
     ref_t lender;     // who lent `on`, valid while on != own
     uint64_t badge;   // CALLING SENDING: of the capability used
     uint64_t cspace_last;  // highest slot index of its cspace; 0: no cspace
-    ref_t cspace;     // what the slots below hold, for the fast way
+    ref_t cspace;          // what the slots below hold, for the fast way
     ref_t aspace;
     ref_t heap_left, heap_right, heap_parent;
     uint32_t revoke_ticket;  // of a revoke_run stopped at a preemption point; 0: none
@@ -112,7 +119,7 @@ struct thread {
     uint64_t generation;
     uint64_t syscall_entry, event_entry, fault_entry;
     uint64_t fault_kind, fault_address, fault_code;
-    uint64_t utcb_address;   // where its UTCB is mapped; 0: nowhere
+    uint64_t utcb_address;  // where its UTCB is mapped; 0: nowhere
 
     _Alignas(64) struct slot slots[THREAD_SLOTS];
     _Alignas(64) struct arch_fpu fpu;
@@ -125,9 +132,9 @@ static inline struct utcb *thread_utcb(const struct thread *t) { return ref_dire
 #define ASPACE_GROWS 32
 struct aspace {
     uint32_t refs;
-    uint32_t id;            // its row in the table of address spaces
+    uint32_t id;  // its row in the table of address spaces
     uint32_t size_bits;
-    uint32_t mapped;         // leaf entries
+    uint32_t mapped;  // leaf entries
     uint32_t pool_pages, pool_used;
     ref_t pool_free;         // empty tables that came back, linked by their first entry
     ref_t fresh, fresh_end;  // pages never used since the tables were last dropped: the rest of an extent
@@ -143,7 +150,7 @@ static inline struct aspace *aspace_at(ref_t ref) { return ref_direct(ref); }
 struct irq {
     uint32_t refs;  // 0, with an empty slot 0: free
     uint32_t line;
-    bool pending;   // fired and not acknowledged: the line stays masked
+    bool pending;  // fired and not acknowledged: the line stays masked
     uint8_t zero[55];
     struct slot slots[2];  // 0: dying; 1: the notification
 };

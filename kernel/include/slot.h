@@ -13,10 +13,10 @@
 #include "ref.h"
 
 enum {
-    SLOT_FIRST = 1,    // the first capability of its badge: its last child's end is told to the endpoint
-    SLOT_GONE = 2,     // in the endpoint's list of such ends
-    SLOT_SPENT = 4,    // an untyped whose children were partly handed on: it gives out no more memory
-    SLOT_DYING = 8,    // see above
+    SLOT_FIRST = 1,  // the first capability of its badge: its last child's end is told to the endpoint
+    SLOT_GONE = 2,   // in the endpoint's list of such ends
+    SLOT_SPENT = 4,  // an untyped whose children were partly handed on: it gives out no more memory
+    SLOT_DYING = 8,  // see above
     SLOT_IN_THREAD = 16,
     SLOT_IN_CONTEXT = 32,
     SLOT_IN_ASPACE = 64,
@@ -31,9 +31,9 @@ struct slot {
     ref_t object;       // the object, or the first byte of an untyped's or a frames capability's memory
     uint64_t badge;     // ENDPOINT NOTIFICATION LOG: badge; IOPORT ASPACE: range; UNTYPED: bytes given out;
                         // FRAMES: pages, if fewer than 2^size_bits bytes; DYING: the next slot to empty
-    ref_t parent, child, next, prev;  // the tree: `child` is the first one, `next` and `prev` are siblings
-    ref_t list_next, list_prev;       // the endpoint's gone list, or the list of dying objects; FRAMES: the
-                                      // ticket of a revoke_run, and how far it has come in units of 512 pages
+    ref_t parent, child, next, prev;        // the tree: `child` is the first one, `next` and `prev` are siblings
+    ref_t list_next, list_prev;             // the endpoint's gone list, or the list of dying objects; FRAMES: the
+                                            // ticket of a revoke_run, and how far it has come in units of 512 pages
     uint32_t aspace_id, aspace_generation;  // FRAMES: the address space mapped in
     uint64_t hull_first, hull_end;          // FRAMES: all pages of it that may hold an entry into this memory
 };

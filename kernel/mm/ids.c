@@ -13,7 +13,8 @@ static struct id_row {
 static uint32_t first_free, n_free;
 
 // Build the free list; once, at boot.
-void ids_init(void) {
+void ids_init(void)
+{
     n_free = 0;
     first_free = 0;
     for (uint32_t id = ASPACE_IDS - 1; id > 0; id--) {
@@ -26,7 +27,8 @@ void ids_init(void) {
 err_t ids_check(unsigned n) { return n <= n_free ? OK : ERR_LIMIT; }
 
 // Give the space an id; ids_check has said that there is one.
-uint32_t ids_take(ref_t aspace) {
+uint32_t ids_take(ref_t aspace)
+{
     uint32_t id = first_free;
     invariant(id != 0);
     first_free = rows[id].next;
@@ -36,7 +38,8 @@ uint32_t ids_take(ref_t aspace) {
 }
 
 // The space is gone: its generation ends.
-void ids_release(uint32_t id) {
+void ids_release(uint32_t id)
+{
     rows[id] = (struct id_row){.generation = rows[id].generation + 1, .next = first_free};
     first_free = id;
     n_free++;
@@ -44,7 +47,8 @@ void ids_release(uint32_t id) {
 
 uint32_t ids_generation(uint32_t id) { return rows[id].generation; }
 
-struct aspace *ids_find(uint32_t id, uint32_t generation) {
+struct aspace *ids_find(uint32_t id, uint32_t generation)
+{
     const struct id_row *row = &rows[id];
     return id && row->aspace && row->generation == generation ? aspace_at(row->aspace) : NULL;
 }

@@ -19,16 +19,19 @@ struct walk {
     unsigned level;
 };
 
-static unsigned entry_index(uint64_t vpn, unsigned level) {
+static unsigned entry_index(uint64_t vpn, unsigned level)
+{
     return (unsigned)(vpn >> (TABLE_BITS * level)) % TABLE_ENTRIES;
 }
 
 // The first page number behind the stretch of 512^level pages that holds vpn.
-static uint64_t stretch_end(uint64_t vpn, unsigned level) {
+static uint64_t stretch_end(uint64_t vpn, unsigned level)
+{
     return ((vpn >> (TABLE_BITS * level)) + 1) << (TABLE_BITS * level);
 }
 
-static struct walk walk_to(const struct aspace *as, uint64_t vpn) {
+static struct walk walk_to(const struct aspace *as, uint64_t vpn)
+{
     struct walk w = {.level = ARCH_LEVELS - 1};
     pte_t *table = table_at(aspace_root(ref_of(as)));
     for (;;) {
@@ -39,7 +42,8 @@ static struct walk walk_to(const struct aspace *as, uint64_t vpn) {
     }
 }
 
-static void flush(const struct aspace *as, uint64_t vpn, uint64_t end) {
+static void flush(const struct aspace *as, uint64_t vpn, uint64_t end)
+{
     if (this_core()->aspace != ref_of(as)) return;
     if (end - vpn > FLUSH_PAGES) {
         arch_tlb_all();
@@ -49,7 +53,8 @@ static void flush(const struct aspace *as, uint64_t vpn, uint64_t end) {
 }
 
 // Move on to the next extent of the pool that has pages; there is one, or the caller has miscounted.
-static void next_extent(struct aspace *as) {
+static void next_extent(struct aspace *as)
+{
     while (as->fresh == as->fresh_end) {
         as->extent++;
         invariant(as->extent <= ASPACE_GROWS);
@@ -61,7 +66,8 @@ static void next_extent(struct aspace *as) {
 }
 
 // A cleared table from the pool.
-static pte_t *take_table(struct aspace *as) {
+static pte_t *take_table(struct aspace *as)
+{
     pte_t *table;
     if (as->pool_free) {
         table = table_at(as->pool_free);
@@ -77,7 +83,8 @@ static pte_t *take_table(struct aspace *as) {
     return table;
 }
 
-static void give_table(struct aspace *as, paddr_t pa) {
+static void give_table(struct aspace *as, paddr_t pa)
+{
     pte_t *table = arch_direct(pa);
     table[0].raw = as->pool_free;
     as->pool_free = ref_of(table);
@@ -86,7 +93,8 @@ static void give_table(struct aspace *as, paddr_t pa) {
 
 uint64_t tables_free(const struct aspace *as) { return as->pool_pages - as->pool_used; }
 
-uint64_t tables_missing(const struct aspace *as, uint64_t vpn, uint64_t n) {
+uint64_t tables_missing(const struct aspace *as, uint64_t vpn, uint64_t n)
+{
     uint64_t end = vpn + n, missing = 0;
     while (vpn < end) {
         struct walk w = walk_to(as, vpn);
@@ -100,7 +108,8 @@ uint64_t tables_missing(const struct aspace *as, uint64_t vpn, uint64_t n) {
     return missing;
 }
 
-uint64_t tables_map(struct aspace *as, uint64_t vpn, uint64_t page, uint64_t n, unsigned rights) {
+uint64_t tables_map(struct aspace *as, uint64_t vpn, uint64_t page, uint64_t n, unsigned rights)
+{
     struct walk w = walk_to(as, vpn);
     while (w.level > 0) {
         pte_t *table = take_table(as);
@@ -126,7 +135,8 @@ uint64_t tables_map(struct aspace *as, uint64_t vpn, uint64_t page, uint64_t n, 
 }
 
 // `removed` entries have left the leaf table: count, and return tables that are empty now.
-static void prune(struct aspace *as, struct walk *w, unsigned removed) {
+static void prune(struct aspace *as, struct walk *w, unsigned removed)
+{
     as->mapped -= removed;
     for (unsigned level = 1; level < ARCH_LEVELS; level++) {
         pte_t *up = w->entry[level];
@@ -141,11 +151,13 @@ static void prune(struct aspace *as, struct walk *w, unsigned removed) {
     }
 }
 
-static bool points_into(pte_t pte, struct edit edit) {
+static bool points_into(pte_t pte, struct edit edit)
+{
     return pte_present(pte) && (pte_address(pte).raw >> PAGE_BITS) - edit.page < edit.n_pages;
 }
 
-uint64_t tables_edit(struct aspace *as, uint64_t vpn, uint64_t end, struct edit edit) {
+uint64_t tables_edit(struct aspace *as, uint64_t vpn, uint64_t end, struct edit edit)
+{
     struct walk w = walk_to(as, vpn);
     uint64_t next = stretch_end(vpn, w.level ? w.level : 1);
     if (next > end) next = end;
@@ -169,7 +181,8 @@ uint64_t tables_edit(struct aspace *as, uint64_t vpn, uint64_t end, struct edit 
     return next;
 }
 
-bool tables_find(struct aspace *as, uint64_t *vpn, uint64_t end, struct edit edit) {
+bool tables_find(struct aspace *as, uint64_t *vpn, uint64_t end, struct edit edit)
+{
     struct walk w = walk_to(as, *vpn);
     uint64_t next = stretch_end(*vpn, w.level ? w.level : 1);
     if (next > end) next = end;
@@ -183,12 +196,14 @@ bool tables_find(struct aspace *as, uint64_t *vpn, uint64_t end, struct edit edi
     return false;
 }
 
-pte_t tables_entry(const struct aspace *as, uint64_t vpn) {
+pte_t tables_entry(const struct aspace *as, uint64_t vpn)
+{
     struct walk w = walk_to(as, vpn);
     return w.level == 0 ? *w.entry[0] : (pte_t){0};
 }
 
-void tables_drop(struct aspace *as) {
+void tables_drop(struct aspace *as)
+{
     pte_t *root = table_at(aspace_root(ref_of(as)));
     for (unsigned i = 0; i < TABLE_ENTRIES; i++) root[i].raw = 0;
     arch_aspace_init(root);
@@ -201,7 +216,8 @@ void tables_drop(struct aspace *as) {
     if (this_core()->aspace == ref_of(as)) arch_tlb_all();
 }
 
-bool tables_check(const struct aspace *as) {
+bool tables_check(const struct aspace *as)
+{
     uint64_t end = USER_END >> PAGE_BITS, vpn = 0, mapped = 0;
     uint32_t used = 0;
     unsigned in_table[ARCH_LEVELS] = {0};  // entries seen in the current table of each level

@@ -9,7 +9,8 @@
 
 #define OWN_PAGES 2
 
-void aspace_init(ref_t ref, unsigned size_bits) {
+void aspace_init(ref_t ref, unsigned size_bits)
+{
     struct aspace *as = aspace_at(ref);
     as->size_bits = size_bits;
     as->pool_pages = (uint32_t)((1ull << (size_bits - PAGE_BITS)) - OWN_PAGES);
@@ -18,23 +19,27 @@ void aspace_init(ref_t ref, unsigned size_bits) {
 }
 
 // The space's mappings end with its id; nothing is searched.
-void aspace_destroy(ref_t ref) {
+void aspace_destroy(ref_t ref)
+{
     if (this_core()->aspace == ref) aspace_activate(NO_REF);
     ids_release(aspace_at(ref)->id);
 }
 
-void aspace_activate(ref_t aspace) {
+void aspace_activate(ref_t aspace)
+{
     this_core()->aspace = aspace;
     arch_aspace_activate(aspace ? arch_physical(table_at(aspace_root(aspace))) : kernel.empty_root);
 }
 
-void aspace_slot_lost(struct aspace *as, struct slot *s) {
+void aspace_slot_lost(struct aspace *as, struct slot *s)
+{
     if (as->refs == 0) return;
     tables_drop(as);
     as->pool_pages -= 1u << (s->size_bits - PAGE_BITS);
 }
 
-err_t aspace_check_range(uint64_t badge, uint64_t address, uint64_t n_pages) {
+err_t aspace_check_range(uint64_t badge, uint64_t address, uint64_t n_pages)
+{
     if (address % PAGE_SIZE || address < USER_START || address >= USER_END || n_pages == 0) return ERR_INVALID;
     if (n_pages > (USER_END - address) / PAGE_SIZE) return ERR_INVALID;
     uint64_t vpn = address >> PAGE_BITS, first = aspace_limit_first(badge);
@@ -43,7 +48,8 @@ err_t aspace_check_range(uint64_t badge, uint64_t address, uint64_t n_pages) {
 }
 
 // unmap and protect: take all rights but `keep` from a range; a restart goes on where this run stopped.
-static err_t edit_range(struct invocation *inv, unsigned keep) {
+static err_t edit_range(struct invocation *inv, unsigned keep)
+{
     uint64_t address = inv_word(inv, 0), n = inv_word(inv, 1);
     err_t err = aspace_check_range(inv->cap->badge, address, n);
     if (err) return err;
@@ -59,7 +65,8 @@ static err_t edit_range(struct invocation *inv, unsigned keep) {
     return ERR_PREEMPTED;
 }
 
-static err_t grow(struct invocation *inv) {
+static err_t grow(struct invocation *inv)
+{
     struct aspace *as = aspace_at(inv->cap->object);
     struct slot *untyped;
     err_t err = cap_lookup(inv->self, inv_word(inv, 0), CAP_UNTYPED, RIGHT_WRITE, &untyped);
@@ -75,21 +82,18 @@ static err_t grow(struct invocation *inv) {
 }
 
 // Operations of CAP_ASPACE.
-err_t aspace_invoke(struct invocation *inv) {
+err_t aspace_invoke(struct invocation *inv)
+{
     const struct aspace *as = aspace_at(inv->cap->object);
     switch (inv->label) {
-    case ASPACE_UNMAP:
-        return edit_range(inv, 0);
-    case ASPACE_PROTECT:
-        return edit_range(inv, (unsigned)inv_word(inv, 2) & RIGHTS_ALL);
-    case ASPACE_GROW:
-        return grow(inv);
+    case ASPACE_UNMAP: return edit_range(inv, 0);
+    case ASPACE_PROTECT: return edit_range(inv, (unsigned)inv_word(inv, 2) & RIGHTS_ALL);
+    case ASPACE_GROW: return grow(inv);
     case ASPACE_INFO:
         inv_result(inv, 0, tables_free(as));
         inv_result(inv, 1, as->pool_pages);
         inv_result(inv, 2, as->mapped);
         return OK;
-    default:
-        return ERR_NO_SYSCALL;
+    default: return ERR_NO_SYSCALL;
     }
 }

@@ -9,22 +9,25 @@
 //  - budget == period: a slice of round robin; it is never used up for good.
 #include "invoke.h"
 
-#define CONTEXT_MIN_NS 20000              // shorter budgets would only run the kernel
+#define CONTEXT_MIN_NS 20000  // shorter budgets would only run the kernel
 #define CONTEXT_MAX_NS 3600000000000ull
 
 void context_init(struct context *c) { *c = (struct context){0}; }
 
-static void take_from_user(struct context *c) {
+static void take_from_user(struct context *c)
+{
     if (c->user) thread_at(c->user)->on = NO_REF;
     c->user = NO_REF;
 }
 
-static void give(struct thread *t, ref_t context) {
+static void give(struct thread *t, ref_t context)
+{
     t->on = context;
     context_at(context)->user = ref_of(t);
 }
 
-void context_take_own(struct thread *t) {
+void context_take_own(struct thread *t)
+{
     if (!t->own) return;
     struct context *c = context_at(t->own);
     if (c->user) {
@@ -35,7 +38,8 @@ void context_take_own(struct thread *t) {
     give(t, t->own);
 }
 
-void context_lend(struct thread *from, struct thread *to) {
+void context_lend(struct thread *from, struct thread *to)
+{
     ref_t lent = from->on;
     if (!lent) return;
     take_from_user(context_at(lent));
@@ -44,7 +48,8 @@ void context_lend(struct thread *from, struct thread *to) {
     to->lender = ref_of(from);
 }
 
-void context_go_home(struct thread *t) {
+void context_go_home(struct thread *t)
+{
     if (!t->on || t->on == t->own) return;
     ref_t lent = t->on;
     take_from_user(context_at(lent));
@@ -55,7 +60,8 @@ void context_go_home(struct thread *t) {
     if (t->own && !context_at(t->own)->user) give(t, t->own);
 }
 
-void context_return(struct thread *from, struct thread *to) {
+void context_return(struct thread *from, struct thread *to)
+{
     if (!from->on || from->on == from->own || from->lender != ref_of(to) || to->on) return;
     ref_t lent = from->on;
     take_from_user(context_at(lent));
@@ -63,7 +69,8 @@ void context_return(struct thread *from, struct thread *to) {
     if (from->own && !context_at(from->own)->user) give(from, from->own);
 }
 
-void context_refill(struct context *c, uint64_t now_ns) {
+void context_refill(struct context *c, uint64_t now_ns)
+{
     uint64_t elapsed = now_ns - c->period_start_ns;
     if (elapsed < c->period_ns || c->period_ns == 0) return;
     c->period_start_ns = elapsed < 2 * c->period_ns ? c->period_start_ns + c->period_ns : now_ns;
@@ -71,13 +78,15 @@ void context_refill(struct context *c, uint64_t now_ns) {
 }
 
 // Out of the queues until the next period begins.
-static void park(struct thread *t, const struct context *c) {
+static void park(struct thread *t, const struct context *c)
+{
     sched_block(t);
     t->parked = true;
     if (c->budget_ns) deadline_insert(t, c->period_start_ns + c->period_ns);
 }
 
-void context_exhausted(struct thread *t) {
+void context_exhausted(struct thread *t)
+{
     struct context *c = context_at(t->on);
     if (c->budget_ns && c->budget_ns == c->period_ns) {
         c->left_ns = c->budget_ns;
@@ -96,7 +105,8 @@ void context_exhausted(struct thread *t) {
 }
 
 // The context changed under its user: let that thread try again.
-static void unpark_user(struct context *c) {
+static void unpark_user(struct context *c)
+{
     if (!c->user) return;
     struct thread *t = thread_at(c->user);
     if (!t->parked) return;
@@ -104,7 +114,8 @@ static void unpark_user(struct context *c) {
     sched_ready(t);
 }
 
-void context_own_changed(struct thread *t, ref_t own) {
+void context_own_changed(struct thread *t, ref_t own)
+{
     if (t->own) {
         struct context *old = context_at(t->own);
         if (old->user == ref_of(t) && t->parked) deadline_remove(t);
@@ -120,7 +131,8 @@ void context_own_changed(struct thread *t, ref_t own) {
 }
 
 // The thread that runs on it goes on with its own.
-void context_destroy(ref_t ref) {
+void context_destroy(ref_t ref)
+{
     struct cpu_core *core = this_core();
     struct context *c = context_at(ref);
     if (core->charged == ref) {
@@ -131,7 +143,8 @@ void context_destroy(ref_t ref) {
 }
 
 // configure(budget_ns, period_ns, timeout_endpoint)
-static err_t configure(struct invocation *inv) {
+static err_t configure(struct invocation *inv)
+{
     struct context *c = context_at(inv->cap->object);
     struct slot *timeout;
     uint64_t budget = inv_word(inv, 0), period = inv_word(inv, 1);
@@ -150,22 +163,22 @@ static err_t configure(struct invocation *inv) {
 }
 
 // Operations of CAP_CONTEXT.
-err_t context_invoke(struct invocation *inv) {
+err_t context_invoke(struct invocation *inv)
+{
     struct context *c = context_at(inv->cap->object);
     switch (inv->label) {
-    case CONTEXT_CONFIGURE:
-        return configure(inv);
+    case CONTEXT_CONFIGURE: return configure(inv);
     case CONTEXT_INFO:
         if (this_core()->charged == inv->cap->object) sched_charge(inv->cap->object);
         inv_result(inv, 0, c->consumed_ns);
         inv_result(inv, 1, c->left_ns);
         return OK;
-    default:
-        return ERR_NO_SYSCALL;
+    default: return ERR_NO_SYSCALL;
     }
 }
 
-bool context_check(const struct context *c) {
+bool context_check(const struct context *c)
+{
     ref_t ref = ref_of(c);
     if (c->user && thread_at(c->user)->on != ref) return false;
     if (c->home && thread_at(c->home)->own != ref) return false;

@@ -7,7 +7,8 @@
 
 #define MOVE_CHILDREN 4096  // moving a capability with more children is refused, since it is one step
 
-err_t cap_lookup(const struct thread *t, uint64_t index, unsigned type, unsigned rights, struct slot **slot) {
+err_t cap_lookup(const struct thread *t, uint64_t index, unsigned type, unsigned rights, struct slot **slot)
+{
     *slot = view_slot(thread_cspace(t), index);
     if (!*slot || (*slot)->type == CAP_EMPTY) return ERR_NO_CAP;
     if ((*slot)->type != type) return ERR_WRONG_TYPE;
@@ -15,16 +16,19 @@ err_t cap_lookup(const struct thread *t, uint64_t index, unsigned type, unsigned
     return OK;
 }
 
-err_t cap_lookup_optional(const struct thread *t, uint64_t index, unsigned type, unsigned rights, struct slot **slot) {
+err_t cap_lookup_optional(const struct thread *t, uint64_t index, unsigned type, unsigned rights, struct slot **slot)
+{
     *slot = NULL;
     return index ? cap_lookup(t, index, type, rights, slot) : OK;
 }
 
-static struct cspace_view view_of(const struct slot *cap) {
+static struct cspace_view view_of(const struct slot *cap)
+{
     return (struct cspace_view){cap->object, (1ull << (cap->size_bits - REF_BITS)) - 1};
 }
 
-err_t cspace_resolve(const struct thread *t, uint64_t index, struct cspace_view *view) {
+err_t cspace_resolve(const struct thread *t, uint64_t index, struct cspace_view *view)
+{
     struct slot *cap;
     *view = thread_cspace(t);
     if (index == 0) return OK;
@@ -34,7 +38,8 @@ err_t cspace_resolve(const struct thread *t, uint64_t index, struct cspace_view 
 }
 
 // The source capability named by two words, and the empty destination slot.
-static err_t find_pair(struct invocation *inv, struct slot **from, struct slot **to) {
+static err_t find_pair(struct invocation *inv, struct slot **from, struct slot **to)
+{
     struct cspace_view view;
     *to = view_slot(view_of(inv->cap), inv_word(inv, 0));
     err_t err = cspace_resolve(inv->self, inv_word(inv, 1), &view);
@@ -46,15 +51,15 @@ static err_t find_pair(struct invocation *inv, struct slot **from, struct slot *
 }
 
 // May a copy of `from` carry this badge? For ranges: does it lie within the one of `from`?
-static err_t check_badge(const struct slot *from, uint64_t badge) {
+static err_t check_badge(const struct slot *from, uint64_t badge)
+{
     if (badge == 0) return OK;
     switch (from->type) {
     case CAP_ENDPOINT:
     case CAP_NOTIFICATION:
         if (from->badge) return ERR_INVALID;
         return from->rights & RIGHT_MINT ? OK : ERR_NO_RIGHT;
-    case CAP_LOG:
-        return from->badge ? ERR_INVALID : OK;
+    case CAP_LOG: return from->badge ? ERR_INVALID : OK;
     case CAP_IOPORT: {
         uint64_t first = badge & 0xffff, n = badge >> 16;
         uint64_t from_first = from->badge & 0xffff, from_n = from->badge >> 16;
@@ -66,12 +71,12 @@ static err_t check_badge(const struct slot *from, uint64_t badge) {
         if (!n) return ERR_INVALID;
         return !from->badge || (first >= from_first && first + n <= from_first + from_n) ? OK : ERR_INVALID;
     }
-    default:
-        return ERR_INVALID;
+    default: return ERR_INVALID;
     }
 }
 
-static err_t derive(struct invocation *inv) {
+static err_t derive(struct invocation *inv)
+{
     struct slot *from, *to;
     uint64_t rights = inv_word(inv, 3), badge = inv_word(inv, 4);
     err_t err = find_pair(inv, &from, &to);
@@ -86,7 +91,8 @@ static err_t derive(struct invocation *inv) {
     return OK;
 }
 
-static err_t derive_frames(struct invocation *inv) {
+static err_t derive_frames(struct invocation *inv)
+{
     struct slot *from, *to;
     uint64_t rights = inv_word(inv, 3), first = inv_word(inv, 4), size_bits = inv_word(inv, 5);
     err_t err = find_pair(inv, &from, &to);
@@ -103,7 +109,8 @@ static err_t derive_frames(struct invocation *inv) {
     return OK;
 }
 
-static err_t move(struct invocation *inv) {
+static err_t move(struct invocation *inv)
+{
     struct slot *from, *to;
     err_t err = find_pair(inv, &from, &to);
     if (err) return err;
@@ -113,7 +120,8 @@ static err_t move(struct invocation *inv) {
 }
 
 // Empty slots one after the other; a restart goes on where this run stopped.
-static err_t delete_run(struct invocation *inv) {
+static err_t delete_run(struct invocation *inv)
+{
     struct cspace_view view = view_of(inv->cap);
     uint64_t index = inv_word(inv, 0), n = inv_word(inv, 1);
     if (index == 0 || n > view.last || index + n - 1 > view.last) return ERR_INVALID;
@@ -130,7 +138,8 @@ static err_t delete_run(struct invocation *inv) {
 }
 
 // Slots already filled, by an earlier run of this operation or before it, are left alone.
-static err_t copy_all(struct invocation *inv) {
+static err_t copy_all(struct invocation *inv)
+{
     struct cspace_view from, to = view_of(inv->cap);
     err_t err = cspace_resolve(inv->self, inv_word(inv, 0), &from);
     if (err) return err;
@@ -144,7 +153,8 @@ static err_t copy_all(struct invocation *inv) {
     return OK;
 }
 
-static err_t identify(struct invocation *inv) {
+static err_t identify(struct invocation *inv)
+{
     struct slot *s = view_slot(view_of(inv->cap), inv_word(inv, 0));
     if (!s) return ERR_INVALID;
     bool has_badge = s->type == CAP_ENDPOINT || s->type == CAP_NOTIFICATION || s->type == CAP_LOG;
@@ -158,25 +168,19 @@ static err_t identify(struct invocation *inv) {
 }
 
 // Operations of CAP_CSPACE.
-err_t cspace_invoke(struct invocation *inv) {
+err_t cspace_invoke(struct invocation *inv)
+{
     switch (inv->label) {
-    case CSPACE_DERIVE:
-        return derive(inv);
-    case CSPACE_DERIVE_FRAMES:
-        return derive_frames(inv);
-    case CSPACE_MOVE:
-        return move(inv);
-    case CSPACE_DELETE:
-        return delete_run(inv);
+    case CSPACE_DERIVE: return derive(inv);
+    case CSPACE_DERIVE_FRAMES: return derive_frames(inv);
+    case CSPACE_MOVE: return move(inv);
+    case CSPACE_DELETE: return delete_run(inv);
     case CSPACE_REVOKE: {
         struct slot *s = view_slot(view_of(inv->cap), inv_word(inv, 0));
         return s ? slot_revoke(s) : ERR_INVALID;
     }
-    case CSPACE_COPY_ALL:
-        return copy_all(inv);
-    case CSPACE_IDENTIFY:
-        return identify(inv);
-    default:
-        return ERR_NO_SYSCALL;
+    case CSPACE_COPY_ALL: return copy_all(inv);
+    case CSPACE_IDENTIFY: return identify(inv);
+    default: return ERR_NO_SYSCALL;
     }
 }

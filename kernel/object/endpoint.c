@@ -9,29 +9,30 @@
 // Moving messages is entry/ipc.c's work.
 #include "thread.h"
 
-static struct queue *queue_of(struct endpoint *ep, const struct thread *t) {
+static struct queue *queue_of(struct endpoint *ep, const struct thread *t)
+{
     switch (t->state) {
-    case THREAD_CALLING:
-        return &ep->callers;
-    case THREAD_SENDING:
-        return &ep->senders;
-    default:
-        return t->reply ? &ep->receivers : &ep->bare;
+    case THREAD_CALLING: return &ep->callers;
+    case THREAD_SENDING: return &ep->senders;
+    default: return t->reply ? &ep->receivers : &ep->bare;
     }
 }
 
-void endpoint_enqueue(struct endpoint *ep, struct thread *t) {
+void endpoint_enqueue(struct endpoint *ep, struct thread *t)
+{
     t->object = ref_of(ep);
     t->ticket = ep->tickets++;
     queue_push(queue_of(ep, t), t);
 }
 
-void endpoint_dequeue(struct endpoint *ep, struct thread *t) {
+void endpoint_dequeue(struct endpoint *ep, struct thread *t)
+{
     queue_remove(queue_of(ep, t), t);
     t->object = NO_REF;
 }
 
-struct thread *endpoint_next_sender(struct endpoint *ep, bool callers_too) {
+struct thread *endpoint_next_sender(struct endpoint *ep, bool callers_too)
+{
     struct thread *sender = ep->senders.head ? thread_at(ep->senders.head) : NULL;
     if (!callers_too || !ep->callers.head) return sender;
     struct thread *caller = thread_at(ep->callers.head);
@@ -40,41 +41,55 @@ struct thread *endpoint_next_sender(struct endpoint *ep, bool callers_too) {
 }
 
 // A server that is already waiting hears of it at once.
-void endpoint_gone_add(struct slot *s) {
+void endpoint_gone_add(struct slot *s)
+{
     struct endpoint *ep = endpoint_at(s->object);
     ref_t ref = ref_of(s);
     s->flags |= SLOT_GONE;
     s->list_next = NO_REF;
     s->list_prev = ep->gone_tail;
-    if (ep->gone_tail) slot_at(ep->gone_tail)->list_next = ref;
-    else ep->gone_head = ref;
+    if (ep->gone_tail)
+        slot_at(ep->gone_tail)->list_next = ref;
+    else
+        ep->gone_head = ref;
     ep->gone_tail = ref;
     ref_t waiting = ep->receivers.head ? ep->receivers.head : ep->bare.head;
     if (waiting) ipc_kernel_message(thread_at(waiting), s->badge, INFO_KERNEL | INFO(KMSG_GONE, 0, 0), 0);
 }
 
-void endpoint_gone_remove(struct slot *s) {
+void endpoint_gone_remove(struct slot *s)
+{
     struct endpoint *ep = endpoint_at(s->object);
-    if (s->list_prev) slot_at(s->list_prev)->list_next = s->list_next;
-    else ep->gone_head = s->list_next;
-    if (s->list_next) slot_at(s->list_next)->list_prev = s->list_prev;
-    else ep->gone_tail = s->list_prev;
+    if (s->list_prev)
+        slot_at(s->list_prev)->list_next = s->list_next;
+    else
+        ep->gone_head = s->list_next;
+    if (s->list_next)
+        slot_at(s->list_next)->list_prev = s->list_prev;
+    else
+        ep->gone_tail = s->list_prev;
     s->flags &= (uint8_t)~SLOT_GONE;
     s->list_next = s->list_prev = NO_REF;
 }
 
 // The slot has moved; `to` holds the links already.
-void endpoint_gone_moved(const struct slot *from, struct slot *to) {
+void endpoint_gone_moved(const struct slot *from, struct slot *to)
+{
     struct endpoint *ep = endpoint_at(to->object);
     ref_t ref = ref_of(to);
-    if (to->list_prev) slot_at(to->list_prev)->list_next = ref;
-    else ep->gone_head = ref;
-    if (to->list_next) slot_at(to->list_next)->list_prev = ref;
-    else ep->gone_tail = ref;
+    if (to->list_prev)
+        slot_at(to->list_prev)->list_next = ref;
+    else
+        ep->gone_head = ref;
+    if (to->list_next)
+        slot_at(to->list_next)->list_prev = ref;
+    else
+        ep->gone_tail = ref;
     invariant(ref_of(from) != ref);
 }
 
-bool endpoint_quiesce_step(struct endpoint *ep) {
+bool endpoint_quiesce_step(struct endpoint *ep)
+{
     const struct queue *queues[] = {&ep->callers, &ep->senders, &ep->receivers, &ep->bare};
     for (unsigned i = 0; i < sizeof(queues) / sizeof(queues[0]); i++) {
         if (!queues[i]->head) continue;
@@ -84,7 +99,8 @@ bool endpoint_quiesce_step(struct endpoint *ep) {
     return true;
 }
 
-static bool queue_check(const struct queue *q, enum thread_state state, ref_t ep, bool with_reply) {
+static bool queue_check(const struct queue *q, enum thread_state state, ref_t ep, bool with_reply)
+{
     ref_t prev = NO_REF;
     for (ref_t r = q->head; r; r = thread_at(r)->queue_next) {
         const struct thread *t = thread_at(r);
@@ -95,7 +111,8 @@ static bool queue_check(const struct queue *q, enum thread_state state, ref_t ep
     return q->tail == prev;
 }
 
-bool endpoint_check(const struct endpoint *ep) {
+bool endpoint_check(const struct endpoint *ep)
+{
     ref_t ref = ref_of(ep), prev = NO_REF;
     if (!queue_check(&ep->callers, THREAD_CALLING, ref, false)) return false;
     if (!queue_check(&ep->senders, THREAD_SENDING, ref, false)) return false;

@@ -11,21 +11,25 @@
 
 uint64_t frames_pages(const struct slot *s) { return s->badge ? s->badge : 1ull << (s->size_bits - PAGE_BITS); }
 
-static struct edit whole(const struct slot *s) {
+static struct edit whole(const struct slot *s)
+{
     return (struct edit){.page = ref_page(s->object), .n_pages = frames_pages(s), .keep = 0};
 }
 
 // The live address space that may hold mappings of this capability, or NULL.
-static struct aspace *mapped_in(const struct slot *s) {
+static struct aspace *mapped_in(const struct slot *s)
+{
     return s->hull_first < s->hull_end ? ids_find(s->aspace_id, s->aspace_generation) : NULL;
 }
 
-static void forget_hull(struct slot *s) {
+static void forget_hull(struct slot *s)
+{
     s->aspace_id = s->aspace_generation = 0;
     s->hull_first = s->hull_end = 0;
 }
 
-bool frames_unmap_step(struct slot *s) {
+bool frames_unmap_step(struct slot *s)
+{
     struct aspace *as = mapped_in(s);
     if (as) s->hull_first = tables_edit(as, s->hull_first, s->hull_end, whole(s));
     if (as && s->hull_first < s->hull_end) return false;
@@ -34,7 +38,8 @@ bool frames_unmap_step(struct slot *s) {
 }
 
 // May the capability be mapped in `as`? If it was in another space, are its entries there really gone?
-static err_t check_space(struct slot *s, const struct aspace *as) {
+static err_t check_space(struct slot *s, const struct aspace *as)
+{
     struct aspace *old = mapped_in(s);
     if (!old || old == as) return OK;
     while (s->hull_first < s->hull_end) {
@@ -45,7 +50,8 @@ static err_t check_space(struct slot *s, const struct aspace *as) {
     return OK;
 }
 
-static void widen_hull(struct slot *s, const struct aspace *as, uint64_t vpn, uint64_t end) {
+static void widen_hull(struct slot *s, const struct aspace *as, uint64_t vpn, uint64_t end)
+{
     if (!mapped_in(s)) {
         s->hull_first = vpn;
         s->hull_end = end;
@@ -57,19 +63,22 @@ static void widen_hull(struct slot *s, const struct aspace *as, uint64_t vpn, ui
     s->list_next = 0;  // a revoke_run under way must look at it again
 }
 
-uint64_t frames_map_step(struct slot *s, struct aspace *as, uint64_t vpn, uint64_t first, uint64_t n, unsigned rights) {
+uint64_t frames_map_step(struct slot *s, struct aspace *as, uint64_t vpn, uint64_t first, uint64_t n, unsigned rights)
+{
     widen_hull(s, as, vpn, vpn + n);
     return tables_map(as, vpn, ref_page(s->object) + first, n, rights);
 }
 
-static err_t check_run(const struct slot *s, uint64_t first, uint64_t n) {
+static err_t check_run(const struct slot *s, uint64_t first, uint64_t n)
+{
     uint64_t pages = frames_pages(s);
     return n > 0 && first < pages && n <= pages - first ? OK : ERR_INVALID;
 }
 
 // map(aspace, address, first, n, rights); a restart goes on where this run stopped.
 // @path page-fault 5/7: the pager maps a run of frames, in one operation
-static err_t map(struct invocation *inv) {
+static err_t map(struct invocation *inv)
+{
     struct slot *s = inv->cap, *space;
     uint64_t address = inv_word(inv, 1), first = inv_word(inv, 2), n = inv_word(inv, 3), rights = inv_word(inv, 4);
     err_t err = cap_lookup(inv->self, inv_word(inv, 0), CAP_ASPACE, RIGHT_WRITE, &space);
@@ -102,7 +111,8 @@ static err_t map(struct invocation *inv) {
     return ERR_PREEMPTED;
 }
 
-static err_t unmap(struct slot *s) {
+static err_t unmap(struct slot *s)
+{
     while (!frames_unmap_step(s)) {
         if (preemption_point()) return ERR_PREEMPTED;
     }
@@ -110,14 +120,16 @@ static err_t unmap(struct slot *s) {
 }
 
 // The slot behind s in a walk through the tree below top (parents first), or NULL.
-static struct slot *next_below(struct slot *s, const struct slot *top) {
+static struct slot *next_below(struct slot *s, const struct slot *top)
+{
     if (s->child) return slot_at(s->child);
     while (s != top && !s->next) s = slot_at(s->parent);
     return s == top ? NULL : slot_at(s->next);
 }
 
 // One step of taking pages out of one capability's mappings; true when it is done. The slot notes how far it is.
-static bool revoke_step(struct slot *s, struct edit edit, uint32_t ticket) {
+static bool revoke_step(struct slot *s, struct edit edit, uint32_t ticket)
+{
     struct aspace *as = mapped_in(s);
     if (!as) return true;
     uint64_t vpn = s->hull_first;
@@ -129,7 +141,8 @@ static bool revoke_step(struct slot *s, struct edit edit, uint32_t ticket) {
 }
 
 // revoke_run(first, n). Slots that are done carry the operation's ticket, so that a restart passes them by.
-static err_t revoke_run(struct invocation *inv) {
+static err_t revoke_run(struct invocation *inv)
+{
     uint64_t first = inv_word(inv, 0), n = inv_word(inv, 1);
     err_t err = check_run(inv->cap, first, n);
     if (err) return err;
@@ -147,12 +160,11 @@ static err_t revoke_run(struct invocation *inv) {
     return OK;
 }
 
-static uint64_t *page_words(const struct slot *s, uint64_t first) {
-    return ref_direct(s->object + page_ref(first));
-}
+static uint64_t *page_words(const struct slot *s, uint64_t first) { return ref_direct(s->object + page_ref(first)); }
 
 // copy(first, src_frames, src_first, n)
-static err_t copy(struct invocation *inv) {
+static err_t copy(struct invocation *inv)
+{
     struct slot *from;
     uint64_t first = inv_word(inv, 0), from_first = inv_word(inv, 2), n = inv_word(inv, 3);
     err_t err = cap_lookup(inv->self, inv_word(inv, 1), CAP_FRAMES, RIGHT_READ, &from);
@@ -171,7 +183,8 @@ static err_t copy(struct invocation *inv) {
 }
 
 // zero(first, n)
-static err_t zero(struct invocation *inv) {
+static err_t zero(struct invocation *inv)
+{
     uint64_t first = inv_word(inv, 0), n = inv_word(inv, 1);
     err_t err = check_run(inv->cap, first, n);
     if (err) return err;
@@ -186,24 +199,19 @@ static err_t zero(struct invocation *inv) {
 }
 
 // Operations of CAP_FRAMES. Mapping and looking at addresses need no RIGHT_WRITE, changing the content does.
-err_t frames_invoke(struct invocation *inv) {
+err_t frames_invoke(struct invocation *inv)
+{
     bool writable = inv->cap->rights & RIGHT_WRITE;
     switch (inv->label) {
-    case FRAMES_MAP:
-        return map(inv);
-    case FRAMES_UNMAP:
-        return unmap(inv->cap);
-    case FRAMES_REVOKE_RUN:
-        return revoke_run(inv);
-    case FRAMES_COPY:
-        return writable ? copy(inv) : ERR_NO_RIGHT;
-    case FRAMES_ZERO:
-        return writable ? zero(inv) : ERR_NO_RIGHT;
+    case FRAMES_MAP: return map(inv);
+    case FRAMES_UNMAP: return unmap(inv->cap);
+    case FRAMES_REVOKE_RUN: return revoke_run(inv);
+    case FRAMES_COPY: return writable ? copy(inv) : ERR_NO_RIGHT;
+    case FRAMES_ZERO: return writable ? zero(inv) : ERR_NO_RIGHT;
     case FRAMES_ADDRESS:
         if (!(inv->cap->rights & RIGHT_DMA)) return ERR_NO_RIGHT;
         inv_result(inv, 0, ref_page(inv->cap->object) << PAGE_BITS);
         return OK;
-    default:
-        return ERR_NO_SYSCALL;
+    default: return ERR_NO_SYSCALL;
     }
 }

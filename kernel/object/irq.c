@@ -8,12 +8,14 @@
 //    they have no capability.
 #include "invoke.h"
 
-static struct irq *sharer(unsigned line, unsigned i) {
+static struct irq *sharer(unsigned line, unsigned i)
+{
     return irq_at(kernel.irqs + (line * IRQ_SHARERS + i) * (sizeof(struct irq) / SLOT_BYTES));
 }
 
 // @path interrupt 2/5: tell the line's drivers
-void kernel_interrupt(unsigned line) {
+void kernel_interrupt(unsigned line)
+{
     if (line >= IRQ_LINES) return;
     for (unsigned i = 0; i < IRQ_SHARERS; i++) {
         struct irq *irq = sharer(line, i);
@@ -24,7 +26,8 @@ void kernel_interrupt(unsigned line) {
 }
 
 // Let the line fire again if somebody listens and nobody has yet to acknowledge.
-static void unmask_if_idle(unsigned line) {
+static void unmask_if_idle(unsigned line)
+{
     bool heard = false;
     for (unsigned i = 0; i < IRQ_SHARERS; i++) {
         const struct irq *irq = sharer(line, i);
@@ -32,12 +35,15 @@ static void unmask_if_idle(unsigned line) {
         if (irq->pending) return;
         heard = true;
     }
-    if (heard) arch_irq_unmask(line);
-    else arch_irq_mask(line);
+    if (heard)
+        arch_irq_unmask(line);
+    else
+        arch_irq_mask(line);
 }
 
 // The driver stops listening: it owes no acknowledgement any more. The slot is still full.
-void irq_slot_lost(struct irq *irq) {
+void irq_slot_lost(struct irq *irq)
+{
     if (!irq->refs) return;
     uint32_t refs = irq->refs;
     irq->refs = 0;  // not counted among those who listen
@@ -46,13 +52,15 @@ void irq_slot_lost(struct irq *irq) {
     irq->refs = refs;
 }
 
-void irq_destroy(struct irq *irq) {
+void irq_destroy(struct irq *irq)
+{
     irq->pending = false;
     unmask_if_idle(irq->line);
 }
 
 // get(line, index)
-static err_t control_get(struct invocation *inv) {
+static err_t control_get(struct invocation *inv)
+{
     uint64_t line = inv_word(inv, 0);
     struct slot *slot = view_slot(thread_cspace(inv->self), inv_word(inv, 1));
     if (line >= IRQ_LINES || !slot) return ERR_INVALID;
@@ -69,12 +77,14 @@ static err_t control_get(struct invocation *inv) {
 }
 
 // Operations of CAP_IRQ_CONTROL.
-err_t irq_control_invoke(struct invocation *inv) {
+err_t irq_control_invoke(struct invocation *inv)
+{
     return inv->label == IRQ_CONTROL_GET ? control_get(inv) : ERR_NO_SYSCALL;
 }
 
 // bind(notification); 0: stop listening
-static err_t bind(struct invocation *inv) {
+static err_t bind(struct invocation *inv)
+{
     struct irq *irq = irq_at(inv->cap->object);
     struct slot *n;
     err_t err = cap_lookup_optional(inv->self, inv_word(inv, 0), CAP_NOTIFICATION, RIGHT_WRITE, &n);
@@ -88,16 +98,15 @@ static err_t bind(struct invocation *inv) {
 
 // Operations of CAP_IRQ.
 // @path interrupt 4/5: the driver has served its device and acknowledges
-err_t irq_invoke(struct invocation *inv) {
+err_t irq_invoke(struct invocation *inv)
+{
     struct irq *irq = irq_at(inv->cap->object);
     switch (inv->label) {
-    case IRQ_BIND:
-        return bind(inv);
+    case IRQ_BIND: return bind(inv);
     case IRQ_ACK:
         irq->pending = false;
         unmask_if_idle(irq->line);
         return OK;
-    default:
-        return ERR_NO_SYSCALL;
+    default: return ERR_NO_SYSCALL;
     }
 }

@@ -8,7 +8,8 @@
 #define READ_BYTES ((MSG_WORDS - 2) * 8)
 
 // write(n_bytes): text from word 1 on
-static err_t write(struct invocation *inv) {
+static err_t write(struct invocation *inv)
+{
     char text[WRITE_BYTES];
     uint64_t n = inv_word(inv, 0);
     if (!(inv->cap->rights & RIGHT_WRITE)) return ERR_NO_RIGHT;
@@ -19,7 +20,8 @@ static err_t write(struct invocation *inv) {
 }
 
 // read(position, n_bytes) -> new position, n_bytes, text from word 2 on
-static err_t read(struct invocation *inv) {
+static err_t read(struct invocation *inv)
+{
     char text[READ_BYTES];
     uint64_t position = inv_word(inv, 0), n = inv_word(inv, 1), word = 0;
     if (!(inv->cap->rights & RIGHT_READ)) return ERR_NO_RIGHT;
@@ -37,13 +39,11 @@ static err_t read(struct invocation *inv) {
 }
 
 // Operations of CAP_LOG.
-err_t log_invoke(struct invocation *inv) {
+err_t log_invoke(struct invocation *inv)
+{
     switch (inv->label) {
-    case LOG_WRITE:
-        return write(inv);
-    case LOG_READ:
-        return read(inv);
-    default:
-        return ERR_NO_SYSCALL;
+    case LOG_WRITE: return write(inv);
+    case LOG_READ: return read(inv);
+    default: return ERR_NO_SYSCALL;
     }
 }

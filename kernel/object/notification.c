@@ -8,7 +8,8 @@
 
 // @path interrupt 3/5: the driver that waits gets the bits
 // @path notify 3/6: give the bits to who waits for them, or keep them
-void notification_signal(struct notification *n, uint64_t bits) {
+void notification_signal(struct notification *n, uint64_t bits)
+{
     n->bits |= bits ? bits : 1;
     struct thread *waiter = n->waiters.head ? thread_at(n->waiters.head) : NULL;
     if (waiter) {
@@ -24,13 +25,15 @@ void notification_signal(struct notification *n, uint64_t bits) {
     }
 }
 
-bool notification_quiesce_step(struct notification *n) {
+bool notification_quiesce_step(struct notification *n)
+{
     if (!n->waiters.head) return true;
     thread_abort(thread_at(n->waiters.head), ERR_GONE);
     return false;
 }
 
-bool notification_check(const struct notification *n) {
+bool notification_check(const struct notification *n)
+{
     ref_t prev = NO_REF, ref = ref_of(n);
     if (n->bits && n->waiters.head) return false;
     if (n->bits && n->bound && thread_at(n->bound)->state == THREAD_RECEIVING) return false;

@@ -6,12 +6,14 @@
 
 enum { A = 200, B = 201, C = 202, U = 210, SPACE = 220, THREAD = 230, MANY = 300 };
 
-static uint64_t free_bytes(unsigned untyped) {
+static uint64_t free_bytes(unsigned untyped)
+{
     check_equal(invoke(untyped, UNTYPED_INFO, 0), OK);
     return result_word(1);
 }
 
-TEST(untyped_gives_out_memory_and_gets_it_back) {
+TEST(untyped_gives_out_memory_and_gets_it_back)
+{
     unsigned big = biggest_untyped();
     check_equal(invoke(big, UNTYPED_RETYPE, CAP_UNTYPED, 16, 1, 0, U), OK);
     check_equal(free_bytes(U), 65536);
@@ -30,7 +32,8 @@ TEST(untyped_gives_out_memory_and_gets_it_back) {
     check_equal(first_slot(MANY)->type, CAP_EMPTY);
 }
 
-TEST(untyped_derived_gives_all_of_it) {
+TEST(untyped_derived_gives_all_of_it)
+{
     check_equal(invoke(biggest_untyped(), UNTYPED_RETYPE, CAP_UNTYPED, 16, 1, 0, U), OK);
     check_equal(invoke(BOOT_SLOT_CSPACE, CSPACE_DERIVE, A, 0, U, RIGHTS_ALL, 0), OK);
     check_equal(free_bytes(U), 0);
@@ -40,7 +43,8 @@ TEST(untyped_derived_gives_all_of_it) {
     check_equal(free_bytes(U), 65536);
 }
 
-TEST(cspace_delete_hands_children_up) {
+TEST(cspace_delete_hands_children_up)
+{
     make(CAP_ENDPOINT, 0, A);
     check_equal(invoke(BOOT_SLOT_CSPACE, CSPACE_DERIVE, B, 0, A, RIGHT_WRITE | RIGHT_READ, 0), OK);
     check_equal(invoke(BOOT_SLOT_CSPACE, CSPACE_DERIVE, C, 0, B, RIGHTS_ALL, 0), OK);
@@ -54,7 +58,8 @@ TEST(cspace_delete_hands_children_up) {
     check_equal(invoke(BOOT_SLOT_CSPACE, CSPACE_DELETE, C, 1), OK);  // empty already
 }
 
-TEST(cspace_badge_needs_mint_and_an_unbadged_source) {
+TEST(cspace_badge_needs_mint_and_an_unbadged_source)
+{
     make(CAP_ENDPOINT, 0, A);
     check_equal(invoke(BOOT_SLOT_CSPACE, CSPACE_DERIVE, B, 0, A, RIGHTS_ALL & ~RIGHT_MINT, 0), OK);
     check_equal(invoke(BOOT_SLOT_CSPACE, CSPACE_DERIVE, C, 0, B, RIGHTS_ALL, 5), ERR_NO_RIGHT);
@@ -66,7 +71,8 @@ TEST(cspace_badge_needs_mint_and_an_unbadged_source) {
     check_equal(result_word(4), 0);
 }
 
-TEST(cspace_destroyed_with_everything_in_it) {
+TEST(cspace_destroyed_with_everything_in_it)
+{
     make(CAP_UNTYPED, 20, U);
     check_equal(invoke(U, UNTYPED_RETYPE, CAP_CSPACE, 12, 1, 0, A), OK);
     check_equal(invoke(U, UNTYPED_RETYPE, CAP_CSPACE, 12, 1, A, 1), OK);  // a cspace in a cspace
@@ -80,7 +86,8 @@ TEST(cspace_destroyed_with_everything_in_it) {
     check_equal(this_core()->dying_head, 0);
 }
 
-TEST(cspace_revoke_and_delete_survive_preemption) {
+TEST(cspace_revoke_and_delete_survive_preemption)
+{
     host.preempt_every = 1;
     make(CAP_UNTYPED, 20, U);
     check_equal(invoke(U, UNTYPED_RETYPE, CAP_ENDPOINT, 0, 1, 0, A), OK);
@@ -94,7 +101,8 @@ TEST(cspace_revoke_and_delete_survive_preemption) {
     check(host.preempt_asked > 0);
 }
 
-TEST(cspace_half_deleted_untyped_gives_nothing_out) {
+TEST(cspace_half_deleted_untyped_gives_nothing_out)
+{
     make(CAP_UNTYPED, 20, U);
     check_equal(invoke(U, UNTYPED_RETYPE, CAP_UNTYPED, 16, 1, 0, A), OK);
     check_equal(invoke(A, UNTYPED_RETYPE, CAP_ENDPOINT, 0, 2, 0, MANY), OK);
@@ -105,7 +113,8 @@ TEST(cspace_half_deleted_untyped_gives_nothing_out) {
     check_equal(first_slot(MANY)->parent, ref_of(first_slot(U)));
 }
 
-TEST(cspace_copy_all_derives_into_the_same_places) {
+TEST(cspace_copy_all_derives_into_the_same_places)
+{
     make(CAP_CSPACE, 12, A);
     make(CAP_CSPACE, 12, B);
     check_equal(invoke(A, CSPACE_DERIVE, 5, 0, A, RIGHT_READ | RIGHT_WRITE, 0), OK);
@@ -117,7 +126,8 @@ TEST(cspace_copy_all_derives_into_the_same_places) {
     check_equal(copy->parent, first_slot(A)->object + 5);
 }
 
-TEST(thread_older_generation_is_stale) {
+TEST(thread_older_generation_is_stale)
+{
     make_thread(THREAD, 50);
     check_equal(invoke(THREAD, THREAD_RUN, 5, 0), OK);
     check_equal(invoke(THREAD, THREAD_RUN, 4, 1), ERR_STALE);
@@ -129,7 +139,8 @@ TEST(thread_older_generation_is_stale) {
     check_equal(result_word(1), 50);
 }
 
-TEST(thread_registers_are_set_and_told) {
+TEST(thread_registers_are_set_and_told)
+{
     make_thread(THREAD, 50);
     uint64_t words[22] = {0};
     for (unsigned i = 0; i < 20; i++) words[2 + i] = 0x1000 + i;
@@ -140,7 +151,8 @@ TEST(thread_registers_are_set_and_told) {
     check_equal(invoke_words(THREAD, THREAD_SET_REGISTERS, 21, words), ERR_INVALID);
 }
 
-TEST(thread_stops_when_its_space_is_revoked) {
+TEST(thread_stops_when_its_space_is_revoked)
+{
     make(CAP_ASPACE, 16, SPACE);
     make_thread(THREAD, 50);
     check_equal(invoke(THREAD, THREAD_CONFIGURE, SPACE, BOOT_SLOT_CSPACE, 0, 0x200000), OK);
@@ -151,7 +163,8 @@ TEST(thread_stops_when_its_space_is_revoked) {
     check_equal(aspace_at(first_slot(SPACE)->object)->mapped, 0);
 }
 
-TEST(thread_may_delete_itself) {
+TEST(thread_may_delete_itself)
+{
     make_thread(THREAD, 50);
     start(THREAD);
     switch_to(THREAD);
@@ -159,7 +172,8 @@ TEST(thread_may_delete_itself) {
     check(current_thread() == thread_at(first_thread));
 }
 
-TEST(aspace_map_says_how_many_tables_are_missing) {
+TEST(aspace_map_says_how_many_tables_are_missing)
+{
     make(CAP_ASPACE, 13, SPACE);
     make(CAP_FRAMES, 16, A);
     check_equal(invoke(A, FRAMES_MAP, SPACE, 0x400000, 0, 16, RIGHT_READ), ERR_NO_TABLES);
@@ -179,7 +193,8 @@ TEST(aspace_map_says_how_many_tables_are_missing) {
     check_equal(invoke(A, FRAMES_UNMAP, 0), OK);
 }
 
-TEST(aspace_empty_tables_return_to_the_pool) {
+TEST(aspace_empty_tables_return_to_the_pool)
+{
     make(CAP_FRAMES, 16, A);
     check_equal(invoke(BOOT_SLOT_ASPACE, ASPACE_INFO, 0), OK);
     uint64_t free = result_word(0);
@@ -191,7 +206,8 @@ TEST(aspace_empty_tables_return_to_the_pool) {
     check_equal(result_word(0), free);
 }
 
-TEST(frames_map_protect_unmap) {
+TEST(frames_map_protect_unmap)
+{
     uint64_t at = 0x600000000000;
     make(CAP_FRAMES, 14, A);
     check_equal(invoke(A, FRAMES_MAP, BOOT_SLOT_ASPACE, at, 1, 3, RIGHT_READ | RIGHT_WRITE), OK);
@@ -211,7 +227,8 @@ TEST(frames_map_protect_unmap) {
     check_equal(host_access(at + PAGE_SIZE), 0);
 }
 
-TEST(frames_later_mapping_lies_over_an_earlier_one) {
+TEST(frames_later_mapping_lies_over_an_earlier_one)
+{
     uint64_t at = 0x600000000000;
     make(CAP_FRAMES, 14, A);
     make(CAP_FRAMES, 14, B);
@@ -224,7 +241,8 @@ TEST(frames_later_mapping_lies_over_an_earlier_one) {
     check_equal(host_access(at + PAGE_SIZE), RIGHT_READ | RIGHT_WRITE);
 }
 
-TEST(frames_are_mapped_in_one_space_at_a_time) {
+TEST(frames_are_mapped_in_one_space_at_a_time)
+{
     make(CAP_ASPACE, 16, SPACE);
     make(CAP_FRAMES, 14, A);
     check_equal(invoke(A, FRAMES_MAP, BOOT_SLOT_ASPACE, 0x600000000000, 0, 4, RIGHT_READ), OK);
@@ -235,7 +253,8 @@ TEST(frames_are_mapped_in_one_space_at_a_time) {
     check_equal(invoke(A, FRAMES_MAP, BOOT_SLOT_ASPACE, 0x600000000000, 0, 4, RIGHT_READ), OK);
 }
 
-TEST(frames_revoke_run_reaches_descendants) {
+TEST(frames_revoke_run_reaches_descendants)
+{
     uint64_t at = 0x600000000000;
     make(CAP_FRAMES, 16, A);
     check_equal(invoke(BOOT_SLOT_CSPACE, CSPACE_DERIVE_FRAMES, B, 0, A, RIGHTS_ALL, 4, 14), OK);
@@ -256,7 +275,8 @@ TEST(frames_revoke_run_reaches_descendants) {
     check_equal(host_access(at), RIGHT_READ);
 }
 
-TEST(frames_big_map_survives_preemption) {
+TEST(frames_big_map_survives_preemption)
+{
     uint64_t at = 0x600000000000;
     make(CAP_FRAMES, 22, A);
     host.preempt_every = 1;
@@ -270,7 +290,8 @@ TEST(frames_big_map_survives_preemption) {
     check_equal(host_access(at + 0x5000), 0);
 }
 
-TEST(frames_copy_and_zero_need_the_right) {
+TEST(frames_copy_and_zero_need_the_right)
+{
     make(CAP_FRAMES, 13, A);
     make(CAP_FRAMES, 13, B);
     uint64_t *a = ref_direct(first_slot(A)->object), *b = ref_direct(first_slot(B)->object);
@@ -286,9 +307,11 @@ TEST(frames_copy_and_zero_need_the_right) {
     check_equal(result_word(0), arch_physical(a).raw);
 }
 
-TEST(aspace_capability_limits_the_range) {
+TEST(aspace_capability_limits_the_range)
+{
     make(CAP_FRAMES, 13, A);
-    check_equal(invoke(BOOT_SLOT_CSPACE, CSPACE_DERIVE, B, 0, BOOT_SLOT_ASPACE, RIGHTS_ALL, 0x600000000ull | 4ull << 36), OK);
+    check_equal(
+        invoke(BOOT_SLOT_CSPACE, CSPACE_DERIVE, B, 0, BOOT_SLOT_ASPACE, RIGHTS_ALL, 0x600000000ull | 4ull << 36), OK);
     check_equal(invoke(A, FRAMES_MAP, B, 0x600000003000, 0, 1, RIGHT_READ), OK);
     check_equal(invoke(A, FRAMES_MAP, B, 0x600000003000, 0, 2, RIGHT_READ), ERR_NO_RIGHT);
     check_equal(invoke(B, ASPACE_UNMAP, 0x400000, 1), ERR_NO_RIGHT);
@@ -296,7 +319,8 @@ TEST(aspace_capability_limits_the_range) {
     check_equal(invoke(BOOT_SLOT_CSPACE, CSPACE_DERIVE, C, 0, B, RIGHTS_ALL, 0x600000001ull | 3ull << 36), OK);
 }
 
-TEST(irq_is_masked_until_all_sharers_acknowledge) {
+TEST(irq_is_masked_until_all_sharers_acknowledge)
+{
     make(CAP_NOTIFICATION, 0, A);
     make(CAP_NOTIFICATION, 0, B);
     check_equal(invoke(BOOT_SLOT_IRQ_CONTROL, IRQ_CONTROL_GET, 4, C), OK);
@@ -323,7 +347,8 @@ TEST(irq_is_masked_until_all_sharers_acknowledge) {
     check_equal(invoke(BOOT_SLOT_IRQ_CONTROL, IRQ_CONTROL_GET, 64, MANY + 10), ERR_INVALID);
 }
 
-TEST(ioport_stays_in_its_range) {
+TEST(ioport_stays_in_its_range)
+{
     check_equal(invoke(BOOT_SLOT_CSPACE, CSPACE_DERIVE, A, 0, BOOT_SLOT_IOPORT, RIGHTS_ALL, 0x3f8 | 8 << 16), OK);
     check_equal(invoke(A, IOPORT_OUT, 0x3f8, 1, 'x'), OK);
     check_equal(invoke(A, IOPORT_IN, 0x3f8, 1), OK);
@@ -339,7 +364,8 @@ TEST(ioport_stays_in_its_range) {
     check_equal(invoke(A, IOPORT_OUT_RUN, 0x3f8, 17, 0, 0), ERR_INVALID);
 }
 
-TEST(log_line_begins_with_its_writer) {
+TEST(log_line_begins_with_its_writer)
+{
     check_equal(invoke(BOOT_SLOT_CSPACE, CSPACE_DERIVE, A, 0, BOOT_SLOT_LOG, RIGHT_WRITE, 0x2a), OK);
     check_equal(invoke(A, LOG_WRITE, 3, 'h' | 'i' << 8 | '\n' << 16), OK);
     check(__builtin_strstr(host.last_log, "\n[2a] hi\n") != NULL);
@@ -351,7 +377,8 @@ TEST(log_line_begins_with_its_writer) {
     check(__builtin_memcmp(&text, "kernel: ", 8) == 0);
 }
 
-TEST(system_power_leaves_with_the_code) {
+TEST(system_power_leaves_with_the_code)
+{
     struct message m = {.cap = BOOT_SLOT_SYSTEM, .info = INFO(SYSTEM_POWER, 2, 0), .words = {POWER_EXIT, 7}};
     check_equal(sys(SYS_CALL, m), HOST_POWERED_OFF);
     check_equal(host.power_code, (uint64_t)POWER_EXIT << 32 | 7);

@@ -7,7 +7,8 @@
 //  - `receiver` is the thread that waits on an endpoint with this object; an armed object cannot be waited with.
 #include "thread.h"
 
-void reply_arm(ref_t ref, struct thread *caller) {
+void reply_arm(ref_t ref, struct thread *caller)
+{
     struct reply *reply = reply_at(ref);
     reply->caller = ref_of(caller);
     if (++reply->count == 0) reply->count = 1;
@@ -15,13 +16,15 @@ void reply_arm(ref_t ref, struct thread *caller) {
 }
 
 // The last capability is gone: nobody can answer any more.
-void reply_destroy(ref_t ref) {
+void reply_destroy(ref_t ref)
+{
     const struct reply *reply = reply_at(ref);
     if (reply->caller) thread_abort(thread_at(reply->caller), ERR_GONE);
     if (reply->receiver) thread_abort(thread_at(reply->receiver), ERR_GONE);
 }
 
-bool reply_check(ref_t ref) {
+bool reply_check(ref_t ref)
+{
     const struct reply *reply = reply_at(ref);
     if (reply->caller && reply->receiver) return false;
     if (reply->caller) {

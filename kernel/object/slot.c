@@ -8,11 +8,10 @@
 #include "aspace.h"
 #include "thread.h"
 
-static bool has_object_badge(const struct slot *s) {
-    return s->type == CAP_ENDPOINT && s->flags & SLOT_FIRST;
-}
+static bool has_object_badge(const struct slot *s) { return s->type == CAP_ENDPOINT && s->flags & SLOT_FIRST; }
 
-void slot_link(struct slot *child, struct slot *parent) {
+void slot_link(struct slot *child, struct slot *parent)
+{
     if (!parent) return;
     ref_t ref = ref_of(child);
     if (parent->flags & SLOT_GONE) endpoint_gone_remove(parent);
@@ -24,7 +23,8 @@ void slot_link(struct slot *child, struct slot *parent) {
 }
 
 // Take a slot out of the tree; its children stay with it.
-static void unlink(struct slot *s) {
+static void unlink(struct slot *s)
+{
     if (s->next) slot_at(s->next)->prev = s->prev;
     if (s->prev) slot_at(s->prev)->next = s->next;
     if (s->parent) {
@@ -35,31 +35,37 @@ static void unlink(struct slot *s) {
     s->parent = s->next = s->prev = NO_REF;
 }
 
-bool slot_children_up_to(const struct slot *s, unsigned bound) {
+bool slot_children_up_to(const struct slot *s, unsigned bound)
+{
     unsigned n = 0;
     for (ref_t c = s->child; c && n <= bound; c = slot_at(c)->next) n++;
     return n <= bound;
 }
 
-void slot_move(struct slot *from, struct slot *to, unsigned flags_in) {
+void slot_move(struct slot *from, struct slot *to, unsigned flags_in)
+{
     ref_t ref = ref_of(to);
     *to = *from;
     to->flags = (uint8_t)((from->flags & (SLOT_FIRST | SLOT_GONE | SLOT_SPENT)) | flags_in);
     if (to->next) slot_at(to->next)->prev = ref;
-    if (to->prev) slot_at(to->prev)->next = ref;
-    else if (to->parent) slot_at(to->parent)->child = ref;
+    if (to->prev)
+        slot_at(to->prev)->next = ref;
+    else if (to->parent)
+        slot_at(to->parent)->child = ref;
     for (ref_t c = to->child; c; c = slot_at(c)->next) slot_at(c)->parent = ref;
     if (to->flags & SLOT_GONE) endpoint_gone_moved(from, to);
     *from = (struct slot){0};
 }
 
-err_t slot_check_derive(const struct slot *from) {
+err_t slot_check_derive(const struct slot *from)
+{
     if (from->type == CAP_EMPTY) return ERR_NO_CAP;
     if (from->type == CAP_UNTYPED && (from->child || from->flags & SLOT_SPENT)) return ERR_BUSY;
     return OK;
 }
 
-void slot_derive(struct slot *from, struct slot *to, unsigned rights, unsigned flags_in) {
+void slot_derive(struct slot *from, struct slot *to, unsigned rights, unsigned flags_in)
+{
     *to = (struct slot){
         .type = from->type,
         .rights = from->rights & (uint8_t)rights,
@@ -78,7 +84,8 @@ void slot_derive(struct slot *from, struct slot *to, unsigned rights, unsigned f
 }
 
 // Give the first child to the parent.
-static void lift_child(struct slot *s) {
+static void lift_child(struct slot *s)
+{
     struct slot *child = slot_at(s->child);
     if (s->type == CAP_UNTYPED) s->flags |= SLOT_SPENT;
     unlink(child);
@@ -86,18 +93,22 @@ static void lift_child(struct slot *s) {
 }
 
 // Keep the last capability of an object with slots inside until those are empty.
-static void start_dying(struct slot *s, ref_t first) {
+static void start_dying(struct slot *s, ref_t first)
+{
     struct cpu_core *core = this_core();
     struct slot *keeper = slot_at(first);
     slot_move(s, keeper, SLOT_DYING);
     keeper->badge = 1;
     keeper->list_next = NO_REF;
-    if (core->dying_tail) slot_at(core->dying_tail)->list_next = first;
-    else core->dying_head = first;
+    if (core->dying_tail)
+        slot_at(core->dying_tail)->list_next = first;
+    else
+        core->dying_head = first;
     core->dying_tail = first;
 }
 
-bool slot_delete_step(struct slot *s) {
+bool slot_delete_step(struct slot *s)
+{
     if (s->type == CAP_EMPTY) return true;
     if (s->child) {
         lift_child(s);
@@ -125,7 +136,8 @@ bool slot_delete_step(struct slot *s) {
 }
 
 // One step of emptying the first dying object.
-static void reap_step(struct cpu_core *core) {
+static void reap_step(struct cpu_core *core)
+{
     struct slot *keeper = slot_at(core->dying_head);
     ref_t first;
     unsigned n = object_slots(keeper->type, keeper->object, keeper->size_bits, &first);
@@ -139,7 +151,8 @@ static void reap_step(struct cpu_core *core) {
     *keeper = (struct slot){0};
 }
 
-err_t slots_reap(void) {
+err_t slots_reap(void)
+{
     struct cpu_core *core = this_core();
     while (core->dying_head) {
         reap_step(core);
@@ -148,14 +161,16 @@ err_t slots_reap(void) {
     return OK;
 }
 
-err_t slot_delete(struct slot *s) {
+err_t slot_delete(struct slot *s)
+{
     while (!slot_delete_step(s)) {
         if (preemption_point()) return ERR_PREEMPTED;
     }
     return slots_reap();
 }
 
-err_t slot_revoke(struct slot *s) {
+err_t slot_revoke(struct slot *s)
+{
     for (;;) {
         err_t err = slots_reap();
         if (err) return err;
@@ -165,7 +180,8 @@ err_t slot_revoke(struct slot *s) {
     }
 }
 
-bool slot_check(const struct slot *s) {
+bool slot_check(const struct slot *s)
+{
     ref_t ref = ref_of(s);
     if (s->type == CAP_EMPTY) {
         return !s->parent && !s->child && !s->next && !s->prev && !s->object && !s->badge && !s->flags;

@@ -3,7 +3,8 @@
 #include "invoke.h"
 
 // Operations of CAP_SYSTEM.
-err_t system_invoke(struct invocation *inv) {
+err_t system_invoke(struct invocation *inv)
+{
     uint64_t action = inv_word(inv, 0);
     switch (inv->label) {
     case SYSTEM_POWER:
@@ -15,7 +16,6 @@ err_t system_invoke(struct invocation *inv) {
         inv_result(inv, 2, kernel.text_bytes);
         inv_result(inv, 3, kernel.data_bytes);
         return OK;
-    default:
-        return ERR_NO_SYSCALL;
+    default: return ERR_NO_SYSCALL;
     }
 }

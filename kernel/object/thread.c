@@ -10,18 +10,21 @@
 #include "aspace.h"
 #include "invoke.h"
 
-void thread_init(ref_t ref) {
+void thread_init(ref_t ref)
+{
     struct thread *t = thread_at(ref);
     arch_context_start(&t->context, 0, 0, 0);
     arch_fpu_init(&t->fpu);
 }
 
-void thread_set_result(struct thread *t, err_t err, uint64_t badge, uint64_t info, uint64_t count) {
+void thread_set_result(struct thread *t, err_t err, uint64_t badge, uint64_t info, uint64_t count)
+{
     context_set_result(&t->context, err, badge, info, count);
     for (unsigned i = 0; i < MSG_REGISTERS; i++) context_set_word(&t->context, i, 0);
 }
 
-void thread_leave(struct thread *t) {
+void thread_leave(struct thread *t)
+{
     switch (t->state) {
     case THREAD_RECEIVING:
         endpoint_dequeue(endpoint_at(t->object), t);
@@ -29,23 +32,17 @@ void thread_leave(struct thread *t) {
         t->reply = NO_REF;
         break;
     case THREAD_CALLING:
-    case THREAD_SENDING:
-        endpoint_dequeue(endpoint_at(t->object), t);
-        break;
-    case THREAD_REPLY:
-        reply_at(t->object)->caller = NO_REF;
-        break;
-    case THREAD_WAITING:
-        queue_remove(&notification_at(t->object)->waiters, t);
-        break;
-    default:
-        return;
+    case THREAD_SENDING: endpoint_dequeue(endpoint_at(t->object), t); break;
+    case THREAD_REPLY: reply_at(t->object)->caller = NO_REF; break;
+    case THREAD_WAITING: queue_remove(&notification_at(t->object)->waiters, t); break;
+    default: return;
     }
     t->object = NO_REF;
     deadline_remove(t);
 }
 
-void thread_abort(struct thread *t, err_t err) {
+void thread_abort(struct thread *t, err_t err)
+{
     thread_leave(t);
     if (t->in_fault) {
         t->in_fault = false;
@@ -58,7 +55,8 @@ void thread_abort(struct thread *t, err_t err) {
     sched_ready(t);
 }
 
-void thread_suspend(struct thread *t) {
+void thread_suspend(struct thread *t)
+{
     if (t->state == THREAD_READY) {
         sched_block(t);
     } else if (t->state != THREAD_STOPPED) {
@@ -70,7 +68,8 @@ void thread_suspend(struct thread *t) {
     context_go_home(t);
 }
 
-static void unmap_utcb(struct thread *t) {
+static void unmap_utcb(struct thread *t)
+{
     if (!t->utcb_address || !t->aspace) return;
     uint64_t vpn = t->utcb_address >> PAGE_BITS;
     struct edit edit = {.page = ref_page(ref_of(t)) + 1, .n_pages = 1, .keep = 0};
@@ -78,7 +77,8 @@ static void unmap_utcb(struct thread *t) {
     t->utcb_address = 0;
 }
 
-err_t thread_map_utcb(struct thread *t) {
+err_t thread_map_utcb(struct thread *t)
+{
     if (!t->utcb_address || !t->aspace) return ERR_INVALID;
     struct aspace *as = aspace_at(t->aspace);
     uint64_t vpn = t->utcb_address >> PAGE_BITS;
@@ -88,7 +88,8 @@ err_t thread_map_utcb(struct thread *t) {
     return OK;
 }
 
-void thread_slot_lost(struct thread *t, unsigned which) {
+void thread_slot_lost(struct thread *t, unsigned which)
+{
     switch (which) {
     case THREAD_SLOT_ASPACE:
         thread_suspend(t);
@@ -100,60 +101,53 @@ void thread_slot_lost(struct thread *t, unsigned which) {
         t->cspace = NO_REF;
         t->cspace_last = 0;
         break;
-    case THREAD_SLOT_CONTEXT:
-        context_own_changed(t, NO_REF);
-        break;
-    case THREAD_SLOT_BOUND:
-        notification_at(t->slots[which].object)->bound = NO_REF;
-        break;
-    default:
-        break;
+    case THREAD_SLOT_CONTEXT: context_own_changed(t, NO_REF); break;
+    case THREAD_SLOT_BOUND: notification_at(t->slots[which].object)->bound = NO_REF; break;
+    default: break;
     }
 }
 
-err_t thread_set_slot(struct thread *t, unsigned which, struct slot *from) {
+err_t thread_set_slot(struct thread *t, unsigned which, struct slot *from)
+{
     struct slot *slot = &t->slots[which];
     err_t err = slot_delete(slot);
     if (err || !from || from->type == CAP_EMPTY) return err;
     slot_derive(from, slot, RIGHTS_ALL, SLOT_IN_THREAD);
     switch (which) {
-    case THREAD_SLOT_ASPACE:
-        t->aspace = slot->object;
-        break;
+    case THREAD_SLOT_ASPACE: t->aspace = slot->object; break;
     case THREAD_SLOT_CSPACE:
         t->cspace = slot->object;
         t->cspace_last = (1ull << (slot->size_bits - REF_BITS)) - 1;
         break;
-    case THREAD_SLOT_CONTEXT:
-        context_own_changed(t, slot->object);
-        break;
-    case THREAD_SLOT_BOUND:
-        notification_at(slot->object)->bound = ref_of(t);
-        break;
-    default:
-        break;
+    case THREAD_SLOT_CONTEXT: context_own_changed(t, slot->object); break;
+    case THREAD_SLOT_BOUND: notification_at(slot->object)->bound = ref_of(t); break;
+    default: break;
     }
     return OK;
 }
 
 // The slots inside are emptied later (slots_reap); until then the thread is stopped and nobody can name it.
-void thread_destroy(struct thread *t) {
+void thread_destroy(struct thread *t)
+{
     struct cpu_core *core = this_core();
     thread_suspend(t);
     if (core->loaded == ref_of(t)) core->loaded = NO_REF;
     arch_fpu_forget(&t->fpu);
 }
 
-static err_t check_generation(const struct thread *t, uint64_t generation) {
+static err_t check_generation(const struct thread *t, uint64_t generation)
+{
     return generation == 0 || generation >= t->generation ? OK : ERR_STALE;
 }
 
-static void note_generation(struct thread *t, uint64_t generation) {
+static void note_generation(struct thread *t, uint64_t generation)
+{
     if (generation) t->generation = generation;
 }
 
 // configure(aspace, cspace, fault_endpoint, utcb_address). Stops the thread.
-static err_t configure(struct invocation *inv, struct thread *t) {
+static err_t configure(struct invocation *inv, struct thread *t)
+{
     struct slot *aspace, *cspace, *fault;
     uint64_t address = inv_word(inv, 3);
     err_t err = cap_lookup(inv->self, inv_word(inv, 0), CAP_ASPACE, RIGHT_WRITE, &aspace);
@@ -182,12 +176,14 @@ static err_t configure(struct invocation *inv, struct thread *t) {
 // Can it run at all?
 static err_t check_runnable(const struct thread *t) { return t->aspace && t->cspace ? OK : ERR_BUSY; }
 
-static void resume(struct thread *t) {
+static void resume(struct thread *t)
+{
     if (t->state == THREAD_STOPPED) sched_ready(t);
 }
 
 // set_registers(generation, flags, struct thread_registers). A blocked call is abandoned.
-static err_t set_registers(struct invocation *inv, struct thread *t) {
+static err_t set_registers(struct invocation *inv, struct thread *t)
+{
     struct thread_registers registers;
     uint64_t words[sizeof(registers) / 8], generation = inv_word(inv, 0), flags = inv_word(inv, 1);
     err_t err = check_generation(t, generation);
@@ -205,7 +201,8 @@ static err_t set_registers(struct invocation *inv, struct thread *t) {
     return OK;
 }
 
-static err_t get_registers(struct invocation *inv, const struct thread *t) {
+static err_t get_registers(struct invocation *inv, const struct thread *t)
+{
     struct thread_registers registers;
     uint64_t words[sizeof(registers) / 8];
     arch_context_get(&t->context, &registers);
@@ -215,19 +212,23 @@ static err_t get_registers(struct invocation *inv, const struct thread *t) {
 }
 
 // run(generation, running)
-static err_t run(struct invocation *inv, struct thread *t) {
+static err_t run(struct invocation *inv, struct thread *t)
+{
     uint64_t generation = inv_word(inv, 0), running = inv_word(inv, 1);
     err_t err = check_generation(t, generation);
     if (!err && running > 1) err = ERR_INVALID;
     if (!err && running) err = check_runnable(t);
     if (err) return err;
     note_generation(t, generation);
-    if (running) resume(t);
-    else thread_suspend(t);
+    if (running)
+        resume(t);
+    else
+        thread_suspend(t);
     return OK;
 }
 
-static err_t set_context(struct invocation *inv, struct thread *t) {
+static err_t set_context(struct invocation *inv, struct thread *t)
+{
     struct slot *sc;
     err_t err = cap_lookup_optional(inv->self, inv_word(inv, 0), CAP_CONTEXT, RIGHT_WRITE, &sc);
     if (err) return err;
@@ -235,7 +236,8 @@ static err_t set_context(struct invocation *inv, struct thread *t) {
     return thread_set_slot(t, THREAD_SLOT_CONTEXT, sc);
 }
 
-static err_t bind_notification(struct invocation *inv, struct thread *t) {
+static err_t bind_notification(struct invocation *inv, struct thread *t)
+{
     struct slot *n;
     err_t err = cap_lookup_optional(inv->self, inv_word(inv, 0), CAP_NOTIFICATION, RIGHT_READ, &n);
     if (err) return err;
@@ -252,7 +254,8 @@ static err_t bind_notification(struct invocation *inv, struct thread *t) {
     return OK;
 }
 
-static err_t set_upcalls(struct invocation *inv, struct thread *t) {
+static err_t set_upcalls(struct invocation *inv, struct thread *t)
+{
     for (unsigned i = 0; i < 3; i++) {
         if (!arch_user_address_ok(inv_word(inv, i))) return ERR_INVALID;
     }
@@ -263,14 +266,16 @@ static err_t set_upcalls(struct invocation *inv, struct thread *t) {
     return OK;
 }
 
-static err_t event(struct invocation *inv, struct thread *t) {
+static err_t event(struct invocation *inv, struct thread *t)
+{
     thread_utcb(t)->events_pending |= inv_word(inv, 0);
     if (inv_word(inv, 0) && (t->state == THREAD_RECEIVING || t->state == THREAD_WAITING)) thread_abort(t, ERR_EVENT);
     return OK;
 }
 
 // clone_state(source thread): fork's child
-static err_t clone_state(struct invocation *inv, struct thread *t) {
+static err_t clone_state(struct invocation *inv, struct thread *t)
+{
     struct slot *cap;
     err_t err = cap_lookup(inv->self, inv_word(inv, 0), CAP_THREAD, RIGHT_WRITE, &cap);
     if (err) return err;
@@ -285,7 +290,8 @@ static err_t clone_state(struct invocation *inv, struct thread *t) {
     return OK;
 }
 
-static err_t info(struct invocation *inv, const struct thread *t) {
+static err_t info(struct invocation *inv, const struct thread *t)
+{
     unsigned state = t->state == THREAD_STOPPED ? THREAD_STATE_STOPPED
                      : t->state == THREAD_READY ? THREAD_STATE_READY
                                                 : THREAD_STATE_BLOCKED;
@@ -297,39 +303,30 @@ static err_t info(struct invocation *inv, const struct thread *t) {
 }
 
 // Operations of CAP_THREAD.
-err_t thread_invoke(struct invocation *inv) {
+err_t thread_invoke(struct invocation *inv)
+{
     struct thread *t = thread_at(inv->cap->object);
     switch (inv->label) {
-    case THREAD_CONFIGURE:
-        return configure(inv, t);
-    case THREAD_SET_REGISTERS:
-        return set_registers(inv, t);
-    case THREAD_GET_REGISTERS:
-        return get_registers(inv, t);
-    case THREAD_RUN:
-        return run(inv, t);
+    case THREAD_CONFIGURE: return configure(inv, t);
+    case THREAD_SET_REGISTERS: return set_registers(inv, t);
+    case THREAD_GET_REGISTERS: return get_registers(inv, t);
+    case THREAD_RUN: return run(inv, t);
     case THREAD_SET_PRIORITY:
         if (inv_word(inv, 0) >= PRIORITIES) return ERR_INVALID;
         sched_set_priority(t, (unsigned)inv_word(inv, 0));
         return OK;
-    case THREAD_SET_CONTEXT:
-        return set_context(inv, t);
-    case THREAD_BIND_NOTIFICATION:
-        return bind_notification(inv, t);
-    case THREAD_SET_UPCALLS:
-        return set_upcalls(inv, t);
-    case THREAD_EVENT:
-        return event(inv, t);
-    case THREAD_CLONE_STATE:
-        return clone_state(inv, t);
-    case THREAD_INFO:
-        return info(inv, t);
-    default:
-        return ERR_NO_SYSCALL;
+    case THREAD_SET_CONTEXT: return set_context(inv, t);
+    case THREAD_BIND_NOTIFICATION: return bind_notification(inv, t);
+    case THREAD_SET_UPCALLS: return set_upcalls(inv, t);
+    case THREAD_EVENT: return event(inv, t);
+    case THREAD_CLONE_STATE: return clone_state(inv, t);
+    case THREAD_INFO: return info(inv, t);
+    default: return ERR_NO_SYSCALL;
     }
 }
 
-bool thread_check(const struct thread *t) {
+bool thread_check(const struct thread *t)
+{
     ref_t ref = ref_of(t);
     const struct cpu_core *core = this_core();
     bool ready = t->state == THREAD_READY, is_current = core->current == ref;
@@ -337,7 +334,8 @@ bool thread_check(const struct thread *t) {
     if (t->on && context_at(t->on)->user != ref) return false;
     if (t->own && context_at(t->own)->home != ref) return false;
     if (t->own != t->slots[THREAD_SLOT_CONTEXT].object) return false;
-    if (t->aspace != t->slots[THREAD_SLOT_ASPACE].object || t->cspace != t->slots[THREAD_SLOT_CSPACE].object) return false;
+    if (t->aspace != t->slots[THREAD_SLOT_ASPACE].object || t->cspace != t->slots[THREAD_SLOT_CSPACE].object)
+        return false;
     if (t->state == THREAD_REPLY && reply_at(t->object)->caller != ref) return false;
     if (t->state == THREAD_RECEIVING && t->reply && reply_at(t->reply)->receiver != ref) return false;
     if (t->in_heap && (t->state == THREAD_STOPPED || (ready && !t->parked))) return false;

@@ -7,12 +7,11 @@
 
 #define RETYPE_MAX 4096
 
-static uint64_t bytes_used(const struct slot *u) {
-    return u->child || u->flags & SLOT_SPENT ? u->badge : 0;
-}
+static uint64_t bytes_used(const struct slot *u) { return u->child || u->flags & SLOT_SPENT ? u->badge : 0; }
 
 // retype(type, size_bits, n, cspace, index). Stopping between two objects leaves the arguments for the rest.
-static err_t retype(struct invocation *inv) {
+static err_t retype(struct invocation *inv)
+{
     struct slot *u = inv->cap;
     struct cspace_view view;
     uint64_t type = inv_word(inv, 0), size_bits = inv_word(inv, 1), n = inv_word(inv, 2), index = inv_word(inv, 4);
@@ -49,15 +48,14 @@ static err_t retype(struct invocation *inv) {
 }
 
 // Operations of CAP_UNTYPED.
-err_t untyped_invoke(struct invocation *inv) {
+err_t untyped_invoke(struct invocation *inv)
+{
     switch (inv->label) {
-    case UNTYPED_RETYPE:
-        return retype(inv);
+    case UNTYPED_RETYPE: return retype(inv);
     case UNTYPED_INFO:
         inv_result(inv, 0, inv->cap->size_bits);
         inv_result(inv, 1, inv->cap->flags & SLOT_SPENT ? 0 : (1ull << inv->cap->size_bits) - bytes_used(inv->cap));
         return OK;
-    default:
-        return ERR_NO_SYSCALL;
+    default: return ERR_NO_SYSCALL;
     }
 }

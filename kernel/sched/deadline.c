@@ -9,7 +9,8 @@
 static unsigned rank_of(ref_t ref) { return ref ? thread_at(ref)->heap_rank : 0; }
 
 // From t upwards: put the child of higher rank on the left and set the rank, until nothing changes any more.
-static void restore(struct thread *t) {
+static void restore(struct thread *t)
+{
     for (;;) {
         if (rank_of(t->heap_left) < rank_of(t->heap_right)) {
             ref_t left = t->heap_left;
@@ -25,7 +26,8 @@ static void restore(struct thread *t) {
 }
 
 // Merge the heaps a and b below `parent`, whose child link the caller sets; returns the new root.
-static ref_t merge(ref_t a, ref_t b, ref_t parent) {
+static ref_t merge(ref_t a, ref_t b, ref_t parent)
+{
     ref_t root = NO_REF;
     struct thread *last = NULL;  // the end of the merged right spine
     while (a && b) {
@@ -36,8 +38,10 @@ static ref_t merge(ref_t a, ref_t b, ref_t parent) {
         }
         struct thread *t = thread_at(a);
         t->heap_parent = last ? ref_of(last) : parent;
-        if (last) last->heap_right = a;
-        else root = a;
+        if (last)
+            last->heap_right = a;
+        else
+            root = a;
         last = t;
         a = t->heap_right;
     }
@@ -56,7 +60,8 @@ static ref_t merge(ref_t a, ref_t b, ref_t parent) {
     }
 }
 
-void deadline_insert(struct thread *t, uint64_t ns) {
+void deadline_insert(struct thread *t, uint64_t ns)
+{
     struct cpu_core *core = this_core();
     invariant(!t->in_heap);
     t->in_heap = true;
@@ -66,13 +71,16 @@ void deadline_insert(struct thread *t, uint64_t ns) {
     core->deadlines = merge(core->deadlines, ref_of(t), NO_REF);
 }
 
-void deadline_remove(struct thread *t) {
+void deadline_remove(struct thread *t)
+{
     if (!t->in_heap) return;
     ref_t rest = merge(t->heap_left, t->heap_right, t->heap_parent);
     if (t->heap_parent) {
         struct thread *parent = thread_at(t->heap_parent);
-        if (parent->heap_left == ref_of(t)) parent->heap_left = rest;
-        else parent->heap_right = rest;
+        if (parent->heap_left == ref_of(t))
+            parent->heap_left = rest;
+        else
+            parent->heap_right = rest;
         restore(parent);
     } else {
         this_core()->deadlines = rest;
@@ -81,7 +89,8 @@ void deadline_remove(struct thread *t) {
     t->heap_left = t->heap_right = t->heap_parent = NO_REF;
 }
 
-uint64_t deadline_next_ns(void) {
+uint64_t deadline_next_ns(void)
+{
     ref_t first = this_core()->deadlines;
     return first ? thread_at(first)->heap_key : NS_FOREVER;
 }

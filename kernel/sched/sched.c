@@ -11,16 +11,20 @@
 
 #define EXPIRE_AT_ONCE 16  // deadlines handled by one tick; the rest follows in the next, which is due at once
 
-static void enqueue(struct thread *t, bool front) {
+static void enqueue(struct thread *t, bool front)
+{
     struct cpu_core *core = this_core();
     struct queue *q = &core->queues[t->priority];
-    if (front) queue_push_front(q, t);
-    else queue_push(q, t);
+    if (front)
+        queue_push_front(q, t);
+    else
+        queue_push(q, t);
     core->ready[t->priority / 64] |= 1ull << (t->priority % 64);
     t->queued = true;
 }
 
-static void dequeue(struct thread *t) {
+static void dequeue(struct thread *t)
+{
     struct cpu_core *core = this_core();
     struct queue *q = &core->queues[t->priority];
     queue_remove(q, t);
@@ -29,7 +33,8 @@ static void dequeue(struct thread *t) {
 }
 
 // The highest priority with a queued thread, -1: none.
-static int top_priority(const struct cpu_core *core) {
+static int top_priority(const struct cpu_core *core)
+{
     for (unsigned i = PRIORITIES / 64; i-- > 0;) {
         if (core->ready[i]) return (int)(i * 64 + 63) - __builtin_clzll(core->ready[i]);
     }
@@ -37,7 +42,8 @@ static int top_priority(const struct cpu_core *core) {
 }
 
 // @path notify 4/6: a better thread than the current one becomes the current one
-void sched_ready(struct thread *t) {
+void sched_ready(struct thread *t)
+{
     struct cpu_core *core = this_core();
     t->state = THREAD_READY;
     if (!t->on) context_take_own(t);
@@ -46,8 +52,10 @@ void sched_ready(struct thread *t) {
         return;
     }
     if (!core->current) {
-        if (t->priority >= top_priority(core)) core->current = ref_of(t);
-        else enqueue(t, false);
+        if (t->priority >= top_priority(core))
+            core->current = ref_of(t);
+        else
+            enqueue(t, false);
         return;
     }
     struct thread *current = thread_at(core->current);
@@ -59,27 +67,34 @@ void sched_ready(struct thread *t) {
     core->current = ref_of(t);
 }
 
-void sched_block(struct thread *t) {
+void sched_block(struct thread *t)
+{
     struct cpu_core *core = this_core();
-    if (core->current == ref_of(t)) core->current = NO_REF;
-    else if (t->queued) dequeue(t);
-    else if (t->parked) deadline_remove(t);
+    if (core->current == ref_of(t))
+        core->current = NO_REF;
+    else if (t->queued)
+        dequeue(t);
+    else if (t->parked)
+        deadline_remove(t);
     t->parked = false;
 }
 
-void sched_rotate(struct thread *t) {
+void sched_rotate(struct thread *t)
+{
     sched_block(t);
     enqueue(t, false);
 }
 
-void sched_set_priority(struct thread *t, unsigned priority) {
+void sched_set_priority(struct thread *t, unsigned priority)
+{
     bool running = this_core()->current == ref_of(t), queued = t->queued;
     if (running || queued) sched_block(t);
     t->priority = (uint8_t)priority;
     if (running || queued) sched_ready(t);
 }
 
-bool sched_charge(ref_t next) {
+bool sched_charge(ref_t next)
+{
     struct cpu_core *core = this_core();
     uint64_t now = arch_now_ns();
     bool used_up = false;
@@ -101,7 +116,8 @@ bool sched_charge(ref_t next) {
     return used_up;
 }
 
-struct thread *sched_choose(void) {
+struct thread *sched_choose(void)
+{
     struct cpu_core *core = this_core();
     for (;;) {
         if (!core->current) {
@@ -128,7 +144,8 @@ struct thread *sched_choose(void) {
     }
 }
 
-void sched_set_timer(void) {
+void sched_set_timer(void)
+{
     struct cpu_core *core = this_core();
     uint64_t next = deadline_next_ns();
     if (core->slice_end_ns < next) next = core->slice_end_ns;
@@ -137,7 +154,8 @@ void sched_set_timer(void) {
     arch_timer_set(next);
 }
 
-static void expire(struct thread *t) {
+static void expire(struct thread *t)
+{
     deadline_remove(t);
     if (t->parked) {
         t->parked = false;
@@ -147,7 +165,8 @@ static void expire(struct thread *t) {
     }
 }
 
-void kernel_timer(void) {
+void kernel_timer(void)
+{
     struct cpu_core *core = this_core();
     core->timer_ns = NS_FOREVER;
     if (core->charged && sched_charge(core->charged) && core->current) {

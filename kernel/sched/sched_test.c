@@ -8,7 +8,8 @@ enum { MS = 1000000 };
 
 static void stop_first(void) { check_equal(invoke(BOOT_SLOT_THREAD, THREAD_RUN, 0, 0), OK); }
 
-TEST(sched_highest_priority_runs) {
+TEST(sched_highest_priority_runs)
+{
     make_thread(A, 10);
     make_thread(B, 20);
     start(A);
@@ -22,7 +23,8 @@ TEST(sched_highest_priority_runs) {
     check(current_thread() == thread_in(B));
 }
 
-TEST(sched_equal_priorities_take_turns) {
+TEST(sched_equal_priorities_take_turns)
+{
     make_thread(A, 10);
     make_thread(B, 10);
     start(A);
@@ -40,7 +42,8 @@ TEST(sched_equal_priorities_take_turns) {
     world_check();
 }
 
-TEST(sched_budget_holds_a_thread_back_until_the_next_period) {
+TEST(sched_budget_holds_a_thread_back_until_the_next_period)
+{
     make_thread(A, 10);
     make_thread(B, 5);
     check_equal(invoke(A + 1, CONTEXT_CONFIGURE, 2 * MS, 10 * MS, 0), OK);
@@ -61,7 +64,8 @@ TEST(sched_budget_holds_a_thread_back_until_the_next_period) {
     check(current_thread() == thread_in(B));
 }
 
-TEST(sched_exhausted_budget_is_told_to_whoever_was_named) {
+TEST(sched_exhausted_budget_is_told_to_whoever_was_named)
+{
     make(CAP_ENDPOINT, 0, EP);
     make(CAP_REPLY, 0, REPLY);
     make_thread(A, 10);
@@ -84,14 +88,16 @@ TEST(sched_exhausted_budget_is_told_to_whoever_was_named) {
     world_check();
 }
 
-TEST(sched_idles_when_nobody_can_run) {
+TEST(sched_idles_when_nobody_can_run)
+{
     struct message m = {.cap = BOOT_SLOT_THREAD, .info = INFO(THREAD_RUN, 2, 0)};
     check_equal(sys(SYS_CALL, m), HOST_IDLE);
     check(current_thread() == NULL);
     check_equal(this_core()->charged, 0);
 }
 
-TEST(sched_time_is_charged_to_the_context) {
+TEST(sched_time_is_charged_to_the_context)
+{
     make_thread(A, 10);
     start(A);
     host_tick(3 * MS);
@@ -105,7 +111,8 @@ TEST(sched_time_is_charged_to_the_context) {
     check_equal(result_word(2), 4 * MS);
 }
 
-TEST(sched_losing_the_context_parks_the_thread) {
+TEST(sched_losing_the_context_parks_the_thread)
+{
     make_thread(A, 10);
     start(A);
     check_equal(invoke(BOOT_SLOT_CSPACE, CSPACE_REVOKE, A + 1), OK);
@@ -116,7 +123,8 @@ TEST(sched_losing_the_context_parks_the_thread) {
     world_check();
 }
 
-TEST(deadline_heap_keeps_order) {
+TEST(deadline_heap_keeps_order)
+{
     enum { N = 40, FIRST = 300 };
     uint64_t random = 12345, last = 0;
     for (unsigned i = 0; i < N; i++) make(CAP_THREAD, 0, FIRST + i);

@@ -21,7 +21,8 @@ static struct {
     uint64_t pte;  // 0: unused
 } tlb[TLB_ENTRIES];
 
-void host_reset(void) {
+void host_reset(void)
+{
     memset(arena, 0xa5, sizeof(arena));
     memset(&host, 0, sizeof(host));
     memset(tlb, 0, sizeof(tlb));
@@ -34,7 +35,8 @@ void host_reset(void) {
 
 // --- entering and leaving
 
-enum host_exit host_enter(void (*entry)(void)) {
+enum host_exit host_enter(void (*entry)(void))
+{
     int how = setjmp(way_out);
     if (how) return (enum host_exit)how;
     entry();
@@ -49,26 +51,30 @@ static unsigned line_fired;
 static const struct boot_memory *boot_memory;
 
 static void enter_fault(void) { kernel_fault(fault.kind, fault.address, fault.code); }
-static void enter_interrupt(void) {
+static void enter_interrupt(void)
+{
     arch_irq_mask(line_fired);  // all lines are level ones here
     kernel_interrupt(line_fired);
 }
 static void enter_nothing(void) {}
 static void enter_boot(void) { kernel_main(boot_memory); }
 
-enum host_exit host_fault(unsigned kind, uint64_t address, uint64_t code) {
+enum host_exit host_fault(unsigned kind, uint64_t address, uint64_t code)
+{
     fault.kind = kind;
     fault.address = address;
     fault.code = code;
     return host_enter(enter_fault);
 }
 
-enum host_exit host_interrupt(unsigned line) {
+enum host_exit host_interrupt(unsigned line)
+{
     line_fired = line;
     return host_enter(host.masked_lines >> line & 1 ? enter_nothing : enter_interrupt);
 }
 
-enum host_exit host_tick(uint64_t now_ns) {
+enum host_exit host_tick(uint64_t now_ns)
+{
     host.now_ns = now_ns;
     if (now_ns < host.timer_ns) return host_nothing();
     host.timer_ns = NS_FOREVER;
@@ -77,18 +83,21 @@ enum host_exit host_tick(uint64_t now_ns) {
 
 enum host_exit host_nothing(void) { return host_enter(enter_nothing); }
 
-enum host_exit host_boot(const struct boot_memory *memory) {
+enum host_exit host_boot(const struct boot_memory *memory)
+{
     boot_memory = memory;
     return host_enter(enter_boot);
 }
 
-void arch_return_user(struct arch_context *context) {
+void arch_return_user(struct arch_context *context)
+{
     if (context != cpu.context) abort();
     longjmp(way_out, HOST_USER);
 }
 void arch_idle(void) { longjmp(way_out, HOST_IDLE); }
 void arch_halt(void) { longjmp(way_out, HOST_HALTED); }
-void arch_power(unsigned action, uint64_t code) {
+void arch_power(unsigned action, uint64_t code)
+{
     host.power_code = (uint64_t)action << 32 | code;
     longjmp(way_out, HOST_POWERED_OFF);
 }
@@ -97,12 +106,14 @@ struct cpu *arch_cpu(void) { return &cpu; }
 
 // --- memory
 
-void *arch_direct(paddr_t pa) {
+void *arch_direct(paddr_t pa)
+{
     if (pa.raw - HOST_MEMORY_START >= sizeof(arena)) abort();  // the core followed a bad reference
     return arena + (pa.raw - HOST_MEMORY_START);
 }
 
-paddr_t arch_physical(const void *p) {
+paddr_t arch_physical(const void *p)
+{
     uint64_t offset = (uint64_t)((const uint8_t *)p - arena);
     if (offset >= sizeof(arena)) abort();
     return (paddr_t){HOST_MEMORY_START + offset};
@@ -110,7 +121,8 @@ paddr_t arch_physical(const void *p) {
 
 void arch_aspace_init(pte_t *root) { (void)root; }
 
-void arch_aspace_activate(paddr_t root) {
+void arch_aspace_activate(paddr_t root)
+{
     host.root = root;
     arch_tlb_all();
 }
@@ -118,7 +130,8 @@ void arch_aspace_activate(paddr_t root) {
 void arch_tlb_page(uaddr_t address) { tlb[(address.raw >> PAGE_BITS) % TLB_ENTRIES].pte = 0; }
 void arch_tlb_all(void) { memset(tlb, 0, sizeof(tlb)); }
 
-static uint64_t walk(uint64_t vpn) {
+static uint64_t walk(uint64_t vpn)
+{
     const pte_t *table = arch_direct(host.root);
     for (unsigned level = ARCH_LEVELS - 1;; level--) {
         pte_t pte = table[vpn >> (9 * level) & 511];
@@ -128,7 +141,8 @@ static uint64_t walk(uint64_t vpn) {
     }
 }
 
-unsigned host_access(uint64_t address) {
+unsigned host_access(uint64_t address)
+{
     uint64_t vpn = address >> PAGE_BITS, i = vpn % TLB_ENTRIES;
     if (!tlb[i].pte || tlb[i].vpn != vpn) {
         tlb[i].vpn = vpn;
@@ -137,7 +151,8 @@ unsigned host_access(uint64_t address) {
     return tlb[i].pte ? pte_rights((pte_t){tlb[i].pte}) : 0;
 }
 
-bool host_tlb_check(void) {
+bool host_tlb_check(void)
+{
     for (unsigned i = 0; i < TLB_ENTRIES; i++) {
         if (tlb[i].pte && tlb[i].pte != walk(tlb[i].vpn)) return false;
     }
@@ -146,19 +161,22 @@ bool host_tlb_check(void) {
 
 // --- registers
 
-void arch_context_start(struct arch_context *c, uint64_t pc, uint64_t sp, uint64_t argument) {
+void arch_context_start(struct arch_context *c, uint64_t pc, uint64_t sp, uint64_t argument)
+{
     memset(c, 0, sizeof(*c));
     c->registers = (struct thread_registers){.pc = pc, .sp = sp, .rdi = argument};
 }
 
-void arch_context_set(struct arch_context *c, const struct thread_registers *r) {
+void arch_context_set(struct arch_context *c, const struct thread_registers *r)
+{
     c->registers = *r;
     c->restart = 0;
 }
 
 void arch_context_get(const struct arch_context *c, struct thread_registers *r) { *r = c->registers; }
 
-void arch_context_divert(struct arch_context *c, struct upcall_save *save, uint64_t entry) {
+void arch_context_divert(struct arch_context *c, struct upcall_save *save, uint64_t entry)
+{
     *save = (struct upcall_save){.pc = c->registers.pc, .sp = c->registers.sp, .flags = c->registers.flags};
     c->registers.pc = entry;
     c->restart = 0;
@@ -169,23 +187,27 @@ bool arch_user_address_ok(uint64_t address) { return address < USER_END; }
 // --- floating point: one set of registers, owned lazily
 void arch_fpu_init(struct arch_fpu *fpu) { memset(fpu, 0, sizeof(*fpu)); }
 
-static void fpu_save(void) {
+static void fpu_save(void)
+{
     if (host.fpu) memcpy(host.fpu->area, host.fpu_registers, sizeof(host.fpu_registers));
 }
 
-void arch_fpu_switch(struct arch_fpu *next) {
+void arch_fpu_switch(struct arch_fpu *next)
+{
     if (next == host.fpu) return;
     fpu_save();
     memcpy(host.fpu_registers, next->area, sizeof(host.fpu_registers));
     host.fpu = next;
 }
 
-void arch_fpu_copy(struct arch_fpu *to, struct arch_fpu *from) {
+void arch_fpu_copy(struct arch_fpu *to, struct arch_fpu *from)
+{
     if (from == host.fpu) fpu_save();
     *to = *from;
 }
 
-void arch_fpu_forget(struct arch_fpu *fpu) {
+void arch_fpu_forget(struct arch_fpu *fpu)
+{
     if (fpu == host.fpu) host.fpu = NULL;
 }
 
@@ -196,22 +218,23 @@ void arch_clock_page(struct clock_page *page) { *page = (struct clock_page){.mag
 void arch_irq_mask(unsigned line) { host.masked_lines |= 1ull << line; }
 void arch_irq_unmask(unsigned line) { host.masked_lines &= ~(1ull << line); }
 
-bool arch_preempt_pending(void) {
-    return host.preempt_every && ++host.preempt_asked % host.preempt_every == 0;
-}
+bool arch_preempt_pending(void) { return host.preempt_every && ++host.preempt_asked % host.preempt_every == 0; }
 
-err_t arch_port_in(unsigned port, unsigned size, uint64_t *value) {
+err_t arch_port_in(unsigned port, unsigned size, uint64_t *value)
+{
     *value = (host.port_value + port) & (size == 4 ? 0xffffffffu : (1u << size * 8) - 1);
     return OK;
 }
 
-err_t arch_port_out(unsigned port, unsigned size, uint64_t value) {
+err_t arch_port_out(unsigned port, unsigned size, uint64_t value)
+{
     (void)size;
     host.port_value = (unsigned)value - port;
     return OK;
 }
 
-void arch_log(const char *text, size_t n) {
+void arch_log(const char *text, size_t n)
+{
     if (host.echo) fwrite(text, 1, n, stderr);
     for (size_t i = 0; i < n; i++) {
         if (host.last_log_bytes == sizeof(host.last_log) - 1) host.last_log_bytes = 0;

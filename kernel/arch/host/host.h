@@ -15,14 +15,14 @@ struct host {
     uint64_t now_ns, timer_ns;
     unsigned preempt_every;  // arch_preempt_pending answers yes each so many times; 0: never
     unsigned preempt_asked;
-    uint64_t masked_lines;   // bit per interrupt line
+    uint64_t masked_lines;  // bit per interrupt line
     uint64_t power_code;
-    bool echo;               // log lines go to stderr
-    unsigned port_value;     // what ports hold
-    paddr_t root;            // the active tables
-    struct arch_fpu *fpu;    // owner of the floating point registers
+    bool echo;             // log lines go to stderr
+    unsigned port_value;   // what ports hold
+    paddr_t root;          // the active tables
+    struct arch_fpu *fpu;  // owner of the floating point registers
     uint64_t fpu_registers[8];
-    char last_log[4096];     // the end of the log, 0-terminated
+    char last_log[4096];  // the end of the log, 0-terminated
     size_t last_log_bytes;
 };
 extern struct host host;
@@ -35,7 +35,7 @@ enum host_exit host_enter(void (*entry)(void));
 enum host_exit host_fault(unsigned kind, uint64_t address, uint64_t code);
 enum host_exit host_interrupt(unsigned line);
 enum host_exit host_tick(uint64_t now_ns);  // time passes; a timer interrupt if one is due
-enum host_exit host_nothing(void);           // an entry without a cause
+enum host_exit host_nothing(void);          // an entry without a cause
 enum host_exit host_boot(const struct boot_memory *);
 
 // Access memory as user code does: through a translation cache that forgets only what it is told to forget.

@@ -23,17 +23,20 @@ static const char *program = "kernel-test";
 static const char *running = "?";
 ref_t first_thread;
 
-void test_register(struct test *test) {
+void test_register(struct test *test)
+{
     *last_test = test;
     last_test = &test->next;
 }
 
-void test_fail(const char *file, int line, const char *what) {
+void test_fail(const char *file, int line, const char *what)
+{
     fprintf(stderr, "# %s:%d: %s does not hold\n# run just this one: %s %s\n", file, line, what, program, running);
     exit(1);
 }
 
-void test_equal(int64_t a, int64_t b, const char *what, const char *file, int line) {
+void test_equal(int64_t a, int64_t b, const char *what, const char *file, int line)
+{
     if (a == b) return;
     fprintf(stderr, "# %lld is not %lld\n", (long long)a, (long long)b);
     test_fail(file, line, what);
@@ -41,7 +44,8 @@ void test_equal(int64_t a, int64_t b, const char *what, const char *file, int li
 
 // --- the machine before a test
 
-static void fill_bundle(void) {
+static void fill_bundle(void)
+{
     uint8_t *bundle = arch_direct((paddr_t){HOST_MEMORY_START});
     struct bundle_header *header = (struct bundle_header *)bundle;
     struct bundle_entry *entry = (struct bundle_entry *)(header + 1);
@@ -58,7 +62,8 @@ static void fill_bundle(void) {
     memset(bundle + 2 * PAGE_SIZE, 0x90, 100);
 }
 
-static void boot(void) {
+static void boot(void)
+{
     struct boot_memory memory = {.n_ranges = 2, .command_line = "quiet test"};
     host_reset();
     fill_bundle();
@@ -75,21 +80,24 @@ static void boot(void) {
 
 // --- driving
 
-struct thread *current_thread(void) {
+struct thread *current_thread(void)
+{
     ref_t current = this_core()->current;
     return current ? thread_at(current) : NULL;
 }
 
 struct slot *first_slot(unsigned index) { return slot_at(thread_at(first_thread)->cspace + index); }
 
-struct thread *thread_in(unsigned slot) {
+struct thread *thread_in(unsigned slot)
+{
     check_equal(first_slot(slot)->type, CAP_THREAD);
     return thread_at(first_slot(slot)->object);
 }
 
 err_t error_of(const struct thread *t) { return (err_t)t->context.number; }
 
-enum host_exit sys(unsigned number, struct message m) {
+enum host_exit sys(unsigned number, struct message m)
+{
     struct thread *self = current_thread();
     check(self != NULL);
     struct arch_context *c = &self->context;
@@ -111,22 +119,27 @@ enum host_exit sys(unsigned number, struct message m) {
 
 static struct thread *invoker;
 
-err_t invoke_words(unsigned cap, uint32_t label, unsigned n, const uint64_t *words) {
+err_t invoke_words(unsigned cap, uint32_t label, unsigned n, const uint64_t *words)
+{
     struct message m = {.cap = cap, .info = INFO(label, n, 0), .deadline = NS_FOREVER};
     invoker = current_thread();
     for (unsigned i = 0; i < n; i++) {
-        if (i < MSG_REGISTERS) m.words[i] = words[i];
-        else thread_utcb(invoker)->words[i] = words[i];
+        if (i < MSG_REGISTERS)
+            m.words[i] = words[i];
+        else
+            thread_utcb(invoker)->words[i] = words[i];
     }
     sys(SYS_CALL, m);
     return error_of(invoker);
 }
 
-uint64_t result_word(unsigned i) {
+uint64_t result_word(unsigned i)
+{
     return i < MSG_REGISTERS ? context_word(&invoker->context, i) : thread_utcb(invoker)->words[i];
 }
 
-unsigned biggest_untyped(void) {
+unsigned biggest_untyped(void)
+{
     unsigned best = BOOT_SLOT_UNTYPED;
     for (unsigned i = best; first_slot(i)->type == CAP_UNTYPED; i++) {
         if (first_slot(i)->size_bits > first_slot(best)->size_bits) best = i;
@@ -134,11 +147,13 @@ unsigned biggest_untyped(void) {
     return best;
 }
 
-void make(unsigned type, unsigned size_bits, unsigned slot) {
+void make(unsigned type, unsigned size_bits, unsigned slot)
+{
     check_equal(invoke(biggest_untyped(), UNTYPED_RETYPE, type, size_bits, 1, 0, slot), OK);
 }
 
-void make_thread(unsigned slot, unsigned priority) {
+void make_thread(unsigned slot, unsigned priority)
+{
     static uint64_t utcb_address = 0x200000000000;
     make(CAP_THREAD, 0, slot);
     make(CAP_CONTEXT, 0, slot + 1);
@@ -151,7 +166,8 @@ void make_thread(unsigned slot, unsigned priority) {
 
 void start(unsigned slot) { check_equal(invoke(slot, THREAD_RUN, 0, 1), OK); }
 
-void switch_to(unsigned slot) {
+void switch_to(unsigned slot)
+{
     struct thread *t = thread_in(slot);
     check_equal(t->state, THREAD_READY);
     if (current_thread() != t) {
@@ -165,7 +181,8 @@ void switch_to(unsigned slot) {
 
 // --- running
 
-static int run_in_child(const struct test *test) {
+static int run_in_child(const struct test *test)
+{
     fflush(NULL);
     pid_t pid = fork();
     if (pid == 0) {
@@ -184,14 +201,16 @@ static int run_in_child(const struct test *test) {
     return status;
 }
 
-static bool is_wanted(const struct test *test, int argc, char **argv) {
+static bool is_wanted(const struct test *test, int argc, char **argv)
+{
     for (int i = 1; i < argc; i++) {
         if (strstr(test->name, argv[i])) return true;
     }
     return argc < 2;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     unsigned n = 0, failed = 0;
     program = argv[0];
     for (const struct test *t = tests; t; t = t->next) n += is_wanted(t, argc, argv);

@@ -17,12 +17,13 @@ struct test {
 void test_register(struct test *);
 _Noreturn void test_fail(const char *file, int line, const char *what);
 
-#define TEST(test_name)                                                             \
-    static void test_name(void);                                                    \
-    __attribute__((constructor)) static void register_##test_name(void) {           \
-        static struct test test = {.name = #test_name, .run = test_name};           \
-        test_register(&test);                                                       \
-    }                                                                               \
+#define TEST(test_name) \
+    static void test_name(void); \
+    __attribute__((constructor)) static void register_##test_name(void) \
+    { \
+        static struct test test = {.name = #test_name, .run = test_name}; \
+        test_register(&test); \
+    } \
     static void test_name(void)
 #define check(condition) ((condition) ? (void)0 : test_fail(__FILE__, __LINE__, #condition))
 #define check_equal(a, b) test_equal((int64_t)(a), (int64_t)(b), #a " == " #b, __FILE__, __LINE__)
@@ -31,7 +32,7 @@ void test_equal(int64_t a, int64_t b, const char *what, const char *file, int li
 extern ref_t first_thread;
 
 // --- slots used by the tests, of the first task's cspace
-enum { SLOT_FREE = 100 };     // tests use slots from here on
+enum { SLOT_FREE = 100 };        // tests use slots from here on
 unsigned biggest_untyped(void);  // slot of it
 
 // --- system calls by the current thread. Restarts are driven to the end; every call is followed by world_check().
@@ -40,14 +41,14 @@ struct message {
 };
 enum host_exit sys(unsigned number, struct message);
 // The outcome in a thread's registers.
-struct thread *current_thread(void);  // NULL: idle
+struct thread *current_thread(void);      // NULL: idle
 struct slot *first_slot(unsigned index);  // of the first task's cspace
 struct thread *thread_in(unsigned slot);
 err_t error_of(const struct thread *);
 
 // Invoke an object as the current thread with up to six words; returns its error.
 err_t invoke_words(unsigned cap, uint32_t label, unsigned n, const uint64_t *words);
-#define invoke(cap, label, ...)                                                         \
+#define invoke(cap, label, ...) \
     invoke_words(cap, label, sizeof((uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t), (uint64_t[]){__VA_ARGS__})
 uint64_t result_word(unsigned i);  // of the last invocation
 

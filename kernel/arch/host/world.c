@@ -19,7 +19,8 @@ static struct {
 } objects[OBJECTS];
 static unsigned n_objects;
 
-static void count_object(unsigned type, ref_t object) {
+static void count_object(unsigned type, ref_t object)
+{
     unsigned i = 0;
     while (i < n_objects && (objects[i].object != object || objects[i].type != type)) i++;
     check(i < OBJECTS);
@@ -41,7 +42,8 @@ static struct extent {
 static unsigned n_extents;
 
 // Memory that an untyped gave out: objects, frames and dying objects, each once. Smaller untypeds hold more of it.
-static void note_extent(const struct slot *s) {
+static void note_extent(const struct slot *s)
+{
     bool is_made = s->parent && slot_at(s->parent)->type == CAP_UNTYPED && s->type != CAP_UNTYPED;
     bool fixed = s->type != CAP_CSPACE && s->type != CAP_ASPACE && s->type != CAP_FRAMES;
     unsigned bits = is_made ? object_size_bits(s->type, fixed ? 0 : s->size_bits) : 0;
@@ -50,13 +52,15 @@ static void note_extent(const struct slot *s) {
     extents[n_extents++] = (struct extent){s->object, s->object + (1ull << (bits - REF_BITS)), s->type};
 }
 
-static int compare_extents(const void *a, const void *b) {
+static int compare_extents(const void *a, const void *b)
+{
     const struct extent *x = a, *y = b;
     return (x->start > y->start) - (x->start < y->start);
 }
 
 // Nothing that is in use lies over anything else in use. Frames may: parts of one whose capability is gone.
-static void check_extents(void) {
+static void check_extents(void)
+{
     struct extent last = {0};
     qsort(extents, n_extents, sizeof(extents[0]), compare_extents);
     for (unsigned i = 0; i < n_extents; i++) {
@@ -66,7 +70,8 @@ static void check_extents(void) {
     }
 }
 
-static void check_slot(struct slot *s) {
+static void check_slot(struct slot *s)
+{
     check(s->type != CAP_EMPTY);
     check(slot_check(s));
     n_slots++;
@@ -81,7 +86,8 @@ static void check_slot(struct slot *s) {
     }
 }
 
-static void check_tree(struct slot *top) {
+static void check_tree(struct slot *top)
+{
     struct slot *s = top;
     for (unsigned steps = 0;; steps++) {
         check(steps < TREE_STEPS);
@@ -98,22 +104,17 @@ static void check_tree(struct slot *top) {
 
 static unsigned n_cspace_slots;
 
-static void check_object(unsigned type, ref_t object, unsigned refs) {
+static void check_object(unsigned type, ref_t object, unsigned refs)
+{
     check_equal(*object_refs(type, object), refs);
     switch (type) {
     case CAP_THREAD:
         check(thread_check(thread_at(object)));
         for (unsigned i = 1; i < THREAD_SLOTS; i++) n_cspace_slots += thread_at(object)->slots[i].type != CAP_EMPTY;
         break;
-    case CAP_ENDPOINT:
-        check(endpoint_check(endpoint_at(object)));
-        break;
-    case CAP_REPLY:
-        check(reply_check(object));
-        break;
-    case CAP_NOTIFICATION:
-        check(notification_check(notification_at(object)));
-        break;
+    case CAP_ENDPOINT: check(endpoint_check(endpoint_at(object))); break;
+    case CAP_REPLY: check(reply_check(object)); break;
+    case CAP_NOTIFICATION: check(notification_check(notification_at(object))); break;
     case CAP_CONTEXT:
         check(context_check(context_at(object)));
         n_cspace_slots += context_at(object)->timeout.type != CAP_EMPTY;
@@ -122,21 +123,20 @@ static void check_object(unsigned type, ref_t object, unsigned refs) {
         check(tables_check(aspace_at(object)));
         for (unsigned i = 1; i <= ASPACE_GROWS; i++) n_cspace_slots += aspace_at(object)->slots[i].type != CAP_EMPTY;
         break;
-    case CAP_IRQ:
-        n_cspace_slots += irq_at(object)->slots[1].type != CAP_EMPTY;
-        break;
-    default:
-        break;
+    case CAP_IRQ: n_cspace_slots += irq_at(object)->slots[1].type != CAP_EMPTY; break;
+    default: break;
     }
 }
 
-static unsigned count_cspace(ref_t cspace, unsigned size_bits) {
+static unsigned count_cspace(ref_t cspace, unsigned size_bits)
+{
     unsigned n = 0;
     for (unsigned i = 1; i < 1u << (size_bits - REF_BITS); i++) n += slot_at(cspace + i)->type != CAP_EMPTY;
     return n;
 }
 
-static void check_queues(void) {
+static void check_queues(void)
+{
     const struct cpu_core *core = this_core();
     for (unsigned p = 0; p < PRIORITIES; p++) {
         ref_t prev = NO_REF;
@@ -151,17 +151,20 @@ static void check_queues(void) {
     if (core->charged) check(object_refs(CAP_CONTEXT, core->charged) != NULL);
 }
 
-static void check_heap_node(ref_t ref) {
+static void check_heap_node(ref_t ref)
+{
     const struct thread *t = thread_at(ref);
     unsigned left = t->heap_left ? thread_at(t->heap_left)->heap_rank : 0;
     unsigned right = t->heap_right ? thread_at(t->heap_right)->heap_rank : 0;
     check(left >= right && t->heap_rank == right + 1);
-    check(!t->heap_left || (thread_at(t->heap_left)->heap_key >= t->heap_key && thread_at(t->heap_left)->heap_parent == ref));
+    check(!t->heap_left ||
+          (thread_at(t->heap_left)->heap_key >= t->heap_key && thread_at(t->heap_left)->heap_parent == ref));
     check(!t->heap_right ||
           (thread_at(t->heap_right)->heap_key >= t->heap_key && thread_at(t->heap_right)->heap_parent == ref));
 }
 
-void world_check(void) {
+void world_check(void)
+{
     ref_t root_cspace = thread_at(first_thread)->cspace;
     n_objects = n_slots = n_cspace_slots = n_extents = 0;
     for (unsigned i = 1; i < BOOT_SLOTS; i++) {

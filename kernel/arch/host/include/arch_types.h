@@ -25,8 +25,8 @@ static inline uint64_t context_reply(const struct arch_context *c) { return c->r
 static inline uint64_t context_deadline(const struct arch_context *c) { return c->deadline; }
 static inline uint64_t context_word(const struct arch_context *c, unsigned i) { return c->words[i]; }
 static inline void context_set_word(struct arch_context *c, unsigned i, uint64_t word) { c->words[i] = word; }
-static inline void context_set_result(struct arch_context *c, err_t err, uint64_t badge, uint64_t info,
-                                      uint64_t count) {
+static inline void context_set_result(struct arch_context *c, err_t err, uint64_t badge, uint64_t info, uint64_t count)
+{
     c->number = (uint64_t)(int64_t)err;
     c->cap = badge;
     c->info = info;
@@ -44,19 +44,23 @@ static inline void context_restart(struct arch_context *c) { c->restart = 1; }
 #define PTE_COUNT (0x3ffull << PTE_COUNT_SHIFT)
 #define PTE_NX (1ull << 63)
 
-static inline pte_t pte_leaf(paddr_t pa, unsigned rights) {
+static inline pte_t pte_leaf(paddr_t pa, unsigned rights)
+{
     return (pte_t){pa.raw | PTE_PRESENT | (rights & RIGHT_WRITE ? PTE_WRITE : 0) | (rights & RIGHT_EXEC ? 0 : PTE_NX)};
 }
-static inline pte_t pte_table(paddr_t table, unsigned count) {
+static inline pte_t pte_table(paddr_t table, unsigned count)
+{
     return (pte_t){table.raw | PTE_PRESENT | PTE_WRITE | (uint64_t)count << PTE_COUNT_SHIFT};
 }
 static inline bool pte_present(pte_t pte) { return pte.raw & PTE_PRESENT; }
 static inline paddr_t pte_address(pte_t pte) { return (paddr_t){pte.raw & PTE_ADDRESS}; }
-static inline unsigned pte_rights(pte_t pte) {
+static inline unsigned pte_rights(pte_t pte)
+{
     return (pte.raw & PTE_PRESENT ? RIGHT_READ : 0u) | (pte.raw & PTE_WRITE ? RIGHT_WRITE : 0u) |
            (pte.raw & PTE_NX ? 0u : RIGHT_EXEC);
 }
 static inline unsigned pte_count(pte_t pte) { return (unsigned)((pte.raw & PTE_COUNT) >> PTE_COUNT_SHIFT); }
-static inline pte_t pte_set_count(pte_t pte, unsigned count) {
+static inline pte_t pte_set_count(pte_t pte, unsigned count)
+{
     return (pte_t){(pte.raw & ~PTE_COUNT) | (uint64_t)count << PTE_COUNT_SHIFT};
 }
