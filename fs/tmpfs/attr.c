@@ -18,7 +18,7 @@ static err_t answer_stat(const struct inode *inode, struct answer *answer)
 static err_t change_mode(struct inode *inode, uint32_t mode)
 {
     if (!owns(inode)) return ERR_LINUX(EPERM);
-    if ((inode->mode & S_IFMT) == S_IFLNK) return ERR_LINUX(EOPNOTSUPP);
+    if (is_type(inode, S_IFLNK)) return ERR_LINUX(EOPNOTSUPP);
     mode &= 07777;
     if (context.who.fsuid != 0 && !io_in_group(&context.who, inode->gid)) mode &= ~(uint32_t)S_ISGID;
     inode->mode = (inode->mode & S_IFMT) | mode;
@@ -34,7 +34,7 @@ static err_t change_owner(struct inode *inode, uint32_t uid, uint32_t gid)
         return ERR_LINUX(EPERM);
     if (uid != KEEP) inode->uid = uid;
     if (gid != KEEP) inode->gid = gid;
-    if ((inode->mode & S_IFMT) != S_IFDIR && (uid != KEEP || gid != KEEP)) {
+    if (!is_directory(inode) && (uid != KEEP || gid != KEEP)) {
         inode->mode &= ~(uint32_t)S_ISUID;
         if (inode->mode & S_IXGRP) inode->mode &= ~(uint32_t)S_ISGID;
     }
@@ -131,7 +131,7 @@ HANDLER(op_readlink)
     err_t err = path_request(request, answer, 0, &lookup);
     if (err != OK) return err;
     if (!lookup.inode) return ERR_LINUX(ENOENT);
-    if ((lookup.inode->mode & S_IFMT) != S_IFLNK) return ERR_LINUX(EINVAL);
+    if (!is_type(lookup.inode, S_IFLNK)) return ERR_LINUX(EINVAL);
     char *to = io_output(&context.session->io, answer, flags, lookup.inode->size);
     if (!to) return ERR_LINUX(ENAMETOOLONG);
     text_copy(lookup.inode->target, to, lookup.inode->size);
@@ -175,8 +175,8 @@ HANDLER(op_truncate)
     struct inode *inode;
     err_t err = object(request, answer, &inode);
     if (err != OK) return err;
-    if ((inode->mode & S_IFMT) == S_IFDIR) return ERR_LINUX(EISDIR);
-    if ((inode->mode & S_IFMT) != S_IFREG) return ERR_LINUX(EINVAL);
+    if (is_directory(inode)) return ERR_LINUX(EISDIR);
+    if (!is_type(inode, S_IFREG)) return ERR_LINUX(EINVAL);
     if (!may(inode, MAY_WRITE)) return ERR_LINUX(EACCES);
     if (is_executing(inode)) return ERR_LINUX(ETXTBSY);
     return change_size(inode, request->words[3]);
@@ -197,7 +197,7 @@ HANDLER(op_cover)
     if (err != OK) return err;
     if (context.who.euid != 0) return ERR_LINUX(EPERM);
     if (!lookup.inode) return ERR_LINUX(ENOENT);
-    if ((lookup.inode->mode & S_IFMT) != S_IFDIR) return ERR_LINUX(ENOTDIR);
+    if (!is_directory(lookup.inode)) return ERR_LINUX(ENOTDIR);
     lookup.inode->covered = request->words[3] != 0;
     io_answer(answer, 1);
     answer->words[0] = inode_number(lookup.inode);
@@ -250,7 +250,7 @@ HANDLER(io_truncate)
     (void)answer;
     err_t err = request_handle(request, &d);
     if (err != OK) return err;
-    if ((d->inode->mode & S_IFMT) != S_IFREG || !may_write_with(d->io.flags))
+    if (!is_type(d->inode, S_IFREG) || !may_write_with(d->io.flags))
         return ERR_LINUX(d->io.flags & O_PATH ? EBADF : EINVAL);
     return change_size(d->inode, request->words[1]);
 }

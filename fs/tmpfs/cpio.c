@@ -145,8 +145,8 @@ static void load_entry(const char *name, size_t n, const uint64_t *fields, uint6
     inode->mode = (uint32_t)fields[MODE];
     inode->uid = (uint32_t)fields[UID];
     inode->gid = (uint32_t)fields[GID];
-    if ((inode->mode & S_IFMT) == S_IFREG && fields[FILE_BYTES]) load_data(inode, data, fields[FILE_BYTES]);
-    if ((inode->mode & S_IFMT) == S_IFLNK && !inode->target) load_target(inode, data, fields[FILE_BYTES]);
+    if (is_type(inode, S_IFREG) && fields[FILE_BYTES]) load_data(inode, data, fields[FILE_BYTES]);
+    if (is_type(inode, S_IFLNK) && !inode->target) load_target(inode, data, fields[FILE_BYTES]);
     inode->accessed = inode->modified = inode->changed = (struct time){.seconds = (int64_t)fields[MTIME]};
 }
 

@@ -78,7 +78,7 @@ static void unlink_entry(struct entry *entry)
 // A subdirectory's entry and its directory know each other, and count as a link of the parent.
 static void adopt(struct entry *entry, struct inode *directory)
 {
-    if ((entry->inode->mode & S_IFMT) != S_IFDIR) return;
+    if (!is_directory(entry->inode)) return;
     entry->inode->self = entry;
     entry->inode->parent = directory;
     directory->links++;
@@ -102,7 +102,7 @@ void dir_remove(struct entry *entry)
 {
     struct inode *directory = entry->directory;
     unlink_entry(entry);
-    if ((entry->inode->mode & S_IFMT) == S_IFDIR) {
+    if (is_directory(entry->inode)) {
         entry->inode->self = NULL;
         directory->links--;
     }
@@ -118,7 +118,7 @@ bool dir_move(struct entry *entry, struct inode *directory, const char *name, si
     unlink_entry(entry);
     if (!link_entry(entry, directory, name, n)) return false;
     text_free(more);
-    if ((entry->inode->mode & S_IFMT) == S_IFDIR) from->links--;
+    if (is_directory(entry->inode)) from->links--;
     adopt(entry, directory);
     touch_modified(from);
     touch_modified(directory);

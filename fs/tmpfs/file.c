@@ -9,8 +9,6 @@
 #include <linux/falloc.h>
 #include <linux/fs.h>
 
-static bool is_type(const struct inode *inode, uint32_t type) { return (inode->mode & S_IFMT) == type; }
-
 static uint64_t min(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
 // Tell how far it went, and move the description's offset when that was used.
@@ -30,7 +28,7 @@ HANDLER(io_read)
     err_t err = request_handle(request, &d);
     if (err != OK) return err;
     if (!may_read_with(d->io.flags)) return ERR_LINUX(EBADF);
-    if (is_type(d->inode, S_IFDIR)) return ERR_LINUX(EISDIR);
+    if (is_directory(d->inode)) return ERR_LINUX(EISDIR);
     uint64_t room = io_output_room(&context.session->io, flags);
     if (room == 0) return ERR_LINUX(EINVAL);
     n = min(n, room);
@@ -116,7 +114,7 @@ HANDLER(io_readdir)
     err_t err = request_handle(request, &d);
     if (err != OK) return err;
     if (d->io.flags & O_PATH) return ERR_LINUX(EBADF);
-    if (!is_type(d->inode, S_IFDIR)) return ERR_LINUX(ENOTDIR);
+    if (!is_directory(d->inode)) return ERR_LINUX(ENOTDIR);
     size_t room = min(request->words[2], io_output_room(&context.session->io, flags));
     uint8_t *to = io_output(&context.session->io, answer, flags, room);
     err = dir_read(d, to, room, &used);
@@ -150,7 +148,7 @@ HANDLER(io_ioctl)
     struct description *d;
     err_t err = request_handle(request, &d);
     if (err != OK) return err;
-    if (request->words[1] != FIONREAD || (d->io.flags & O_PATH) || is_type(d->inode, S_IFDIR))
+    if (request->words[1] != FIONREAD || (d->io.flags & O_PATH) || is_directory(d->inode))
         return ERR_LINUX(d->io.flags & O_PATH ? EBADF : ENOTTY);
     int *result = io_output(&context.session->io, answer, 0, sizeof *result);
     uint64_t n = is_type(d->inode, S_IFIFO)      ? pipe_level(d->inode)
@@ -212,7 +210,7 @@ HANDLER(io_path)
     const struct inode *root = context.who.root ? inode_by_number(context.who.root) : fs->root;
     const char *at = text;
     size_t n;
-    bool directory = is_type(d->inode, S_IFDIR);
+    bool directory = is_directory(d->inode);
     const struct entry *entry = d->entry && table_get(&fs->entries, d->entry_handle) == d->entry ? d->entry : NULL;
     if (directory && (d->inode == root || d->inode->self)) {
         at = dir_path(d->inode, NULL, root, text);

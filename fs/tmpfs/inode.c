@@ -30,7 +30,7 @@ void inode_drop(struct inode *inode)
 void inode_settle(struct inode *inode)
 {
     while (inode && !inode->links && !inode->users) {
-        struct inode *parent = (inode->mode & S_IFMT) == S_IFDIR ? inode->parent : NULL;
+        struct inode *parent = is_directory(inode) ? inode->parent : NULL;
         text_free(inode->target);
         if (inode->extents) {
             extent_cut(inode, 0, &fs->deleted);

@@ -18,7 +18,7 @@ static void cover_directories(void)
             if (length) inode = entry ? entry->inode : NULL;
             at += length + (end != NULL);
         }
-        if (inode && (inode->mode & S_IFMT) == S_IFDIR)
+        if (inode && is_directory(inode))
             inode->covered = 1;
         else
             log_line("cover=%s: no such directory", path);

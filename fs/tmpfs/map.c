@@ -52,7 +52,7 @@ HANDLER(io_map)
     err_t err = request_handle(request, &d);
     if (err != OK) return err;
     struct inode *inode = d->inode;
-    if ((inode->mode & S_IFMT) != S_IFREG) return ERR_LINUX(ENODEV);
+    if (!is_type(inode, S_IFREG)) return ERR_LINUX(ENODEV);
     if (d->io.flags & O_PATH) return ERR_LINUX(EBADF);
     bool write = (protection & IO_MAP_SHARED) && (protection & PROT_WRITE);
     if ((!may_read_with(d->io.flags) && !d->executes) || (write && !may_write_with(d->io.flags)))

@@ -2,8 +2,6 @@
 // Making and removing names: mkdir, mknod, symlink, link, unlink, rmdir. Errors in the order in which Linux finds them.
 #include "fs/tmpfs/tmpfs.h"
 
-static bool is_directory(const struct inode *inode) { return (inode->mode & S_IFMT) == S_IFDIR; }
-
 bool dir_is_dead(const struct inode *directory) { return directory->links == 0; }
 
 err_t may_remove(const struct inode *directory, const struct inode *victim)

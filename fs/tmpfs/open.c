@@ -11,8 +11,6 @@
     (O_ACCMODE | O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME | FASYNC | O_PATH | O_DIRECTORY | O_LARGEFILE)
 #define MAJOR(device) ((device) >> 8 & 0xfff)
 
-static bool is_type(const struct inode *inode, uint32_t type) { return (inode->mode & S_IFMT) == type; }
-
 bool may_write_with(uint32_t flags) { return !(flags & O_PATH) && (flags & O_ACCMODE) != O_RDONLY; }
 
 bool may_read_with(uint32_t flags) { return !(flags & O_PATH) && (flags & O_ACCMODE) != O_WRONLY; }
@@ -68,10 +66,10 @@ bool is_executing(const struct inode *inode)
 
 static err_t check_object(const struct inode *inode, uint32_t flags, uint64_t fs_flags)
 {
-    if ((flags & O_DIRECTORY) && !is_type(inode, S_IFDIR)) return ERR_LINUX(ENOTDIR);
+    if ((flags & O_DIRECTORY) && !is_directory(inode)) return ERR_LINUX(ENOTDIR);
     if (flags & O_PATH) return OK;
     if (is_type(inode, S_IFLNK)) return ERR_LINUX(ELOOP);
-    if (is_type(inode, S_IFDIR) && (wanted(flags, fs_flags) & MAY_WRITE)) return ERR_LINUX(EISDIR);
+    if (is_directory(inode) && (wanted(flags, fs_flags) & MAY_WRITE)) return ERR_LINUX(EISDIR);
     if ((fs_flags & FS_EXEC) && !is_type(inode, S_IFREG)) return ERR_LINUX(EACCES);
     if (!may(inode, wanted(flags, fs_flags))) return ERR_LINUX(EACCES);
     if (is_type(inode, S_IFSOCK) || is_type(inode, S_IFBLK)) return ERR_LINUX(ENXIO);
@@ -171,7 +169,7 @@ static err_t open_new(const struct request *request, struct answer *answer, cons
 // O_TMPFILE: a file without a name in this directory.
 static err_t open_unnamed(const struct request *request, struct answer *answer, struct inode *directory, uint32_t flags)
 {
-    if (!is_type(directory, S_IFDIR)) return ERR_LINUX(ENOTDIR);
+    if (!is_directory(directory)) return ERR_LINUX(ENOTDIR);
     if (!may_write_with(flags)) return ERR_LINUX(EINVAL);
     if (!may(directory, MAY_WRITE | MAY_EXECUTE)) return ERR_LINUX(EACCES);
     uint32_t gid = directory->mode & S_ISGID ? directory->gid : context.who.fsgid;
@@ -191,7 +189,7 @@ HANDLER(op_open)
     err_t err = path_request(request, answer, follow ? WALK_FOLLOW : 0, &lookup);
     if (err != OK) return err;
     if (create && lookup.inode && (flags & O_EXCL)) return ERR_LINUX(EEXIST);
-    if (create && lookup.inode && is_type(lookup.inode, S_IFDIR)) return ERR_LINUX(EISDIR);
+    if (create && lookup.inode && is_directory(lookup.inode)) return ERR_LINUX(EISDIR);
     if (!lookup.inode) return create ? open_new(request, answer, &lookup, flags) : ERR_LINUX(ENOENT);
     if ((flags & O_TMPFILE) == O_TMPFILE) return open_unnamed(request, answer, lookup.inode, flags);
     return open_existing(request, answer, &lookup, flags);

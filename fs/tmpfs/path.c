@@ -17,8 +17,6 @@ struct walk {
 static struct walk walks[2];
 static unsigned turn;
 
-static bool is_directory(const struct inode *inode) { return (inode->mode & S_IFMT) == S_IFDIR; }
-
 static struct inode *process_root(void)
 {
     struct inode *root = context.who.root ? inode_by_number(context.who.root) : fs->root;
@@ -107,7 +105,7 @@ static err_t resolve(struct walk *w, uint64_t flags, unsigned walk, struct looku
         struct inode *inode = lookup->inode;
         if (last && (walk & WALK_PARENT)) return OK;
         if (!inode) return last ? OK : ERR_LINUX(ENOENT);
-        if ((inode->mode & S_IFMT) == S_IFLNK && (!last || lookup->slash || (walk & WALK_FOLLOW))) {
+        if (is_type(inode, S_IFLNK) && (!last || lookup->slash || (walk & WALK_FOLLOW))) {
             err = follow(w, lookup);
             if (err != OK) return err;
             *lookup = (struct lookup){.directory = w->directory, .inode = w->directory, .kind = LAST_NONE};

@@ -2,8 +2,6 @@
 // rename(2): one record moves from a name to another; what stood there before is unlinked in the same step.
 #include "fs/tmpfs/tmpfs.h"
 
-static bool is_directory(const struct inode *inode) { return (inode->mode & S_IFMT) == S_IFDIR; }
-
 // The directory is `inode` or lies below it.
 static bool lies_in(const struct inode *directory, const struct inode *inode)
 {

@@ -94,6 +94,9 @@ struct inode {
     struct io_queue lock_queue;
 };
 
+static inline bool is_type(const struct inode *inode, uint32_t type) { return (inode->mode & S_IFMT) == type; }
+static inline bool is_directory(const struct inode *inode) { return is_type(inode, S_IFDIR); }
+
 #define PIPE_PAGES 16
 #define PIPE_BYTES (PIPE_PAGES * PAGE_SIZE)
 #define PIPE_ATOMIC 4096  // PIPE_BUF
