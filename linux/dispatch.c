@@ -39,13 +39,11 @@ int linux_call(struct frame *frame)
     return frame->call == (uint64_t)NO_CALL || (result <= -ERESTARTSYS && result >= -ERESTART_RESTARTBLOCK);
 }
 
-// Deliver signals and settle how an interrupted call goes on, then make the frame fit for IRETQ.
+// Deliver signals and settle how an interrupted call goes on.
 void linux_work(struct frame *frame)
 {
     __atomic_exchange_n(&rt_utcb()->events_pending, 0, __ATOMIC_SEQ_CST);
     signals_deliver(frame);
-    __asm__("mov %%cs, %0" : "=r"(frame->cs));
-    __asm__("mov %%ss, %0" : "=r"(frame->ss));
 }
 
 // What Linux tells a handler about a fault.

@@ -29,31 +29,11 @@ liblinux_stub:
     push %r15
 .endm
 
-.macro pop_all
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbp
-    pop %rbx
-    pop %r11
-    pop %r10
-    pop %r9
-    pop %r8
-    pop %rax
-    pop %rcx
-    pop %rdx
-    pop %rsi
-    pop %rdi
-.endm
-
 // A frame from one of the UTCB's save areas, for a program that was not in a call.
 .macro push_saved area
     lea STACK_TOP, %rsp
-    push $0
     push UTCB(\area + SAVE_SP)
     push UTCB(\area + SAVE_FLAGS)
-    push $0
     push UTCB(\area + SAVE_PC)
     push $NO_CALL
     push %rdi
@@ -72,10 +52,8 @@ liblinux_stub:
 stub_syscall:
     mov %rsp, UTCB(UTCB_SYSCALL + SAVE_SP)
     lea STACK_TOP, %rsp
-    push $0
     push UTCB(UTCB_SYSCALL + SAVE_SP)
     push %r11
-    push $0
     push UTCB(UTCB_SYSCALL + SAVE_PC)
     push %rax
     push %rdi
@@ -95,24 +73,30 @@ stub_syscall:
     test %eax, %eax
     jnz work
 
-// The short way back, from a call with nothing else to do: RCX and R11 in the frame are the address and the flags.
+// The way back. The last jump takes its target from the UTCB's system-call save area, so that no register is needed.
 exit_begin:
     movl $1, UTCB(UTCB_EVENTS_ENABLED)
     cmpq $0, UTCB(UTCB_EVENTS_PENDING)
     jne work
-    pop_all
-    lea 24(%rsp), %rsp
+    pop %r15
+    pop %r14
+    pop %r13
+    pop %r12
+    pop %rbp
+    pop %rbx
+    pop %r11
+    pop %r10
+    pop %r9
+    pop %r8
+    pop %rax
+    pop %rcx
+    pop %rdx
+    pop %rsi
+    pop %rdi
+    lea 16(%rsp), %rsp
     popfq
     pop %rsp
-    jmp *%rcx
-// The full way back: every register comes from the frame.
-stub_leave:
-    movl $1, UTCB(UTCB_EVENTS_ENABLED)
-    cmpq $0, UTCB(UTCB_EVENTS_PENDING)
-    jne work
-    pop_all
-    lea 8(%rsp), %rsp
-    iretq
+    jmp *UTCB(UTCB_SYSCALL + SAVE_PC)
 exit_end:
 
 // Signals and restarts, with known flags (the program may have set the direction or alignment-check flag).
@@ -124,7 +108,11 @@ work:
     mov %rsp, %rdi
     movabs $linux_work, %rax
     call *%rax
-    jmp stub_leave
+// To the program, with everything from the frame.
+stub_leave:
+    mov (stub_page - AREA_STUB + FRAME_AT + FRAME_RIP)(%rip), %rax
+    mov %rax, UTCB(UTCB_SYSCALL + SAVE_PC)
+    jmp exit_begin
 
 // In: the interrupted state in utcb->event (it may be this page's own exit), other registers the program's.
 stub_event:

@@ -2,12 +2,13 @@
 /* The program's registers while liblinux runs, and the offsets that its assembler needs.
  *
  * A frame lies at the top of the thread's liblinux stack, always at the same place (FRAME_AT in the thread area): an event
- * that hits the exit sequence finds it there and starts the exit again. Its last five words are what IRETQ takes. */
+ * that hits the exit sequence finds it there and starts the exit again. */
 #pragma once
 
 #define AREA_STUB 0x1000 /* THREAD_AREA_STUB and THREAD_AREA_STACK_HIGH of protocols/layout.h, which is C only */
 #define AREA_STACK_HIGH 0xc000
-#define FRAME_BYTES 168
+#define FRAME_BYTES 152
+#define FRAME_RIP 128
 #define FRAME_AT (AREA_STACK_HIGH - 8 - FRAME_BYTES) /* 16-byte aligned */
 #define NO_CALL (-1) /* frame.call when the program was not in a system call */
 
@@ -30,9 +31,9 @@
 struct frame {
     uint64_t r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi;
     uint64_t call;  // number of the Linux call, or NO_CALL
-    uint64_t rip, cs, rflags, rsp, ss;
+    uint64_t rip, rflags, rsp;
 };
-_Static_assert(sizeof(struct frame) == FRAME_BYTES, "entry.S pushes it");
+_Static_assert(sizeof(struct frame) == FRAME_BYTES && offsetof(struct frame, rip) == FRAME_RIP, "entry.S pushes it");
 _Static_assert(AREA_STUB == THREAD_AREA_STUB && AREA_STACK_HIGH == THREAD_AREA_STACK_HIGH, "the layout");
 _Static_assert(FRAME_AT % 16 == 0, "stack alignment of C");
 _Static_assert(offsetof(struct utcb, events_enabled) == UTCB_EVENTS_ENABLED, "entry.S");

@@ -141,6 +141,4 @@ void load_program(const struct handover *h, struct frame *frame)
     start.entry = start.program_entry = base + elf.header.e_entry;
     if (h->interpreter) start.interpreter_base = map_interpreter(&p->files[h->interpreter], &start.entry);
     *frame = (struct frame){.call = (uint64_t)NO_CALL, .rip = start.entry, .rflags = 0x202, .rsp = make_stack(h, &start)};
-    __asm__("mov %%cs, %0" : "=r"(frame->cs));
-    __asm__("mov %%ss, %0" : "=r"(frame->ss));
 }

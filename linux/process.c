@@ -118,8 +118,6 @@ static long make_thread(const struct birth *b, bool is_process)
         child->altstack_flags = self()->altstack_flags;
     }
     *frame = *frame_here();
-    __asm__("mov %%cs, %0" : "=r"(frame->cs));
-    __asm__("mov %%ss, %0" : "=r"(frame->ss));
     frame->call = (uint64_t)NO_CALL;
     frame->rax = 0;
     if (b->stack) frame->rsp = b->stack;
