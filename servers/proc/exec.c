@@ -61,7 +61,7 @@ static bool begin(struct process *process)
            thread_start(thread, image.start, area + THREAD_AREA_STACK_HIGH - 8, area);
 }
 
-// Old and new page sets trade the hand-over's pages; the old program may leave some out, which then read as zeros.
+// The hand-over's pages leave the old space; those that the old program did not write read as zeros in the new one.
 static bool move_handover(struct space *to, struct space *from, uint64_t bytes)
 {
     for (uint64_t address = LIBLINUX_HANDOVER; address < LIBLINUX_HANDOVER + bytes; address += PAGE_SIZE) {
@@ -72,6 +72,8 @@ static bool move_handover(struct space *to, struct space *from, uint64_t bytes)
             return false;
         space_map(to, to->pool, address, page, 1, RIGHT_READ | RIGHT_WRITE);
     }
+    if (from->n_processes > 1)
+        space_unmap(from, LIBLINUX_HANDOVER, LIBLINUX_HANDOVER + PAGE_ROUND(bytes));
     return true;
 }
 
