@@ -2,7 +2,7 @@
 // Messages, the short way: a call to a waiting server and the answer to a waiting caller, words in registers only.
 //
 // Rules:
-//  - Each function checks first that this is such a case, and changes nothing if not: the long way (ipc.c) is taken then.
+//  - Each function checks first that this is such a case, and changes nothing if not: then ipc.c's long way is taken.
 //  - What it does is what the long way would have done, in one go: the same fields end with the same values. The test
 //    beside this file runs both from the same state and compares all memory.
 #include "thread.h"
