@@ -12,9 +12,11 @@ void trace(const char *format, ...)
     char line[LINE_BYTES];
     va_list arguments;
     va_start(arguments, format);
-    int n = vsnprintf(line, sizeof line, format, arguments);
+    int n = vsnprintf(line, sizeof line - 1, format, arguments);
     va_end(arguments);
-    (void)log_write(PSLOT_LOG, line, n < LINE_BYTES ? (size_t)n : LINE_BYTES - 1);
+    if (n > LINE_BYTES - 2) n = LINE_BYTES - 2;
+    line[n] = '\n';
+    (void)log_write(PSLOT_LOG, line, (size_t)n + 1);
 }
 
 void die(int signal, const char *why)
