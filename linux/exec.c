@@ -195,7 +195,7 @@ static long tell_proc(const char *path)
     for (uint32_t i = 0; i < h->argc && bytes < room; i++) bytes += strlen(arguments + bytes) + 1;
     if (bytes > room) bytes = room;
     memcpy(to + NAME_BYTES, arguments, bytes);
-    struct message m = {.words = {thread_index(), h->bytes}};
+    struct message m = {.words = {thread_index(), h->bytes, bytes}};
     return ask_proc(PROC_EXEC, NAME_BYTES + bytes, &m);
 }
 

@@ -33,7 +33,7 @@ enum {
     PROC_CREATE,        // (thread, flags PROC_CREATE_*) -> tid, thread area, process area: made, mapped, not running.
                         //  PROC_CREATE_PROCESS: a new process in the same address space (vfork, posix_spawn), else a thread
     PROC_START,         // (thread area, pc, sp, argument) let a created thread run in liblinux
-    PROC_EXEC,          // (thread, bytes of the handover at LIBLINUX_HANDOVER, fd of nothing; comm (16 bytes) in words 6,7,
+    PROC_EXEC,          // (thread, bytes of the handover at LIBLINUX_HANDOVER, bytes of the command line; comm (16 bytes) in words 6,7,
                         //  command line for /proc in the rest) does not return: other threads end, a fresh liblinux starts in a new
                         //  address space with the handover pages moved there. Only the process's own state survives
     PROC_EXIT,          // (status word as wait reports it) the whole process; does not return

@@ -80,13 +80,11 @@ static bool move_handover(struct space *to, struct space *from, uint64_t bytes)
 static void name_program(struct process *process, const struct request *request)
 {
     const char *text = (const char *)&request->words[MSG_REGISTERS];
-    uint32_t bytes = request->n_words > 8 ? (request->n_words - 8) * 8 : 0;
+    uint64_t room = (request->n_words - 8) * 8, bytes = request->words[2] < room ? request->words[2] : room;
     memcpy(process->comm, text, COMM_BYTES - 1);
     process->comm[COMM_BYTES - 1] = 0;
     memcpy(process->command_line, text + COMM_BYTES, bytes);
-    while (bytes > 1 && process->command_line[bytes - 1] == 0 && process->command_line[bytes - 2] == 0)
-        bytes--;
-    process->command_line_bytes = bytes;
+    process->command_line_bytes = (uint32_t)bytes;
 }
 
 // What the old image leaves: its threads, its place in the space, buffers, windows and notifications.
