@@ -46,26 +46,15 @@ void linux_work(struct frame *frame)
     signals_deliver(frame);
 }
 
-// What Linux tells a handler about a fault.
+// What Linux tells a handler about a fault. proc has decided which signal it is (struct thread_page).
 static void describe(const struct utcb *utcb, struct siginfo *info)
 {
-    static const struct { uint8_t vector, signal, code; } exceptions[] = {
-        {0, SIGFPE, FPE_INTDIV}, {1, SIGTRAP, TRAP_TRACE}, {3, SIGTRAP, TRAP_BRKPT}, {6, SIGILL, ILL_ILLOPN},
-        {16, SIGFPE, FPE_FLTINV}, {17, SIGBUS, BUS_ADRALN}, {19, SIGFPE, FPE_FLTINV},
-    };
-    info->si_signo = SIGSEGV;
-    if (utcb->fault_kind == FAULT_KIND_PAGE) {
-        info->si_code = utcb->fault_code & FAULT_ACCESS_PRESENT ? SEGV_ACCERR : SEGV_MAPERR;
+    info->si_signo = (int)thread_page()->fault_signal;
+    info->si_code = thread_page()->fault_code;
+    if (utcb->fault_kind == FAULT_KIND_PAGE)
         info->si_addr = (void *)utcb->fault_address;
-        return;
-    }
-    info->si_code = SI_KERNEL;
-    for (unsigned i = 0; i < sizeof exceptions / sizeof *exceptions; i++)
-        if (utcb->fault_address == exceptions[i].vector) {
-            info->si_signo = exceptions[i].signal;
-            info->si_code = exceptions[i].code;
-            info->si_addr = (void *)utcb->fault.pc;
-        }
+    else if (info->si_code != SI_KERNEL)
+        info->si_addr = (void *)utcb->fault.pc;
 }
 
 // The program faulted and handles that signal, or liblinux itself did: a bug that ends the process.

@@ -49,6 +49,8 @@ long call_setgid(uint64_t id) { return set_like(PROC_IDS_GID, id); }
 static long set_real_and_effective(uint32_t kind, uint64_t real, uint64_t effective, uint32_t old_real, uint32_t old_effective)
 {
     uint32_t new_effective = (uint32_t)effective == ~0u ? old_effective : (uint32_t)effective;
+    if (process_page()->euid != 0 && (uint32_t)real != ~0u && (uint32_t)real != old_real && (uint32_t)real != old_effective)
+        return -EPERM;
     bool save = (uint32_t)real != ~0u || ((uint32_t)effective != ~0u && new_effective != old_real);
     return set_ids(kind, SAME(real), SAME(effective), save ? new_effective : ~0ull, ~0ull);
 }
