@@ -148,6 +148,8 @@ void process_continue(struct process *process)
         if (thread->stopped_call)
             server_reply_later(thread->stopped_call, ERR_RESTARTED, 0, NULL, 0);
         thread->stopped_call = 0;
+        if (process->signals.pending | thread->signals.pending)
+            thread_event_later(thread);
     }
     if (process->parent && !(process->parent->page->child_flags & SA_NOCLDSTOP))
         signal_child(process, CLD_CONTINUED, SIGCONT);
@@ -204,6 +206,8 @@ bool signal_send(struct process *process, struct thread *thread, const struct qu
         process_continue(process);
     if (SIGNAL_BIT(signal) & STOP_SIGNALS)
         drop_everywhere(process, SIGNAL_BIT(SIGCONT));
+    if (process->stopped && signal != SIGKILL)  // it waits until the process goes on
+        return send_queued(process, thread, info, NULL);
     struct thread *waits = waiter(process, thread, signal);
     if (waits)
         return send_queued(process, thread, info, waits);
