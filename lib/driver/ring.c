@@ -21,14 +21,22 @@ uint32_t ring_space(const struct byte_ring *ring)
     return used <= ring->size ? ring->size - used : 0;
 }
 
-uint32_t ring_read(const struct byte_ring *ring, void *to, uint32_t n)
+uint32_t ring_peek(const struct byte_ring *ring, void *to, uint32_t n)
 {
     uint32_t head = load(&ring->indexes->head), used = load(&ring->indexes->tail) - head;
     n = used <= ring->size ? smaller(n, used) : 0;
     uint32_t at = head & (ring->size - 1), first = smaller(n, ring->size - at);
     memcpy(to, ring->bytes + at, first);
     memcpy((uint8_t *)to + first, ring->bytes, n - first);
-    store(&ring->indexes->head, head + n);
+    return n;
+}
+
+void ring_drop(const struct byte_ring *ring, uint32_t n) { store(&ring->indexes->head, ring->indexes->head + n); }
+
+uint32_t ring_read(const struct byte_ring *ring, void *to, uint32_t n)
+{
+    n = ring_peek(ring, to, n);
+    ring_drop(ring, n);
     return n;
 }
 

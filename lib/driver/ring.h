@@ -22,6 +22,9 @@ uint32_t ring_used(const struct byte_ring *ring);
 uint32_t ring_space(const struct byte_ring *ring);
 // Take up to n bytes; returns how many.
 uint32_t ring_read(const struct byte_ring *ring, void *to, uint32_t n);
+// The same in two halves: look at bytes without taking them, then take them.
+uint32_t ring_peek(const struct byte_ring *ring, void *to, uint32_t n);
+void ring_drop(const struct byte_ring *ring, uint32_t n);
 // Add up to n bytes; returns how many.
 uint32_t ring_write(const struct byte_ring *ring, const void *from, uint32_t n);
 // The two rings of a stream's memory.

@@ -11,7 +11,8 @@
 #define MS 1000000ull
 #define BACKOFF_FIRST_NS (10 * MS)
 #define BACKOFF_MAX_NS (1000 * MS)
-#define START_LIMIT_NS (30000 * MS)  // from start to ready
+#define START_LIMIT_NS (30000 * MS)  // from the first start to ready: there may be much to set up
+#define RESTART_LIMIT_BEATS 10       // the same for a restart, in heartbeats
 #define BEATS_MAX 2                  // heartbeats in a row without an answer
 #define BEAT_LATENESS 8              // part of an interval that we may come late
 
@@ -135,6 +136,12 @@ static uint64_t beat(struct component *c, uint64_t now)
     return c->beat_at;
 }
 
+// A restart takes over what is there; when the step that is run again hangs, it shall not take long to be seen.
+static uint64_t start_limit(const struct component *c)
+{
+    return c->was_ready && c->spec->heartbeat_ns ? RESTART_LIMIT_BEATS * c->spec->heartbeat_ns : START_LIMIT_NS;
+}
+
 static uint64_t earlier(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
 static uint64_t watch(struct component *c, uint64_t now)
@@ -145,11 +152,11 @@ static uint64_t watch(struct component *c, uint64_t now)
         return now;
     }
     if (c->state == STATE_READY) return earlier(c->kill_at, beat(c, now));
-    if (now - c->started_at > START_LIMIT_NS) {
+    if (now - c->started_at > start_limit(c)) {
         component_died(c, DEATH_HANG);
         return now;
     }
-    return earlier(c->kill_at, c->started_at + START_LIMIT_NS);
+    return earlier(c->kill_at, c->started_at + start_limit(c) + 1);
 }
 
 uint64_t component_converge(struct component *c, uint64_t now)

@@ -125,7 +125,8 @@ static _Bool transmit(struct stream_memory *memory)
             memory->tx_idle = 0;
         }
         if (!(in(UART_LSR)&LSR_THR_EMPTY)) break;
-        uint32_t n = ring_read(&ring, bytes, UART_FIFO);
+        uint32_t n = ring_peek(&ring, bytes, UART_FIFO);
+        ring_drop(&ring, n);  // right before the bytes go: what a death in between takes with it is never sent twice
         device_out8_run(&device, UART_DATA, bytes, n);
         uart->sent += n;
     }
