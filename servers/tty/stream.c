@@ -27,15 +27,14 @@ static size_t decode(const struct line *line, uint8_t *to, size_t limit, uint32_
     *ended = false;
     while (at < waiting && n < limit && !*ended) {
         uint8_t byte = line_byte(line, at);
-        if (byte == ESCAPE) {
-            if (at + 1 == waiting)
-                break;
-            byte = line_byte(line, ++at);
-            *ended = byte == END_OF_FILE;
-        }
-        bool literal = byte == ESCAPE || at == 0 || line_byte(line, at - 1) != ESCAPE;
-        at++;
-        if (*ended || !literal)
+        bool escaped = byte == ESCAPE;
+        if (escaped && at + 1 == waiting)
+            break;
+        at += escaped ? 2 : 1;
+        if (escaped)
+            byte = line_byte(line, at - 1);
+        *ended = escaped && byte == END_OF_FILE;
+        if (escaped && byte != ESCAPE)
             continue;
         if (to)
             to[n] = byte;

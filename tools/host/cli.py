@@ -4,6 +4,7 @@
 
 import argparse
 import os
+import stat
 import subprocess
 import sys
 import tempfile
@@ -12,6 +13,8 @@ from pathlib import Path
 from . import console, cpio, debian, elf, graph, guest, image, log, manifest, manifest_check, qemu, rootfs, size
 
 FAILED, TIMED_OUT, INTERRUPTED, NO_READER = 125, 124, 130, 141
+
+MAX_STDIN_FILE = 16 << 20
 
 RUN_HELP = """examples:
   ./bulkhead run
@@ -159,10 +162,16 @@ def run_exec(project, arguments):
     settings = guest.Settings(project.root, project.build, project.debian, arguments.linux, arguments.system,
                               arguments.memory, arguments.timeout, arguments.icount)
     stdin, stream = None, 0
-    if arguments.linux or arguments.icount:
+    if arguments.linux or arguments.icount or is_small_file(0):
         stdin, stream = read_stdin(), None
     run = guest.Guest(settings, guest.Script(script, overlay, stdin))
     return run.run(writer(sys.stdout), writer(sys.stderr), stream)
+
+
+def is_small_file(descriptor):
+    """Whether it is a file that may as well go in as a whole: a serial line carries some KiB a second."""
+    info = os.fstat(descriptor)
+    return stat.S_ISREG(info.st_mode) and info.st_size <= MAX_STDIN_FILE
 
 
 def read_stdin():

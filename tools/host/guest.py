@@ -3,11 +3,13 @@
 
 Files are laid over the root archive; /.bulkhead/init (tools/guest/init) is process 1 there. Streams: COM2 carries
 standard input to the guest (DLE escapes: DLE DLE is DLE itself, DLE 'E' the end of the input) and standard output
-back, COM3 standard error, COM4 the exit status as text. Both outputs end in a mark that nobody else knows, so that
+back, COM3 standard error, COM4 "ready" and then the exit status as text. Input is not sent before the guest is ready,
+since what comes before its driver does is lost. Both outputs end in a mark that nobody else knows, so that
 the host notices a lost byte and can end the machine without waiting for it to shut down.
 """
 
 import os
+import re
 import secrets
 import selectors
 import socket
@@ -20,6 +22,7 @@ from pathlib import Path
 from . import image, log, manifest, manifest_check, qemu, rootfs
 
 DLE = b"\x10"
+READY = b"ready"
 N_PORTS = 4
 LINUX_PREPARE = """mount -t proc proc /proc
 for n in 0 1 2; do stty -F /dev/stream$n raw -echo clocal 115200; done
@@ -150,8 +153,7 @@ class Guest:
         console, stream0, stream1, stream2 = self.qemu.ports
         tails = {stream0: Tail(stdout, self.mark), stream1: Tail(stderr, self.mark)}
         status, console_text = b"", b""
-        if stdin is not None:
-            threading.Thread(target=feed_stdin, args=(stdin, stream0), daemon=True).start()
+        feeder = threading.Thread(target=feed_stdin, args=(stdin, stream0), daemon=True)
         with selectors.DefaultSelector() as selector:
             for port in self.qemu.ports:
                 selector.register(port, selectors.EVENT_READ)
@@ -168,9 +170,11 @@ class Guest:
                         tails[key.fileobj].feed(data)
                     elif key.fileobj is stream2:
                         status += data
+                        if stdin is not None and READY in status and not feeder.ident:
+                            feeder.start()
                     else:
                         console_text += data
-                if status.endswith(b"\n") and all(tail.complete for tail in tails.values()):
+                if status.count(b"\n") == 2 and all(tail.complete for tail in tails.values()):
                     return self._status(status)
         self._finish(tails)
         raise GuestError(self._why(console_text))
@@ -180,10 +184,10 @@ class Guest:
             tail.finish()
 
     def _status(self, text):
-        word, _, number = text.decode(errors="replace").strip().rpartition(" ")
-        if not word.endswith("exit") or not number.isdigit():
+        match = re.fullmatch(rb"ready\nexit (\d+)\n", text)
+        if not match:
             raise GuestError(f"the guest's exit status is not readable: {text!r}")
-        return int(number)
+        return int(match[1])
 
     def _why(self, console_text):
         """The machine ended before the command did."""
