@@ -6,10 +6,12 @@
 
 struct kernel kernel;
 
-bool preemption_point(void)
+bool preemption_point(unsigned step)
 {
     struct cpu_core *core = this_core();
-    if (++core->steps % STEPS_BETWEEN_LOOKS) return false;
+    core->steps += step;
+    if (core->steps < STEPS_BETWEEN_LOOKS) return false;
+    core->steps = 0;
     return arch_preempt_pending();
 }
 

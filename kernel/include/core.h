@@ -34,8 +34,11 @@ struct kernel {          // written by kernel_main only
 extern struct kernel kernel;
 
 // Call between two bounded steps of a long operation: true when it is to stop for an interrupt, with what it has done
-// kept and its arguments such that running it again continues. Always lets some steps through, so there is progress.
-bool preemption_point(void);
+// kept and its arguments such that running it again continues. The first steps of a run are always let through, so there
+// is progress.
+#define STEP_SLOT 1   // a few links changed
+#define STEP_PAGES 8  // a page or a leaf table gone through
+bool preemption_point(unsigned step);
 
 // The kernel's own invariant broke: say so and stop. Never reached by anything a user can do.
 _Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -58,7 +58,7 @@ static err_t edit_range(struct invocation *inv, unsigned keep)
     for (;;) {
         vpn = tables_edit(as, vpn, end, (struct edit){.n_pages = UINT64_MAX, .keep = keep});
         if (vpn >= end) return OK;
-        if (preemption_point()) break;
+        if (preemption_point(STEP_PAGES)) break;
     }
     inv_advance(inv, 0, vpn << PAGE_BITS);
     inv_advance(inv, 1, end - vpn);

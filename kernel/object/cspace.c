@@ -127,7 +127,7 @@ static err_t delete_run(struct invocation *inv)
     if (index == 0 || n > view.last || index + n - 1 > view.last) return ERR_INVALID;
     for (; n > 0; index++, n--) {
         err_t err = slot_delete(slot_at(view.base + (ref_t)index));
-        if (!err && n > 1 && preemption_point()) err = ERR_PREEMPTED;
+        if (!err && n > 1 && preemption_point(STEP_SLOT)) err = ERR_PREEMPTED;
         if (err) {
             inv_advance(inv, 0, index);
             inv_advance(inv, 1, n);
@@ -137,7 +137,8 @@ static err_t delete_run(struct invocation *inv)
     return OK;
 }
 
-// Slots already filled, by an earlier run of this operation or before it, are left alone.
+// Slots already filled, by an earlier run of this operation or before it, are left alone. Untypeds are not copied: the
+// first copy would take all of their memory.
 static err_t copy_all(struct invocation *inv)
 {
     struct cspace_view from, to = view_of(inv->cap);
@@ -146,9 +147,9 @@ static err_t copy_all(struct invocation *inv)
     uint64_t last = from.last < to.last ? from.last : to.last;
     for (uint64_t i = 1; i <= last; i++) {
         struct slot *src = view_slot(from, i), *dst = view_slot(to, i);
-        if (dst->type != CAP_EMPTY || slot_check_derive(src)) continue;
+        if (dst->type != CAP_EMPTY || src->type == CAP_UNTYPED || slot_check_derive(src)) continue;
         slot_derive(src, dst, RIGHTS_ALL, 0);
-        if (preemption_point()) return ERR_PREEMPTED;
+        if (preemption_point(STEP_SLOT)) return ERR_PREEMPTED;
     }
     return OK;
 }

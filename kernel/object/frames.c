@@ -44,7 +44,7 @@ static err_t check_space(struct slot *s, const struct aspace *as)
     if (!old || old == as) return OK;
     while (s->hull_first < s->hull_end) {
         if (tables_find(old, &s->hull_first, s->hull_end, whole(s))) return ERR_BUSY;
-        if (preemption_point()) return ERR_PREEMPTED;
+        if (preemption_point(STEP_PAGES)) return ERR_PREEMPTED;
     }
     forget_hull(s);
     return OK;
@@ -103,7 +103,7 @@ static err_t map(struct invocation *inv)
         first += done;
         n -= done;
         if (n == 0) return OK;
-        if (preemption_point()) break;
+        if (preemption_point(STEP_PAGES)) break;
     }
     inv_advance(inv, 1, vpn << PAGE_BITS);
     inv_advance(inv, 2, first);
@@ -114,7 +114,7 @@ static err_t map(struct invocation *inv)
 static err_t unmap(struct slot *s)
 {
     while (!frames_unmap_step(s)) {
-        if (preemption_point()) return ERR_PREEMPTED;
+        if (preemption_point(STEP_PAGES)) return ERR_PREEMPTED;
     }
     return OK;
 }
@@ -152,7 +152,7 @@ static err_t revoke_run(struct invocation *inv)
     if (!ticket) ticket = ++this_core()->revoke_tickets;
     for (struct slot *s = inv->cap; s; s = next_below(s, inv->cap)) {
         while (!revoke_step(s, edit, ticket)) {
-            if (!preemption_point()) continue;
+            if (!preemption_point(STEP_PAGES)) continue;
             inv->self->revoke_ticket = ticket;
             return ERR_PREEMPTED;
         }
@@ -174,7 +174,7 @@ static err_t copy(struct invocation *inv)
     for (;;) {
         words_copy(page_words(inv->cap, first++), page_words(from, from_first++), PAGE_SIZE / sizeof(uint64_t));
         if (--n == 0) return OK;
-        if (preemption_point()) break;
+        if (preemption_point(STEP_PAGES)) break;
     }
     inv_advance(inv, 0, first);
     inv_advance(inv, 2, from_first);
@@ -191,7 +191,7 @@ static err_t zero(struct invocation *inv)
     for (;;) {
         words_clear(page_words(inv->cap, first++), PAGE_SIZE / sizeof(uint64_t));
         if (--n == 0) return OK;
-        if (preemption_point()) break;
+        if (preemption_point(STEP_PAGES)) break;
     }
     inv_advance(inv, 0, first);
     inv_advance(inv, 1, n);

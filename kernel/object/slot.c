@@ -156,7 +156,7 @@ err_t slots_reap(void)
     struct cpu_core *core = this_core();
     while (core->dying_head) {
         reap_step(core);
-        if (preemption_point()) return ERR_PREEMPTED;
+        if (preemption_point(STEP_SLOT)) return ERR_PREEMPTED;
     }
     return OK;
 }
@@ -164,7 +164,7 @@ err_t slots_reap(void)
 err_t slot_delete(struct slot *s)
 {
     while (!slot_delete_step(s)) {
-        if (preemption_point()) return ERR_PREEMPTED;
+        if (preemption_point(STEP_SLOT)) return ERR_PREEMPTED;
     }
     return slots_reap();
 }
@@ -176,7 +176,7 @@ err_t slot_revoke(struct slot *s)
         if (err) return err;
         if (!s->child) return OK;
         slot_delete_step(slot_at(s->child));
-        if (preemption_point()) return ERR_PREEMPTED;
+        if (preemption_point(STEP_SLOT)) return ERR_PREEMPTED;
     }
 }
 

@@ -31,7 +31,7 @@ static err_t retype(struct invocation *inv)
     if (at > end || n > (end - at) >> bits) return ERR_NO_MEMORY;
 
     for (uint64_t i = 0; i < n; i++, at += size) {
-        if (i > 0 && preemption_point()) {
+        if (i > 0 && preemption_point(STEP_PAGES)) {
             inv_advance(inv, 2, n - i);
             inv_advance(inv, 4, index + i);
             return ERR_PREEMPTED;

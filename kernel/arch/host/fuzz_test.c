@@ -125,7 +125,7 @@ static enum host_exit change_thread(void)
     switch (random_below(12)) {
     case 0:
     case 1:
-        if (t == BOOT_SLOT_THREAD) return host_nothing();  // somebody has to keep the window's cspace
+        if (first_slot(t)->object == first_thread) return host_nothing();  // somebody has to keep the window's cspace
         return OPERATE(t, THREAD_CONFIGURE, pick_boot_or(BOOT_SLOT_ASPACE, CAP_ASPACE),
                        one_in(6) ? pick(CAP_CSPACE) : BOOT_SLOT_CSPACE, pick_optional(CAP_ENDPOINT),
                        one_in(2) ? 0 : pick_address());
