@@ -5,8 +5,6 @@
 // removed holds its parent until it is gone itself, so that ".." stays valid for those who are still in it.
 #include "fs/tmpfs/tmpfs.h"
 
-#define DEVICE_OF_FS 0x16  // st_dev: an anonymous device, as Linux gives to tmpfs
-
 struct inode *inode_new(uint32_t mode, uint32_t uid, uint32_t gid)
 {
     struct inode *inode = table_new(&fs->inodes);

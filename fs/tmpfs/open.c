@@ -88,9 +88,9 @@ static err_t open_terminal(const struct request *request, struct answer *answer,
 {
     struct io_opened *opened = (struct io_opened *)answer->words;
     struct message m = {
-        .info = INFO(TTY_OPEN, 5, 0),
+        .info = INFO(TTY_OPEN, 6, 0),
         .words = {inode->device, flags, request->badge, inode_number(inode) | (uint64_t)inode->mode << 48,
-                  inode->uid | (uint64_t)inode->gid << 32},
+                  inode->uid | (uint64_t)inode->gid << 32, DEVICE_OF_FS},
     };
     err_t err = server_call_cap(cap_named("tty"), &m, &fs->passing);
     if (err != OK) return err;

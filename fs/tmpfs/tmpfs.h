@@ -68,6 +68,8 @@ struct entry {
     uint32_t zero;
 };
 
+#define DEVICE_OF_FS 0x16  // st_dev: an anonymous device, as Linux gives to tmpfs
+
 struct inode {
     uint32_t mode, uid, gid, links;
     uint32_t device;
