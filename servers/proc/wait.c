@@ -122,6 +122,7 @@ err_t proc_wait(const struct request *request, struct answer *answer)
     if (!any)
         return ERR_LINUX(ECHILD);
     answer->n_words = 1;
+    answer->words[0] = 0;
     if (options & WNOHANG)
         return OK;
     thread->waits_for_child = 1;
