@@ -81,54 +81,6 @@ size_t vault_available(void) { return vault.state_limit - vault.state->allocated
 
 uint32_t vault_step(void) { return vault.header->step; }
 
-// Forget what the step has done so far, for its first or next run.
-static void clear_step(struct vault_header *header)
-{
-    header->n_undone = 0;
-    header->n_noted = 0;
-    header->n_effects = 0;
-    header->no_answer = 0;
-    header->journal_next = 0;
-    header->answer.n_words = 0;
-    header->answer.n_caps = 0;
-    for (unsigned i = 0; i < MSG_REGISTERS; i++)  // always sent: nobody may see the last caller's
-        header->answer.words[i] = 0;
-    vault.fresh_bytes = 0;
-}
-
-void step_restart(void)
-{
-    clear_step(vault.header);
-}
-
-void step_prepare(void)
-{
-    struct vault_header *header = vault.header;
-    header->phase = STEP_IDLE;
-    barrier();
-    clear_step(header);
-    header->step++;
-    header->deaths = 0;
-    header->n_journal = 0;
-    header->reply = 0;
-}
-
-void step_record(void)
-{
-    barrier();
-    vault.header->phase = STEP_RUNNING;
-    barrier();
-}
-
-void step_commit(void)
-{
-    barrier();
-    vault.header->phase = STEP_COMMITTED;
-    barrier();
-    vault.header->n_undone = 0;
-    vault.fresh_bytes = 0;
-}
-
 void step_rollback(void)
 {
     struct vault_header *header = vault.header;
@@ -144,5 +96,5 @@ void step_rollback(void)
             (void)cspace_revoke(SLOT_CSPACE, slot);  // an empty slot has nothing to revoke
         (void)cspace_delete(SLOT_CSPACE, noted->first, noted->n);
     }
-    clear_step(header);
+    step_restart();
 }

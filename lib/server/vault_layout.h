@@ -68,11 +68,12 @@ struct vault_header {
     uint32_t version;
     uint32_t phase;  // enum step_phase
     uint32_t step;
-    uint32_t deaths;     // that this event has caused
-    uint32_t event;      // enum event_kind
-    uint32_t no_answer;  // the handler put the caller off
-    uint32_t n_undone, n_noted, n_effects, n_journal;
+    uint32_t event;  // enum event_kind
+    uint32_t n_undone, n_noted, n_effects;
+    uint32_t no_answer;     // the handler put the caller off
     uint32_t journal_next;  // of this run
+    uint32_t n_journal;
+    uint32_t deaths;  // that this event has caused
     uint32_t n_undelivered;
     uint64_t undelivered[MSG_CAPS];  // badges of descriptions whose receiver died before the answer
     uint64_t reply;                  // handle of the caller: slot | arming count << 32, 0: none
@@ -120,6 +121,55 @@ extern struct vault vault;
 
 #define barrier() __asm__ volatile("" ::: "memory")
 
+// --- the ends of a step, in every request's way
+
+// The recorded event is about to run (again): what was stored until here stays.
+static inline void step_restart(void)
+{
+    struct vault_header *header = vault.header;
+    header->n_undone = 0;
+    header->n_noted = 0;
+    header->n_effects = 0;
+    header->no_answer = 0;
+    header->journal_next = 0;
+    header->answer.n_words = 0;
+    header->answer.n_caps = 0;
+    for (unsigned i = 0; i < MSG_REGISTERS; i++)  // always sent: nobody may see the last caller's
+        header->answer.words[i] = 0;
+    vault.fresh_bytes = 0;
+}
+
+// From IDLE or COMMITTED: nothing is queued or noted any more, and the event may be recorded.
+static inline void step_prepare(void)
+{
+    struct vault_header *header = vault.header;
+    header->phase = STEP_IDLE;
+    barrier();
+    step_restart();
+    header->n_journal = 0;
+    header->deaths = 0;
+    header->reply = 0;
+    header->step++;
+}
+
+// The event is recorded: from here on it will run, in this instance or the next.
+static inline void step_record(void)
+{
+    barrier();
+    vault.header->phase = STEP_RUNNING;
+    barrier();
+}
+
+// Its stores stand.
+static inline void step_commit(void)
+{
+    barrier();
+    vault.header->phase = STEP_COMMITTED;
+    barrier();
+    vault.header->n_undone = 0;
+    vault.fresh_bytes = 0;
+}
+
 // --- vault.c
 // Lay the vault out over these bytes. True when it is an earlier instance's.
 _Bool vault_open(void *memory, uint64_t bytes, uint32_t version);
@@ -127,12 +177,6 @@ _Bool vault_open(void *memory, uint64_t bytes, uint32_t version);
 void vault_format(uint32_t cspace_slots);
 void vault_finish(uint32_t version);
 void vault_start_logging(void);
-// From IDLE or COMMITTED: nothing is queued or noted any more, and the event may be recorded; then make it count.
-void step_prepare(void);
-void step_record(void);
-void step_commit(void);
-// The recorded event is about to run (again): what was stored until here stays.
-void step_restart(void);
 // Undo the stores, empty the slots that were filled, drop the queued effects.
 void step_rollback(void);
 
