@@ -273,6 +273,8 @@ bool space_load32(struct space *space, uint64_t address, uint32_t *value)
 // Where a fatal fault happened, for whoever has to find out why.
 static void log_fault(const struct thread *thread, const struct request *fault, struct fault_verdict verdict)
 {
+    if (verdict.signal == SIGKILL)
+        log_line("out of memory: %u of %u pages free", state->pages.n_free, state->pages.n);
     log_line("process %u (%s) ends by signal %d, code %d: %s %lx at pc %lx, sp %lx", thread->process->pid,
              thread->process->comm, verdict.signal, verdict.code,
              fault->words[FAULT_WORD_KIND] == FAULT_KIND_PAGE ? "address" : "vector", fault->words[FAULT_WORD_ADDRESS],

@@ -114,6 +114,7 @@ static void effect_power(uint64_t action, uint64_t code, uint64_t c)
 static const server_effect_handler effects[EFFECT_COUNT] = {
     [EFFECT_PUBLISH] = table_publish,
     [EFFECT_POWER] = effect_power,
+    [EFFECT_KILL] = effect_kill,
 };
 
 static struct server server = {

@@ -145,6 +145,7 @@ extern struct state *state;
 enum proc_effect {
     EFFECT_PUBLISH,  // (slot) write the process's entry of the published table and its process page
     EFFECT_POWER,    // (POWER_*, exit code)
+    EFFECT_KILL,     // (component index, its starts)
     EFFECT_COUNT
 };
 // The process that sent this, null: it is gone, or is no process.

@@ -69,6 +69,8 @@ const struct node nodes[] = {
     TEXT(NODE_SYS_FS, "nr_open", make_open_max),
     TEXT(NODE_SYS_FS, "pipe-max-size", make_pipe_max),
     TEXT(NODE_BULKHEAD, "ledger", make_ledger),
+    TEXT(NODE_BULKHEAD, "components", make_components),
+    SETTING(NODE_BULKHEAD, "kill", NULL, store_kill),
     TEXT(NODE_PROCESS, "stat", make_process_stat),
     TEXT(NODE_PROCESS, "statm", make_process_statm),
     TEXT(NODE_PROCESS, "status", make_process_status),

@@ -45,6 +45,8 @@ bool place_is_in_process(struct place_in_tree at);
 uint64_t place_inode(struct place_in_tree at);
 // Make the place's text. Returns its length.
 size_t place_text(struct place_in_tree at, char *to, size_t room);
+// Who reads, while a text is made.
+extern const struct process *place_reader;
 // The entry of a directory behind `position`; false: there is none. *name holds at least 12 bytes.
 bool place_next(struct place_in_tree at, uint64_t *position, struct place_in_tree *entry, char *name, size_t room);
 // Walk the path of a request (protocols/fs.h). FS_CONTINUE is answered by itself.
@@ -75,9 +77,14 @@ void make_overcommit(struct text *, struct process *);
 void make_file_max(struct text *, struct process *);
 void make_open_max(struct text *, struct process *);
 void make_pipe_max(struct text *, struct process *);
-void make_ledger(struct text *, struct process *);
 err_t store_hostname(const char *value, size_t bytes);
 err_t store_domainname(const char *value, size_t bytes);
+
+// --- /proc/bulkhead (procfs_bulkhead.c)
+void make_ledger(struct text *, struct process *);
+void make_components(struct text *, struct process *);
+err_t store_kill(const char *value, size_t bytes);
+void effect_kill(uint64_t index, uint64_t starts, uint64_t c);
 
 // --- texts of a process (procfs_process.c)
 void make_process_stat(struct text *, struct process *);

@@ -17,6 +17,7 @@
 #define NAME_BYTES 32
 
 static char text[TEXT_BYTES];  // of one request
+const struct process *place_reader;
 
 // --- attributes
 
@@ -188,7 +189,9 @@ static err_t file_read(const struct request *request, struct answer *answer)
         return ERR_LINUX(ESRCH);
     uint64_t flags = request->words[3];
     bool own = request->words[1] == IO_OFFSET_CURRENT;
+    place_reader = caller(request);
     size_t length = place_text(file->at, text, sizeof text);
+    place_reader = NULL;
     uint64_t offset = own ? file->io.offset : request->words[1];
     size_t bytes = offset < length ? length - offset : 0, room = io_output_room(session, flags);
     bytes = bytes < request->words[2] ? bytes : request->words[2];

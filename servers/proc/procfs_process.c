@@ -9,12 +9,15 @@
 #define TICK_NS 10000000ul
 #define KIB(pages) ((uint64_t)(pages) * (PAGE_SIZE / 1024))
 
+// The process that asks waits for our answer, but Linux would show it running.
 static char state_letter(const struct process *process)
 {
     if (process->life != PROCESS_LIVE)
         return 'Z';
     if (process->stopped)
         return 'T';
+    if (process == place_reader)
+        return 'R';
     for (const struct thread *thread = process->threads; thread; thread = thread->next)
         if (thread_is_running(thread))
             return 'R';
@@ -132,15 +135,28 @@ static const char *region_name(const struct region *region)
     return region->kind == REGION_SHARED ? "/dev/zero (deleted)" : "";
 }
 
+// A file may come in several runs of frames, which are one mapping to the program.
+static bool continues(const struct region *region, const struct region *next)
+{
+    return next && next->start == region->end && next->kind == region->kind && region->source &&
+           next->inode == region->inode && next->device == region->device && next->protection == region->protection &&
+           next->offset == region->offset + (region->end - region->start);
+}
+
 void make_process_maps(struct text *text, struct process *process)
 {
-    for (const struct region *region = process->space ? process->space->regions : NULL; region; region = region->next) {
+    const struct region *region = process->space ? process->space->regions : NULL;
+    while (region) {
         bool shared = region->kind == REGION_SHARED || region->kind == REGION_FILE_SHARED;
         const char *name = region_name(region);
-        text_add(text, "%08lx-%08lx %c%c%c%c %08lx %02lx:%02lx %lu%s%s\n", region->start, region->end,
+        const struct region *last = region;
+        while (continues(last, last->next))
+            last = last->next;
+        text_add(text, "%08lx-%08lx %c%c%c%c %08lx %02lx:%02lx %lu%s%s\n", region->start, last->end,
                  region->protection & PROT_READ ? 'r' : '-', region->protection & PROT_WRITE ? 'w' : '-',
                  region->protection & PROT_EXEC ? 'x' : '-', shared ? 's' : 'p', region->offset,
                  region->device >> 8 & 0xfff, region->device & 0xff, region->inode, *name ? " " : "", name);
+        region = last->next;
     }
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Texts of /proc about the whole system, in Linux's formats, and Bulkhead's own ledger.
+// Texts of /proc about the whole system, in Linux's formats.
 //
 // What Bulkhead does not count is left out or 0; nothing is invented. Memory means the pool that processes live on.
 #include "servers/proc/procfs.h"
@@ -84,23 +84,6 @@ void make_meminfo(struct text *text, struct process *process)
     text_add(text, "SwapTotal:      %8u kB\nSwapFree:       %8u kB\nAnonPages:      %8lu kB\n", 0, 0,
              KIB(pages->n - pages->n_free));
     text_add(text, "Shmem:          %8u kB\nSlab:           %8u kB\n", 0, 0);
-}
-
-void make_ledger(struct text *text, struct process *process)
-{
-    (void)process;
-    uint32_t sessions = 0;
-    for_each_process(each)
-        for (unsigned i = 0; i < SERVERS; i++)
-            sessions += each->sessions[i] != 0;
-    text_add(text, "pages_total %u\npages_free %u\n", state->pages.n, state->pages.n_free);
-    text_add(text, "blocks_total %u\nblocks_free %u\n", state->n_blocks, state->n_free_blocks);
-    text_add(text, "slots_total %u\nslots_free %u\n", rt_info()->cspace_slots - SLOT_DYNAMIC, slots_free());
-    text_add(text, "processes %u\nthreads %u\nkits %u\nspaces %u\nsessions %u\n", state->processes.n_used,
-             state->threads.n_used, state->kits.n_used, state->spaces.n_used, sessions);
-    text_add(text, "regions %u\nchunks %u\nsources %u\nshared_memory %u\nsignals %u\n", state->regions.n_used,
-             state->chunks.n_used, state->sources.n_used, state->shareds.n_used, state->signals.n_used);
-    text_add(text, "open_files %u\nforks %lu\n", state->io.descriptions.n_used, state->forks);
 }
 
 void make_swaps(struct text *text, struct process *process)
