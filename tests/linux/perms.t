@@ -17,7 +17,7 @@ done
 chmod 777 /etc/passwd 2>&1 | sed 's/.*: //'
 chown user /etc/passwd 2>&1 | sed 's/.*: //'
 rm /etc/passwd 2>&1 < /dev/null | sed 's/.*: //'
-ls /root 2>&1 | sed 's/.*: //'; mkdir /x 2>&1 | sed 's/.*: //'; touch /etc/x 2>&1 | sed 's/.*: //'
+ls /root 2>&1 | sed 's/.*: //'; mkdir /etc/y 2>&1 | sed 's/.*: //'; touch /etc/x 2>&1 | sed 's/.*: //'
 
 ### modes-bind-the-owner user=user
 echo x > f; chmod 000 f; cat f 2>&1 | sed 's/.*: //'; (echo y > f) 2>/dev/null; echo $?
@@ -77,7 +77,7 @@ chroot r /bin/sh -c 'cd ..; echo *; /bin/busybox cat f /../../f'
 
 ### kill-of-a-stranger-is-refused
 sleep 20 & p=$!
-su user -c "kill $p" 2>&1 | sed 's/.*: //'; kill -0 $p && echo alive; kill $p; wait $p; echo $?
+su user -c "kill $p" 2>&1 | sed 's/.*: //'; kill -0 $p && echo alive; kill $p; wait $p 2>/dev/null; echo $?
 
 ### mknod-needs-root user=user
 mknod n c 1 3 2>&1 | sed 's/.*: //'; mknod p p && [ -p p ] && echo fifo
