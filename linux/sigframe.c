@@ -9,6 +9,8 @@
 
 #define RED_ZONE 128
 #define FXSAVE_BYTES 512
+#define PAGE_FAULT_VECTOR 14
+#define PAGE_FAULT_USER 4  // of its error code
 #define UC_FLAGS 7  // FP_XSTATE, SIGCONTEXT_SS, STRICT_RESTORE_SS
 #define DIRECTION_TRAP_RESUME 0x10500ull
 #define FLAGS_FROM_PROGRAM 0x250dd5ull  // arithmetic, TF, DF, OF, NT, RF, AC, ID: what sigreturn may set
@@ -93,7 +95,12 @@ static void registers_out(struct sigcontext *to, const struct frame *f)
     to->eflags = f->rflags;
     __asm__("mov %%cs, %0" : "=r"(to->cs));
     __asm__("mov %%ss, %0" : "=r"(to->ss));
-    to->cr2 = rt_utcb()->fault_address;
+    // The thread's last fault, whatever signal this is.
+    const struct utcb *utcb = rt_utcb();
+    bool page = utcb->fault_kind == FAULT_KIND_PAGE;
+    to->trapno = page ? PAGE_FAULT_VECTOR : utcb->fault_kind == FAULT_KIND_EXCEPTION ? utcb->fault_address : 0;
+    to->err = utcb->fault_code | (page ? PAGE_FAULT_USER : 0);
+    to->cr2 = page ? utcb->fault_address : 0;
 }
 
 static void registers_in(struct frame *f, const struct sigcontext *from)

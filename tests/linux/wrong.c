@@ -25,11 +25,11 @@ static void handler(int signal, siginfo_t *info, void *context) {
     _exit(7);
 }
 
-static void jump(uint64_t address) { ((void (*)(void))(uintptr_t)address)(); }
+static void jump(uint64_t address) { __asm__ volatile("jmp *%0" : : "r"(address)); }
 static void null_call(void) { jump(0); }
 static void jump_kernel(void) { jump(0xffffffff80000000); }
 static void jump_direct_map(void) { jump(0xffff888000001000); }
-static void jump_noncanonical(void) { __asm__ volatile("jmp *%0" : : "r"(0x800000000000)); }
+static void jump_noncanonical(void) { jump(0x4000000000000000); }
 static void read_null(void) { (void)*(volatile char *)8; }
 static void write_null(void) { *(volatile char *)8 = 1; }
 static void read_kernel(void) { (void)*(volatile char *)0xffffffff80000000; }

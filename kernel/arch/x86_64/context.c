@@ -80,4 +80,5 @@ void arch_context_divert(struct arch_context *c, struct upcall_save *save, uint6
     settle(c);
     *save = (struct upcall_save){c->rip, c->rsp, c->rflags, c->rax, c->rcx, c->r11};
     c->rip = user_address(entry);
+    c->rflags &= ~(uint64_t)RFLAGS_TF;  // the program is stepped, not whoever serves it
 }
