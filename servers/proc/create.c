@@ -6,11 +6,10 @@
 #include "servers/proc/proc.h"
 #include <linux/resource.h>
 
-bool area_take(uint64_t *bits, unsigned n, unsigned *index)
+static bool area_take(uint64_t *bits, unsigned n, unsigned *index)
 {
     for (unsigned i = 0; i < n; i++) {
-        if (bits[i / 64] >> i % 64 & 1)
-            continue;
+        if (bits[i / 64] >> i % 64 & 1) continue;
         bits[i / 64] |= 1ull << i % 64;
         *index = i;
         return true;
@@ -44,8 +43,7 @@ bool process_give_page(struct process *process)
     struct space *space = process->space;
     uint64_t address = PROCESS_AREA(process->area);
     uint32_t page = page_alloc();
-    if (!page || !page_set_put(&space->pages, PAGE_NUMBER(address), page))
-        return false;
+    if (!page || !page_set_put(&space->pages, PAGE_NUMBER(address), page)) return false;
     page_zero(page, 1);
     process->page = page_address(page);
     process_page_fill(process);
@@ -82,10 +80,8 @@ static bool thread_area_take(struct space *space, const struct process *process,
     for (const struct thread *thread = process->threads; thread; thread = thread->next)
         used |= 1ull << thread->area % PROCESS_THREADS;
     uint64_t bits[THREAD_AREAS / 64];
-    for (unsigned i = 0; i < THREAD_AREAS / 64; i++)
-        bits[i] = space->thread_areas[i] | used;
-    if (!area_take(bits, THREAD_AREAS, index))
-        return false;
+    for (unsigned i = 0; i < THREAD_AREAS / 64; i++) bits[i] = space->thread_areas[i] | used;
+    if (!area_take(bits, THREAD_AREAS, index)) return false;
     space->thread_areas[*index / 64] |= 1ull << *index % 64;
     return true;
 }
@@ -93,8 +89,7 @@ static bool thread_area_take(struct space *space, const struct process *process,
 static err_t make_thread(struct process *process, uint32_t tid, struct thread **thread)
 {
     unsigned area;
-    if (!thread_area_take(process->space, process, &area))
-        return ERR_LINUX(EAGAIN);
+    if (!thread_area_take(process->space, process, &area)) return ERR_LINUX(EAGAIN);
     *thread = tid ? thread_new(process, process->space, area, tid) : NULL;
     return *thread && thread_give_page(*thread, process->space) ? OK : ERR_LINUX(EAGAIN);
 }
@@ -104,8 +99,7 @@ static err_t make_process(struct process *parent, struct thread **thread)
     struct process *child = process_new(parent);
     struct space *space = parent->space;
     unsigned area;
-    if (!child || !area_take(&space->process_areas, PROCESS_AREAS, &area))
-        return ERR_LINUX(EAGAIN);
+    if (!child || !area_take(&space->process_areas, PROCESS_AREAS, &area)) return ERR_LINUX(EAGAIN);
     process_inherit(child, parent);
     child->space = space;
     space->n_processes++;
@@ -122,18 +116,14 @@ static err_t make_process(struct process *parent, struct thread **thread)
 err_t proc_create(const struct request *request, struct answer *answer)
 {
     struct process *process = caller(request);
-    if (!process)
-        return ERR_INVALID;
+    if (!process) return ERR_INVALID;
     err_t err = space_tables_now(process->space, 2 * TABLES_A_MAPPING);
-    if (err != OK)
-        return err;
+    if (err != OK) return err;
     bool new_process = request->words[1] & PROC_CREATE_PROCESS;
-    if (new_process && limit_of_processes_reached(process))
-        return ERR_LINUX(EAGAIN);
+    if (new_process && limit_of_processes_reached(process)) return ERR_LINUX(EAGAIN);
     struct thread *thread;
     err = new_process ? make_process(process, &thread) : make_thread(process, pid_alloc(), &thread);
-    if (err != OK)
-        return server_abort(err);
+    if (err != OK) return server_abort(err);
     answer->words[0] = thread->tid;
     answer->words[1] = thread->area;
     answer->words[2] = thread->process->area;
@@ -146,8 +136,7 @@ static struct thread *created_thread(struct process *process, uint64_t area)
 {
     struct thread *thread = thread_of(process, area);
     for (struct process *child = process->first_child; child && !thread; child = child->next_sibling)
-        if (child->life == PROCESS_LIVE && child->space == process->space)
-            thread = thread_of(child, area);
+        if (child->life == PROCESS_LIVE && child->space == process->space) thread = thread_of(child, area);
     return thread;
 }
 
@@ -156,8 +145,7 @@ err_t proc_start(const struct request *request, struct answer *answer)
     (void)answer;
     struct process *process = caller(request);
     struct thread *thread = process ? created_thread(process, request->words[0]) : NULL;
-    if (!thread || thread->started)
-        return ERR_INVALID;
+    if (!thread || thread->started) return ERR_INVALID;
     return thread_start(thread, request->words[1], request->words[2], request->words[3]) ? OK : ERR_INVALID;
 }
 
@@ -166,8 +154,7 @@ err_t proc_thread_exit(const struct request *request, struct answer *answer)
     (void)answer;
     struct process *process = caller(request);
     struct thread *thread = process ? thread_of(process, request->words[0]) : NULL;
-    if (!thread)
-        return ERR_INVALID;
+    if (!thread) return ERR_INVALID;
     if (process->n_threads == 1) {
         process_exit(process, (uint32_t)request->words[1] & 0xffff);
         return OK;

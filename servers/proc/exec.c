@@ -20,11 +20,9 @@ struct image image;
 void image_attach(void)
 {
     const struct component_cap *cap = rt_cap("liblinux");
-    if (!cap)
-        panic("the manifest gives no bundle entry liblinux");
+    if (!cap) panic("the manifest gives no bundle entry liblinux");
     image.header = cap->address ? (const struct image_header *)cap->address : mapping_add(cap->slot, 1, RIGHT_READ);
-    if (!image.header || image.header->magic != IMAGE_MAGIC)
-        panic("liblinux is no image");
+    if (!image.header || image.header->magic != IMAGE_MAGIC) panic("liblinux is no image");
     image.frames = cap->slot;
     image.clock = SLOT_CLOCK;
     uint64_t stub = image.header->symbols[0];
@@ -33,8 +31,7 @@ void image_attach(void)
         if (stub >= segment->address && stub < segment->address + segment->file_bytes)
             image.stub_page = PAGE_NUMBER(segment->file_offset + (stub - segment->address));
     }
-    if (!image.stub_page || stub % PAGE_SIZE)
-        panic("liblinux has no page of stubs");
+    if (!image.stub_page || stub % PAGE_SIZE) panic("liblinux has no page of stubs");
     image.start = image.header->symbols[1];
     image.stub_syscall = image.header->symbols[2] - stub;
     image.stub_event = image.header->symbols[3] - stub;
@@ -45,8 +42,7 @@ void image_attach(void)
 static struct space *make_space(void)
 {
     struct space *space = space_make();
-    if (!space)
-        return NULL;
+    if (!space) return NULL;
     space->process_areas = 1ull << MAIN_AREA;
     space->thread_areas[MAIN_AREA / 64] = 1ull << MAIN_AREA % 64;
     return space;
@@ -66,14 +62,11 @@ static bool move_handover(struct space *to, struct space *from, uint64_t bytes)
 {
     for (uint64_t address = LIBLINUX_HANDOVER; address < LIBLINUX_HANDOVER + bytes; address += PAGE_SIZE) {
         uint32_t page = page_set_take(&from->pages, PAGE_NUMBER(address));
-        if (!page)
-            continue;
-        if (!page_set_put(&to->pages, PAGE_NUMBER(address), page))
-            return false;
+        if (!page) continue;
+        if (!page_set_put(&to->pages, PAGE_NUMBER(address), page)) return false;
         space_map(to, to->pool, address, page, 1, RIGHT_READ | RIGHT_WRITE);
     }
-    if (from->n_processes > 1)
-        space_unmap(from, LIBLINUX_HANDOVER, LIBLINUX_HANDOVER + PAGE_ROUND(bytes));
+    if (from->n_processes > 1) space_unmap(from, LIBLINUX_HANDOVER, LIBLINUX_HANDOVER + PAGE_ROUND(bytes));
     return true;
 }
 
@@ -114,19 +107,16 @@ err_t proc_exec(const struct request *request, struct answer *answer)
     if (!process || !thread_of(process, request->words[0]) || bytes > HANDOVER_MAX || request->n_words < 8)
         return ERR_INVALID;
     struct space *old = process->space, *fresh = make_space();
-    if (!fresh || !move_handover(fresh, old, bytes))
-        return server_abort(ERR_LINUX(ENOMEM));
+    if (!fresh || !move_handover(fresh, old, bytes)) return server_abort(ERR_LINUX(ENOMEM));
     struct kit *kit = kit_take(process);
-    if (!kit)
-        return server_abort(ERR_LINUX(ENOMEM));
+    if (!kit) return server_abort(ERR_LINUX(ENOMEM));
     uint64_t caught = process->page->caught, ignored = process->page->ignored & ~caught;
     leave_old_image(process, process->threads, old);
     kit_give_back(process, kit);
     process->space = fresh;
     process->area = MAIN_AREA;
     renew_slots(process);
-    if (!process_give_page(process) || !begin(process))
-        return server_abort(ERR_LINUX(ENOMEM));
+    if (!process_give_page(process) || !begin(process)) return server_abort(ERR_LINUX(ENOMEM));
     process->page->ignored = ignored;
     process->has_execed = 1;
     name_program(process, request);
@@ -149,11 +139,9 @@ static bool write_handover(struct space *space, uint32_t *page)
 {
     static const char environment[] = "HOME=/\0TERM=linux\0PATH=/sbin:/usr/sbin:/bin:/usr/bin";
     char program[128];
-    if (!rt_arg_last("init", program, sizeof program))
-        string_copy(program, sizeof program, "/sbin/init");
+    if (!rt_arg_last("init", program, sizeof program)) string_copy(program, sizeof program, "/sbin/init");
     *page = page_alloc();
-    if (!*page || !page_set_put(&space->pages, PAGE_NUMBER(LIBLINUX_HANDOVER), *page))
-        return false;
+    if (!*page || !page_set_put(&space->pages, PAGE_NUMBER(LIBLINUX_HANDOVER), *page)) return false;
     page_zero(*page, 1);
     struct handover *handover = page_address(*page);
     char *text = (char *)(handover + 1);
@@ -161,10 +149,15 @@ static bool write_handover(struct space *space, uint32_t *page)
     memcpy(text, program, length);           // the file
     memcpy(text + length, program, length);  // argv[0]
     memcpy(text + 2 * length, environment, sizeof environment);
-    *handover = (struct handover){
-        .magic = HANDOVER_MAGIC, .version = HANDOVER_VERSION, .flags = HANDOVER_INIT | (calls_are_traced() ? HANDOVER_TRACE : 0),
-        .argc = 1, .envc = 3, .strings = sizeof *handover, .strings_bytes = (uint32_t)(2 * length + sizeof environment),
-        .bytes = sizeof *handover + 2 * length + sizeof environment, .umask = 022};
+    *handover = (struct handover){.magic = HANDOVER_MAGIC,
+                                  .version = HANDOVER_VERSION,
+                                  .flags = HANDOVER_INIT | (calls_are_traced() ? HANDOVER_TRACE : 0),
+                                  .argc = 1,
+                                  .envc = 3,
+                                  .strings = sizeof *handover,
+                                  .strings_bytes = (uint32_t)(2 * length + sizeof environment),
+                                  .bytes = sizeof *handover + 2 * length + sizeof environment,
+                                  .umask = 022};
     return true;
 }
 
@@ -173,8 +166,7 @@ void init_start(void)
     uint32_t page;
     struct process *process = process_new(NULL);
     struct space *space = process ? make_space() : NULL;
-    if (!space || !write_handover(space, &page))
-        panic("no memory for the first process");
+    if (!space || !write_handover(space, &page)) panic("no memory for the first process");
     state->init = process;
     process->space = space;
     process->pgid = process->sid = process->pid;

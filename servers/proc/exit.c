@@ -26,15 +26,13 @@ static void become_zombie(struct process *process)
     unsigned signal = process->status & 0x7f;
     signal_child(process, signal ? CLD_KILLED : CLD_EXITED, (int)(signal ? signal : process->status >> 8 & 0xff));
     wait_wake_parent(process);
-    if (parent->life == PROCESS_LIVE && reaps_by_itself(parent))
-        process_free(process);
+    if (parent->life == PROCESS_LIVE && reaps_by_itself(parent)) process_free(process);
 }
 
 static bool has_sessions(const struct process *process)
 {
     for (unsigned i = 0; i < SERVERS; i++)
-        if (process->sessions[i])
-            return true;
+        if (process->sessions[i]) return true;
     return false;
 }
 
@@ -44,14 +42,12 @@ static void leave_children(struct process *process)
     while (process->first_child) {
         struct process *child = process->first_child;
         process_set_parent(child, state->init);
-        if (child->life == PROCESS_LIVE)
-            process_changed(child);
+        if (child->life == PROCESS_LIVE) process_changed(child);
         group_update(child->pgid, true);
         if (child->life == PROCESS_ZOMBIE && state->init->life == PROCESS_LIVE) {
             signal_child(child, child->status & 0x7f ? CLD_KILLED : CLD_EXITED, (int)(child->status >> 8 & 0xff));
             wait_wake_parent(child);
-            if (reaps_by_itself(state->init))
-                process_free(child);
+            if (reaps_by_itself(state->init)) process_free(child);
         }
     }
 }
@@ -59,8 +55,7 @@ static void leave_children(struct process *process)
 static void leave_space(struct process *process)
 {
     struct space *space = process->space;
-    if (process->own.max_pages < space->pages.n_pages)
-        process->own.max_pages = space->pages.n_pages;
+    if (process->own.max_pages < space->pages.n_pages) process->own.max_pages = space->pages.n_pages;
     space_release_area(space, process->area);
     space_leave(space);
     process->space = NULL;
@@ -83,15 +78,13 @@ static void drop_capabilities(struct process *process)
 
 void process_exit(struct process *process, uint32_t status)
 {
-    if (process->life != PROCESS_LIVE)
-        return;
+    if (process->life != PROCESS_LIVE) return;
     process->life = PROCESS_EXITING;
     process->status = status;
     process->stopped = process->report_stop = process->report_continue = 0;
     timer_set(process, 0, 0);
     wait_vfork_done(process);
-    while (process->threads)
-        thread_destroy(process->threads, process->space->n_processes > 1);
+    while (process->threads) thread_destroy(process->threads, process->space->n_processes > 1);
     leave_space(process);
     drop_capabilities(process);
     signal_queue_drop(&process->signals, ~0ull);
@@ -104,28 +97,23 @@ void process_exit(struct process *process, uint32_t status)
     leave_children(process);
     group_update(process->pgid, true);
     process_changed(process);
-    if (process->pid == process->sid && cap_named("tty"))
-        server_signal(cap_named("tty"));
-    if (!has_sessions(process))
-        become_zombie(process);
+    if (process->pid == process->sid && cap_named("tty")) server_signal(cap_named("tty"));
+    if (!has_sessions(process)) become_zombie(process);
 }
 
 void process_session_gone(struct process *process, unsigned server)
 {
-    if (process->sessions[server] == 0)
-        return;
+    if (process->sessions[server] == 0) return;
     slot_free(process->sessions[server]);
     process->sessions[server] = 0;
-    if (process->life == PROCESS_EXITING && !has_sessions(process))
-        become_zombie(process);
+    if (process->life == PROCESS_EXITING && !has_sessions(process)) become_zombie(process);
 }
 
 err_t proc_exit(const struct request *request, struct answer *answer)
 {
     (void)answer;
     struct process *process = caller(request);
-    if (!process)
-        return ERR_INVALID;
+    if (!process) return ERR_INVALID;
     process_exit(process, (uint32_t)request->words[0] & 0xffff);
     return OK;
 }
@@ -135,8 +123,7 @@ static unsigned server_of_channel(uint64_t badge)
 {
     for (unsigned i = 0; i + 1 < SERVERS; i++) {
         const struct component_cap *cap = rt_cap_of_kind(COMPONENT_CAP_MINT, i);
-        if (cap && cap->detail == (badge & 0xffff))
-            return i + 1;
+        if (cap && cap->detail == (badge & 0xffff)) return i + 1;
     }
     return SERVER_PROC;
 }
@@ -147,8 +134,7 @@ err_t proc_session_closed(const struct request *request, struct answer *answer)
     uint64_t badge = request->words[0];
     struct process *process = process_at(BADGE_SLOT(badge));
     unsigned server = server_of_channel(request->badge);
-    if (server == SERVER_PROC || !process || process->generation != BADGE_GENERATION(badge))
-        return ERR_NOT_FOUND;
+    if (server == SERVER_PROC || !process || process->generation != BADGE_GENERATION(badge)) return ERR_NOT_FOUND;
     process_session_gone(process, server);
     return OK;
 }

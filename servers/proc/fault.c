@@ -12,12 +12,19 @@
 #include <linux/signal.h>
 #include <linux/resource.h>
 
-#define AHEAD_PAGES 8          // pages given at once to memory written in order
+#define AHEAD_PAGES 8  // pages given at once to memory written in order
 #define FILE_AHEAD_PAGES 64
 #define STACK_GUARD_BYTES (1ull << 20)
-#define NO_VERDICT (struct fault_verdict){0, 0}
-#define VERDICT(signal, code) (struct fault_verdict){(signal), (code)}
+#define NO_VERDICT \
+    (struct fault_verdict) { 0, 0 }
+#define VERDICT(signal, code) \
+    (struct fault_verdict) { (signal), (code) }
 #define OUT_OF_MEMORY VERDICT(SIGKILL, SI_KERNEL)
+
+// Why an address cannot be used: the signal's number and code, 0: it can.
+struct fault_verdict {
+    int signal, code;
+};
 
 // What a fault is about.
 struct place {
@@ -32,8 +39,7 @@ struct place {
 static unsigned rights_for(const struct place *place, bool writable)
 {
     unsigned protection = place->region->protection;
-    if (!writable)
-        protection &= ~(unsigned)PROT_WRITE;
+    if (!writable) protection &= ~(unsigned)PROT_WRITE;
     if ((protection & (PROT_WRITE | PROT_EXEC)) == (PROT_WRITE | PROT_EXEC))
         protection &= place->exec ? ~(unsigned)PROT_WRITE : ~(unsigned)PROT_EXEC;
     return rights_of(protection);
@@ -50,10 +56,8 @@ static void map_around(const struct place *place)
 {
     const struct region *region = place->region;
     uint64_t low = place->number & ~(uint64_t)(CHUNK_PAGES - 1), high = low + CHUNK_PAGES;
-    if (low < PAGE_NUMBER(region->start))
-        low = PAGE_NUMBER(region->start);
-    if (high > PAGE_NUMBER(region->end))
-        high = PAGE_NUMBER(region->end);
+    if (low < PAGE_NUMBER(region->start)) low = PAGE_NUMBER(region->start);
+    if (high > PAGE_NUMBER(region->end)) high = PAGE_NUMBER(region->end);
     for (uint64_t at = low; at < high;) {
         uint32_t first = page_set_get(place->set, at + (uint64_t)place->delta);
         if (!first) {
@@ -64,8 +68,7 @@ static void map_around(const struct place *place)
         uint64_t n = 1;
         while (at + n < high) {
             uint32_t page = page_set_get(place->set, at + n + (uint64_t)place->delta);
-            if (page != first + n || may_write_page(place, page) != writable)
-                break;
+            if (page != first + n || may_write_page(place, page) != writable) break;
             n++;
         }
         space_map(place->space, place->space->pool, at << PAGE_BITS, first, n, rights_for(place, writable));
@@ -77,11 +80,10 @@ static void map_around(const struct place *place)
 static unsigned ahead(const struct place *place)
 {
     uint64_t number = place->number + (uint64_t)place->delta;
-    if (place->number == PAGE_NUMBER(place->region->start) || !page_set_get(place->set, number - 1))
-        return 1;
+    if (place->number == PAGE_NUMBER(place->region->start) || !page_set_get(place->set, number - 1)) return 1;
     unsigned n = 1;
-    while (n < AHEAD_PAGES && (place->number + n) % CHUNK_PAGES && place->number + n < PAGE_NUMBER(place->region->end) &&
-           !page_set_get(place->set, number + n))
+    while (n < AHEAD_PAGES && (place->number + n) % CHUNK_PAGES &&
+           place->number + n < PAGE_NUMBER(place->region->end) && !page_set_get(place->set, number + n))
         n++;
     return n;
 }
@@ -90,12 +92,10 @@ static struct fault_verdict give_zeroed(const struct place *place)
 {
     uint32_t first;
     unsigned n = page_alloc_run(ahead(place), &first);
-    if (n == 0)
-        return OUT_OF_MEMORY;
+    if (n == 0) return OUT_OF_MEMORY;
     page_zero(first, n);
     for (unsigned i = 0; i < n; i++)
-        if (!page_set_put(place->set, place->number + (uint64_t)place->delta + i, first + i))
-            return OUT_OF_MEMORY;
+        if (!page_set_put(place->set, place->number + (uint64_t)place->delta + i, first + i)) return OUT_OF_MEMORY;
     return NO_VERDICT;
 }
 
@@ -103,8 +103,7 @@ static struct fault_verdict give_zeroed(const struct place *place)
 static struct fault_verdict give_copy(const struct place *place, uint32_t shared)
 {
     uint32_t page = page_alloc();
-    if (!page)
-        return OUT_OF_MEMORY;
+    if (!page) return OUT_OF_MEMORY;
     page_copy(page, shared);
     (void)page_set_take(place->set, place->number);
     page_drop(shared);
@@ -116,8 +115,7 @@ static struct fault_verdict give_from_file(const struct place *place, uint64_t i
 {
     const struct region *region = place->region;
     uint32_t page = page_alloc();
-    if (!page)
-        return OUT_OF_MEMORY;
+    if (!page) return OUT_OF_MEMORY;
     if (frames_copy(SLOT_POOL, page, region->source->slot, region->first + index, 1) != OK)
         return VERDICT(SIGBUS, BUS_ADRERR);
     return page_set_put(place->set, place->number, page) ? NO_VERDICT : OUT_OF_MEMORY;
@@ -134,8 +132,7 @@ static void map_file(const struct place *place, uint64_t index)
     bool shared = region->kind == REGION_FILE_SHARED;
     for (uint64_t at = from; at < to;) {
         uint64_t n = 0;
-        while (at + n < to && (shared || !page_set_get(place->set, base + at + n)))
-            n++;
+        while (at + n < to && (shared || !page_set_get(place->set, base + at + n))) n++;
         if (n > 0)
             space_map(place->space, region->source->slot, (base + at) << PAGE_BITS, region->first + at, n,
                       rights_for(place, shared));
@@ -154,12 +151,10 @@ static struct fault_verdict fault_file(const struct place *place)
 {
     const struct region *region = place->region;
     uint64_t index = place->number - PAGE_NUMBER(region->start);
-    if (index >= region->held || is_withdrawn(region->source))
-        return VERDICT(SIGBUS, BUS_ADRERR);
+    if (index >= region->held || is_withdrawn(region->source)) return VERDICT(SIGBUS, BUS_ADRERR);
     if (place->write && region->kind == REGION_FILE) {
         struct fault_verdict verdict = give_from_file(place, index);
-        if (verdict.signal == 0)
-            map_around(place);
+        if (verdict.signal == 0) map_around(place);
         return verdict;
     }
     map_file(place, index);
@@ -171,14 +166,12 @@ static struct fault_verdict fault_page(const struct place *place)
     const struct region *region = place->region;
     uint32_t page = page_set_get(place->set, place->number + (uint64_t)place->delta);
     struct fault_verdict verdict = NO_VERDICT;
-    if (!page && (region->kind == REGION_FILE || region->kind == REGION_FILE_SHARED))
-        return fault_file(place);
+    if (!page && (region->kind == REGION_FILE || region->kind == REGION_FILE_SHARED)) return fault_file(place);
     if (!page)
         verdict = give_zeroed(place);
     else if (place->write && !may_write_page(place, page))
         verdict = give_copy(place, page);
-    if (verdict.signal == 0)
-        map_around(place);
+    if (verdict.signal == 0) map_around(place);
     return verdict;
 }
 
@@ -186,11 +179,9 @@ static struct fault_verdict fault_page(const struct place *place)
 static struct region *grow_stack(struct space *space, uint64_t address, uint64_t limit)
 {
     struct region *region = region_at_or_after(space, address);
-    if (!region || !(region->flags & REGION_GROWS_DOWN) || region->end - address > limit)
-        return NULL;
+    if (!region || !(region->flags & REGION_GROWS_DOWN) || region->end - address > limit) return NULL;
     uint64_t start = address & ~(uint64_t)(PAGE_SIZE - 1);
-    if (start < STACK_GUARD_BYTES || !region_range_free(space, start - STACK_GUARD_BYTES, start))
-        return NULL;
+    if (start < STACK_GUARD_BYTES || !region_range_free(space, start - STACK_GUARD_BYTES, start)) return NULL;
     space->n_virtual_pages += PAGE_NUMBER(region->start - start);
     region->start = start;
     return region;
@@ -202,25 +193,26 @@ static bool permitted(const struct region *region, const struct place *place)
     return region->protection & want;
 }
 
-struct fault_verdict space_fault(struct space *space, uint64_t address, unsigned access, uint64_t stack_limit)
+// Make the page of this address present as `access` (FAULT_ACCESS_*) wants it, and map it with its neighbours.
+static struct fault_verdict space_fault(struct space *space, uint64_t address, unsigned access, uint64_t stack_limit)
 {
     struct region made_up;
-    struct place place = {.space = space, .set = &space->pages, .number = PAGE_NUMBER(address),
-                          .write = access & FAULT_ACCESS_WRITE, .exec = access & FAULT_ACCESS_EXEC};
+    struct place place = {.space = space,
+                          .set = &space->pages,
+                          .number = PAGE_NUMBER(address),
+                          .write = access & FAULT_ACCESS_WRITE,
+                          .exec = access & FAULT_ACCESS_EXEC};
     if (address >= LIBLINUX_BASE)
         place.region = liblinux_region(space, address, &made_up) ? &made_up : NULL;
     else if (!(place.region = region_find(space, address)))
         place.region = grow_stack(space, address, stack_limit);
-    if (!place.region || place.region->kind == REGION_OUTSIDE)
-        return VERDICT(SIGSEGV, SEGV_MAPERR);
-    if (!permitted(place.region, &place))
-        return VERDICT(SIGSEGV, SEGV_ACCERR);
+    if (!place.region || place.region->kind == REGION_OUTSIDE) return VERDICT(SIGSEGV, SEGV_MAPERR);
+    if (!permitted(place.region, &place)) return VERDICT(SIGSEGV, SEGV_ACCERR);
     if (place.region->kind == REGION_SHARED) {
         place.set = &place.region->shared->pages;
         place.delta = (int64_t)(place.region->first - PAGE_NUMBER(place.region->start));
     }
-    if (!space_tables(space, TABLES_A_MAPPING))
-        return OUT_OF_MEMORY;
+    if (!space_tables(space, TABLES_A_MAPPING)) return OUT_OF_MEMORY;
     return fault_page(&place);
 }
 
@@ -233,7 +225,8 @@ static uint32_t present_page(struct space *space, uint64_t address)
     return page_set_get(&space->pages, PAGE_NUMBER(address));
 }
 
-uint32_t space_page(struct space *space, uint64_t address)
+// The page at this address, made present and writable; 0: not possible. For proc's own stores.
+static uint32_t space_page(struct space *space, uint64_t address)
 {
     bool writable = space_fault(space, address, FAULT_ACCESS_WRITE, 0).signal == 0;
     return writable ? present_page(space, address) : 0;
@@ -242,29 +235,24 @@ uint32_t space_page(struct space *space, uint64_t address)
 bool space_look64(struct space *space, uint64_t address, uint64_t *value)
 {
     uint32_t page = address % sizeof *value == 0 && address < USER_END ? present_page(space, address) : 0;
-    if (page)
-        *value = *(uint64_t *)((char *)page_address(page) + address % PAGE_SIZE);
+    if (page) *value = *(uint64_t *)((char *)page_address(page) + address % PAGE_SIZE);
     return page != 0;
 }
 
 bool space_store32(struct space *space, uint64_t address, uint32_t value)
 {
-    if (address % sizeof value || address >= USER_END)
-        return false;
+    if (address % sizeof value || address >= USER_END) return false;
     uint32_t page = space_page(space, address);
-    if (!page)
-        return false;
+    if (!page) return false;
     *(uint32_t *)((char *)page_address(page) + address % PAGE_SIZE) = value;
     return true;
 }
 
 bool space_load32(struct space *space, uint64_t address, uint32_t *value)
 {
-    if (address % sizeof *value || address >= USER_END)
-        return false;
+    if (address % sizeof *value || address >= USER_END) return false;
     uint32_t page = space_page(space, address);
-    if (page)
-        *value = *(uint32_t *)((char *)page_address(page) + address % PAGE_SIZE);
+    if (page) *value = *(uint32_t *)((char *)page_address(page) + address % PAGE_SIZE);
     return page != 0;
 }
 
@@ -273,8 +261,7 @@ bool space_load32(struct space *space, uint64_t address, uint32_t *value)
 // Where a fatal fault happened, for whoever has to find out why.
 static void log_fault(const struct thread *thread, const struct request *fault, struct fault_verdict verdict)
 {
-    if (verdict.signal == SIGKILL)
-        log_line("out of memory: %u of %u pages free", state->pages.n_free, state->pages.n);
+    if (verdict.signal == SIGKILL) log_line("out of memory: %u of %u pages free", state->pages.n_free, state->pages.n);
     log_line("process %u (%s) ends by signal %d, code %d: %s %lx at pc %lx, sp %lx", thread->process->pid,
              thread->process->comm, verdict.signal, verdict.code,
              fault->words[FAULT_WORD_KIND] == FAULT_KIND_PAGE ? "address" : "vector", fault->words[FAULT_WORD_ADDRESS],
@@ -289,7 +276,8 @@ static struct fault_verdict verdict_of_exception(uint64_t vector)
     case 3: return VERDICT(SIGTRAP, SI_KERNEL);
     case 6: return VERDICT(SIGILL, ILL_ILLOPN);
     case 12: return VERDICT(SIGBUS, SI_KERNEL);
-    case 16: case 19: return VERDICT(SIGFPE, FPE_FLTINV);
+    case 16:
+    case 19: return VERDICT(SIGFPE, FPE_FLTINV);
     case 17: return VERDICT(SIGBUS, BUS_ADRALN);
     default: return VERDICT(SIGSEGV, SI_KERNEL);
     }
@@ -318,17 +306,15 @@ err_t proc_fault(const struct request *request, struct answer *answer)
     bool live = process && (process->generation & 0xffffff) == (request->badge >> 32 & 0xffffff) &&
                 process->life == PROCESS_LIVE;
     struct thread *thread = live ? thread_of(process, request->badge & 0xffff) : NULL;
-    if (!thread)
-        return ERR_GONE;
+    if (!thread) return ERR_GONE;
     if (request->words[FAULT_WORD_KIND] == FAULT_KIND_EXCEPTION)
         return deliver(thread, request, verdict_of_exception(request->words[FAULT_WORD_ADDRESS]));
     if (request->words[FAULT_WORD_KIND] != FAULT_KIND_PAGE)
         return deliver(thread, request, VERDICT(SIGSYS, SYS_SECCOMP));
     process->own.minor_faults++;
-    struct fault_verdict verdict = space_fault(process->space, request->words[FAULT_WORD_ADDRESS],
-                                               (unsigned)request->words[FAULT_WORD_CODE],
-                                               process->limits[RLIMIT_STACK][0]);
-    if (verdict.signal == 0)
-        return FAULT_RESUME;
+    struct fault_verdict verdict =
+        space_fault(process->space, request->words[FAULT_WORD_ADDRESS], (unsigned)request->words[FAULT_WORD_CODE],
+                    process->limits[RLIMIT_STACK][0]);
+    if (verdict.signal == 0) return FAULT_RESUME;
     return deliver(thread, request, verdict);
 }

@@ -12,11 +12,9 @@
 // The child's own capability of a file's frames.
 static struct source *copy_source(struct source *source)
 {
-    if (source->copy_step == vault_step())
-        return source->copy;
+    if (source->copy_step == vault_step()) return source->copy;
     struct source *copy = table_new(&state->sources);
-    if (!copy)
-        return NULL;
+    if (!copy) return NULL;
     copy->slot = slot_alloc();
     if (!copy->slot ||
         cspace_derive(SLOT_CSPACE, copy->slot, 0, source->slot, RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC, 0) != OK)
@@ -31,16 +29,12 @@ static bool copy_regions(struct space *to, const struct space *from)
     struct region **link = &to->regions;
     for (const struct region *region = from->regions; region; region = region->next) {
         struct region *copy = table_new(&state->regions);
-        if (!copy)
-            return false;
+        if (!copy) return false;
         *copy = *region;
         copy->next = NULL;
-        if (copy->source && !(copy->source = copy_source(region->source)))
-            return false;
-        if (copy->source)
-            copy->source->holders++;
-        if (copy->shared)
-            copy->shared->holders++;
+        if (copy->source && !(copy->source = copy_source(region->source))) return false;
+        if (copy->source) copy->source->holders++;
+        if (copy->shared) copy->shared->holders++;
         *link = copy;
         link = &copy->next;
     }
@@ -60,10 +54,9 @@ static void protect_private(struct space *space)
             space_protect(space, region->start, region->end, RIGHT_READ | RIGHT_EXEC);
 }
 
-bool space_copy(struct space *to, struct space *from)
+static bool copy_space(struct space *to, struct space *from)
 {
-    if (!copy_regions(to, from) || !page_set_share(&to->pages, &from->pages, PAGE_NUMBER(LIBLINUX_BASE)))
-        return false;
+    if (!copy_regions(to, from) || !page_set_share(&to->pages, &from->pages, PAGE_NUMBER(LIBLINUX_BASE))) return false;
     protect_private(from);
     return true;
 }
@@ -73,11 +66,9 @@ static bool copy_range(struct space *to, const struct space *from, uint64_t star
 {
     for (uint64_t address = start; address < start + bytes; address += PAGE_SIZE) {
         uint32_t page = page_set_get(&from->pages, PAGE_NUMBER(address));
-        if (!page)
-            continue;
+        if (!page) continue;
         uint32_t copy = page_alloc();
-        if (!copy || !page_set_put(&to->pages, PAGE_NUMBER(address), copy))
-            return false;
+        if (!copy || !page_set_put(&to->pages, PAGE_NUMBER(address), copy)) return false;
         page_copy(copy, page);
         space_map(to, to->pool, address, copy, 1, RIGHT_READ | RIGHT_WRITE);
     }
@@ -95,7 +86,7 @@ static bool fill_space(struct process *child, const struct process *parent, cons
     child->area = parent->area;
     space->process_areas = 1ull << child->area;
     space->thread_areas[thread->area / 64] = 1ull << thread->area % 64;
-    if (!space_copy(space, parent->space) ||
+    if (!copy_space(space, parent->space) ||
         !copy_range(space, parent->space, PROCESS_AREA(child->area), PROCESS_AREA_BYTES) ||
         !copy_range(space, parent->space, THREAD_AREA(thread->area), THREAD_AREA_BYTES))
         return false;
@@ -108,8 +99,7 @@ static bool fill_space(struct process *child, const struct process *parent, cons
 static bool fill_thread(struct process *child, const struct thread *parent_thread)
 {
     struct thread *thread = thread_new(child, child->space, parent_thread->area, child->pid);
-    if (!thread || thread_clone_state(thread->kit->thread, parent_thread->kit->thread) != OK)
-        return false;
+    if (!thread || thread_clone_state(thread->kit->thread, parent_thread->kit->thread) != OK) return false;
     thread->page = page_at(child->space, THREAD_AREA(thread->area) + THREAD_AREA_PAGE);
     thread_page_fill(thread);
     thread->page->robust_list = 0;
@@ -122,13 +112,10 @@ err_t proc_fork(const struct request *request, struct answer *answer)
 {
     struct process *parent = caller(request);
     struct thread *thread = parent ? thread_of(parent, request->words[0]) : NULL;
-    if (!thread)
-        return ERR_INVALID;
-    if (limit_of_processes_reached(parent))
-        return ERR_LINUX(EAGAIN);
+    if (!thread) return ERR_INVALID;
+    if (limit_of_processes_reached(parent)) return ERR_LINUX(EAGAIN);
     struct process *child = process_new(parent);
-    if (!child || !(child->space = space_make()))
-        return server_abort(ERR_LINUX(EAGAIN));
+    if (!child || !(child->space = space_make())) return server_abort(ERR_LINUX(EAGAIN));
     process_inherit(child, parent);
     if (!fill_space(child, parent, thread) || !fill_thread(child, thread) || !process_give_aspace(child) ||
         cspace_copy_all(child->descriptions, parent->descriptions) != OK)

@@ -21,15 +21,12 @@ static struct futex_key key_of(struct space *space, uint64_t address)
     return (struct futex_key){(uint64_t)(uintptr_t)space, address};
 }
 
-void futex_forget(struct thread *thread)
+static void futex_forget(struct thread *thread)
 {
-    if (!thread->futex_bitset)
-        return;
+    if (!thread->futex_bitset) return;
     struct thread **link = &state->futex_waiters;
-    while (*link && *link != thread)
-        link = &(*link)->futex_next;
-    if (*link)
-        *link = thread->futex_next;
+    while (*link && *link != thread) link = &(*link)->futex_next;
+    if (*link) *link = thread->futex_next;
     thread->futex_bitset = 0;
 }
 
@@ -68,31 +65,25 @@ err_t proc_futex_wait(const struct request *request, struct answer *answer)
     struct process *process = caller(request);
     struct thread *thread = process ? thread_of(process, request->words[0]) : NULL;
     uint32_t value, bitset = (uint32_t)request->words[3];
-    if (!thread)
-        return ERR_LINUX(EINVAL);
+    if (!thread) return ERR_LINUX(EINVAL);
     answer->words[0] = thread->futex_woken;
     answer->n_words = 1;
-    if (bitset == 0)
-        futex_forget(thread);
+    if (bitset == 0) futex_forget(thread);
     if (bitset == 0 || thread->futex_woken) {
         thread->futex_woken = 0;
         return OK;
     }
     struct futex_key key = key_of(process->space, request->words[1]);
-    if (thread->futex_bitset && same(&thread->futex, &key))
-        return ERR_AGAIN;
+    if (thread->futex_bitset && same(&thread->futex, &key)) return ERR_AGAIN;
     futex_forget(thread);
-    if (!space_load32(process->space, request->words[1], &value))
-        return ERR_LINUX(EFAULT);
-    if (value != (uint32_t)request->words[2])
-        return ERR_LINUX(EAGAIN);
+    if (!space_load32(process->space, request->words[1], &value)) return ERR_LINUX(EFAULT);
+    if (value != (uint32_t)request->words[2]) return ERR_LINUX(EAGAIN);
     thread->futex = key;
     thread->futex_bitset = bitset;
     thread->futex_deadline_ns = request->words[4];
     thread->futex_next = NULL;
     struct thread **link = &state->futex_waiters;
-    while (*link)
-        link = &(*link)->futex_next;
+    while (*link) link = &(*link)->futex_next;
     *link = thread;
     return ERR_AGAIN;
 }
@@ -100,12 +91,11 @@ err_t proc_futex_wait(const struct request *request, struct answer *answer)
 err_t proc_futex_wake(const struct request *request, struct answer *answer)
 {
     struct process *process = caller(request);
-    if (!process)
-        return ERR_INVALID;
+    if (!process) return ERR_INVALID;
     struct futex_key key = key_of(process->space, request->words[0]);
     struct futex_key to = request->words[4] ? key_of(process->space, request->words[3]) : key;
-    answer->words[0] = wake(key, (uint32_t)request->words[1], (uint32_t)request->words[2], to,
-                                  (uint32_t)request->words[4]);
+    answer->words[0] =
+        wake(key, (uint32_t)request->words[1], (uint32_t)request->words[2], to, (uint32_t)request->words[4]);
     answer->n_words = 1;
     return OK;
 }
@@ -117,10 +107,8 @@ err_t proc_futex_wake(const struct request *request, struct answer *answer)
 static void lock_died(struct space *space, uint64_t address, uint32_t tid)
 {
     uint32_t value;
-    if (!space_load32(space, address, &value) || (value & FUTEX_TID_MASK) != tid)
-        return;
-    if (!space_store32(space, address, (value & FUTEX_WAITERS) | FUTEX_OWNER_DIED) || !(value & FUTEX_WAITERS))
-        return;
+    if (!space_load32(space, address, &value) || (value & FUTEX_TID_MASK) != tid) return;
+    if (!space_store32(space, address, (value & FUTEX_WAITERS) | FUTEX_OWNER_DIED) || !(value & FUTEX_WAITERS)) return;
     struct futex_key key = key_of(space, address);
     wake(key, 1, ~0u, key, 0);
 }
@@ -132,24 +120,19 @@ static void walk_robust_list(struct space *space, uint64_t head, uint32_t tid)
         !space_look64(space, head + 16, &pending))
         return;
     for (unsigned n = 0; n < ROBUST_ENTRIES && entry && (entry & ~1ull) != head; n++) {
-        if (entry != pending)
-            lock_died(space, (entry & ~1ull) + offset, tid);
-        if (!space_look64(space, entry & ~1ull, &entry))
-            break;
+        if (entry != pending) lock_died(space, (entry & ~1ull) + offset, tid);
+        if (!space_look64(space, entry & ~1ull, &entry)) break;
     }
-    if (pending)
-        lock_died(space, (pending & ~1ull) + offset, tid);
+    if (pending) lock_died(space, (pending & ~1ull) + offset, tid);
 }
 
 void futex_thread_died(struct thread *thread, bool space_lives)
 {
     struct space *space = thread->process->space;
     futex_forget(thread);
-    if (thread->page->robust_list)
-        walk_robust_list(space, thread->page->robust_list, thread->tid);
+    if (thread->page->robust_list) walk_robust_list(space, thread->page->robust_list, thread->tid);
     uint64_t address = thread->page->clear_child_tid;
-    if (!space_lives || !address || !space_store32(space, address, 0))
-        return;
+    if (!space_lives || !address || !space_store32(space, address, 0)) return;
     struct futex_key key = key_of(space, address);
     wake(key, 1, ~0u, key, 0);
 }

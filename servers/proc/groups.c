@@ -20,15 +20,15 @@ static bool is_member(const struct process *process, uint32_t pgid)
 void group_update(uint32_t pgid, bool hang_up)
 {
     bool orphaned = true, becomes_orphaned = false, stopped = false;
-    for_each_process(process) {
-        if (!is_member(process, pgid))
-            continue;
+    for_each_process(process)
+    {
+        if (!is_member(process, pgid)) continue;
         orphaned &= !ties_to_session(process);
         stopped |= process->stopped != 0;
     }
-    for_each_process(process) {
-        if (!is_member(process, pgid) || process->group_orphaned == orphaned)
-            continue;
+    for_each_process(process)
+    {
+        if (!is_member(process, pgid) || process->group_orphaned == orphaned) continue;
         becomes_orphaned |= orphaned;
         process->group_orphaned = orphaned;
         process_changed(process);
@@ -42,9 +42,7 @@ void group_update(uint32_t pgid, bool hang_up)
 // Whether somebody is in the group; in this session, if sid is not 0.
 static bool group_exists(uint32_t pgid, uint32_t sid)
 {
-    for_each_process(process)
-        if (is_member(process, pgid) && (sid == 0 || process->sid == sid))
-            return true;
+    for_each_process(process) if (is_member(process, pgid) && (sid == 0 || process->sid == sid)) return true;
     return false;
 }
 
@@ -64,22 +62,17 @@ err_t proc_setpgid(const struct request *request, struct answer *answer)
     (void)answer;
     struct process *self = caller(request);
     int32_t pid = (int32_t)request->words[0], pgid = (int32_t)request->words[1];
-    if (!self || pgid < 0)
-        return ERR_LINUX(EINVAL);
+    if (!self || pgid < 0) return ERR_LINUX(EINVAL);
     struct process *process = pid ? process_by_pid((uint32_t)pid) : self;
     uint32_t group = pgid ? (uint32_t)pgid : process ? process->pid : 0;
     if (!process || process->life != PROCESS_LIVE || (process != self && process->parent != self))
         return ERR_LINUX(ESRCH);
-    if (process != self && process->has_execed)
-        return ERR_LINUX(EACCES);
-    if (process->sid != self->sid || process->pid == process->sid)
-        return ERR_LINUX(EPERM);
-    if (group != process->pid && !group_exists(group, self->sid))
-        return ERR_LINUX(EPERM);
+    if (process != self && process->has_execed) return ERR_LINUX(EACCES);
+    if (process->sid != self->sid || process->pid == process->sid) return ERR_LINUX(EPERM);
+    if (group != process->pid && !group_exists(group, self->sid)) return ERR_LINUX(EPERM);
     uint32_t old = process->pgid;
     process->pgid = group;
-    if (old != group)
-        group_moved(process, old);
+    if (old != group) group_moved(process, old);
     return OK;
 }
 
@@ -87,8 +80,7 @@ err_t proc_getpgid(const struct request *request, struct answer *answer)
 {
     struct process *self = caller(request);
     struct process *process = self && request->words[0] ? process_by_pid(request->words[0]) : self;
-    if (!process)
-        return ERR_LINUX(ESRCH);
+    if (!process) return ERR_LINUX(ESRCH);
     answer->words[0] = process->pgid;
     answer->n_words = 1;
     return OK;
@@ -98,8 +90,7 @@ err_t proc_getsid(const struct request *request, struct answer *answer)
 {
     struct process *self = caller(request);
     struct process *process = self && request->words[0] ? process_by_pid(request->words[0]) : self;
-    if (!process)
-        return ERR_LINUX(ESRCH);
+    if (!process) return ERR_LINUX(ESRCH);
     answer->words[0] = process->sid;
     answer->n_words = 1;
     return OK;
@@ -108,10 +99,8 @@ err_t proc_getsid(const struct request *request, struct answer *answer)
 err_t proc_setsid(const struct request *request, struct answer *answer)
 {
     struct process *process = caller(request);
-    if (!process)
-        return ERR_INVALID;
-    if (process->pgid == process->pid || group_exists(process->pid, 0))
-        return ERR_LINUX(EPERM);
+    if (!process) return ERR_INVALID;
+    if (process->pgid == process->pid || group_exists(process->pid, 0)) return ERR_LINUX(EPERM);
     uint32_t old = process->pgid;
     process->pgid = process->sid = process->pid;
     group_moved(process, old);

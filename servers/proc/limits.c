@@ -16,8 +16,7 @@
 
 void limits_init(struct process *process)
 {
-    for (unsigned i = 0; i < RLIMITS; i++)
-        process->limits[i][0] = process->limits[i][1] = RLIM_INFINITY;
+    for (unsigned i = 0; i < RLIMITS; i++) process->limits[i][0] = process->limits[i][1] = RLIM_INFINITY;
     process->limits[RLIMIT_STACK][0] = PROGRAM_STACK_MAX;
     process->limits[RLIMIT_CORE][0] = 0;
     process->limits[RLIMIT_NPROC][0] = process->limits[RLIMIT_NPROC][1] = PROCESS_SLOTS / 2;
@@ -32,44 +31,36 @@ void limits_init(struct process *process)
 
 bool limit_of_processes_reached(const struct process *process)
 {
-    if (process->ids.uid == 0)
-        return false;
+    if (process->ids.uid == 0) return false;
     uint64_t n = 0;
-    for_each_process(other)
-        n += other->ids.uid == process->ids.uid;
+    for_each_process(other) n += other->ids.uid == process->ids.uid;
     return n >= process->limits[RLIMIT_NPROC][0];
 }
 
 static bool may_limit(const struct process *self, const struct process *other)
 {
     const struct identity *a = &self->ids, *b = &other->ids;
-    return self == other || a->euid == 0 || (a->uid == b->uid && a->uid == b->euid && a->uid == b->suid &&
-                                             a->gid == b->gid && a->gid == b->egid && a->gid == b->sgid);
+    return self == other || a->euid == 0 ||
+           (a->uid == b->uid && a->uid == b->euid && a->uid == b->suid && a->gid == b->gid && a->gid == b->egid &&
+            a->gid == b->sgid);
 }
 
 err_t proc_rlimit(const struct request *request, struct answer *answer)
 {
     struct process *self = caller(request);
-    if (!self || request->words[1] >= RLIMITS)
-        return ERR_LINUX(EINVAL);
+    if (!self || request->words[1] >= RLIMITS) return ERR_LINUX(EINVAL);
     struct process *process = request->words[0] ? process_by_pid(request->words[0]) : self;
-    if (process->life != PROCESS_LIVE)
-        return ERR_LINUX(ESRCH);
-    if (!may_limit(self, process))
-        return ERR_LINUX(EPERM);
+    if (process->life != PROCESS_LIVE) return ERR_LINUX(ESRCH);
+    if (!may_limit(self, process)) return ERR_LINUX(EPERM);
     uint64_t *limit = process->limits[request->words[1]];
     uint64_t current = request->words[2], maximum = request->words[3];
     answer->words[0] = limit[0];
     answer->words[1] = limit[1];
     answer->n_words = 2;
-    if (current == ONLY_READ)
-        return OK;
-    if (current > maximum)
-        return ERR_LINUX(EINVAL);
-    if (maximum > limit[1] && self->ids.euid != 0)
-        return ERR_LINUX(EPERM);
-    if (request->words[1] == RLIMIT_NOFILE && maximum > FILES_AT_MOST)
-        return ERR_LINUX(EPERM);
+    if (current == ONLY_READ) return OK;
+    if (current > maximum) return ERR_LINUX(EINVAL);
+    if (maximum > limit[1] && self->ids.euid != 0) return ERR_LINUX(EPERM);
+    if (request->words[1] == RLIMIT_NOFILE && maximum > FILES_AT_MOST) return ERR_LINUX(EPERM);
     limit[0] = current;
     limit[1] = maximum;
     process_changed(process);
@@ -81,12 +72,9 @@ err_t proc_rlimit(const struct request *request, struct answer *answer)
 static bool is_meant(const struct process *self, const struct process *process, uint64_t which, uint64_t who)
 {
     switch (which) {
-    case PRIO_PROCESS:
-        return who ? process->pid == who : process == self;
-    case PRIO_PGRP:
-        return process->pgid == (who ? who : self->pgid);
-    default:
-        return process->ids.uid == (who ? who : self->ids.uid);
+    case PRIO_PROCESS: return who ? process->pid == who : process == self;
+    case PRIO_PGRP: return process->pgid == (who ? who : self->pgid);
+    default: return process->ids.uid == (who ? who : self->ids.uid);
     }
 }
 
@@ -94,8 +82,7 @@ static err_t set_nice(const struct process *self, struct process *process, int64
 {
     if (self->ids.euid != 0 && self->ids.euid != process->ids.uid && self->ids.euid != process->ids.euid)
         return ERR_LINUX(EPERM);
-    if (self->ids.euid != 0 && nice < process->nice)
-        return ERR_LINUX(EACCES);
+    if (self->ids.euid != 0 && nice < process->nice) return ERR_LINUX(EACCES);
     process->nice = (int32_t)nice;
     apply_nice(process);
     return OK;
@@ -105,18 +92,16 @@ err_t proc_priority(const struct request *request, struct answer *answer)
 {
     struct process *self = caller(request);
     uint64_t which = request->words[0];
-    if (!self || which > PRIO_USER)
-        return ERR_LINUX(EINVAL);
+    if (!self || which > PRIO_USER) return ERR_LINUX(EINVAL);
     bool reading = request->words[2] == ~0ull;
     int64_t nice = (int32_t)request->words[2];
     nice = nice < NICE_MIN ? NICE_MIN : nice > NICE_MAX ? NICE_MAX : nice;
     err_t err = ERR_LINUX(ESRCH);
     int64_t best = 0;
-    for_each_process(process) {
-        if (process->life != PROCESS_LIVE || !is_meant(self, process, which, request->words[1]))
-            continue;
-        if (NICE_BIAS - process->nice > best)
-            best = NICE_BIAS - process->nice;
+    for_each_process(process)
+    {
+        if (process->life != PROCESS_LIVE || !is_meant(self, process, which, request->words[1])) continue;
+        if (NICE_BIAS - process->nice > best) best = NICE_BIAS - process->nice;
         err_t one = reading ? OK : set_nice(self, process, nice);
         err = one != OK || err == ERR_LINUX(ESRCH) ? one : err;
     }
@@ -148,15 +133,12 @@ void rusage_words(const struct times *times, struct answer *answer)
 err_t proc_rusage(const struct request *request, struct answer *answer)
 {
     const struct process *process = caller(request);
-    if (!process)
-        return ERR_INVALID;
+    if (!process) return ERR_INVALID;
     int who = (int)request->words[0];
-    if (who != RUSAGE_SELF && who != RUSAGE_CHILDREN && who != RUSAGE_THREAD)
-        return ERR_LINUX(EINVAL);
+    if (who != RUSAGE_SELF && who != RUSAGE_CHILDREN && who != RUSAGE_THREAD) return ERR_LINUX(EINVAL);
     struct times times;
     process_times(process, &times);
-    if (times.max_pages < process->space->pages.n_pages)
-        times.max_pages = process->space->pages.n_pages;
+    if (times.max_pages < process->space->pages.n_pages) times.max_pages = process->space->pages.n_pages;
     rusage_words(who == RUSAGE_CHILDREN ? &process->children : &times, answer);
     answer->words[0] = times.user_ns;
     answer->words[1] = times.system_ns;

@@ -21,15 +21,14 @@ struct process *caller(const struct request *request)
 struct thread *thread_of(struct process *process, uint64_t area)
 {
     struct thread *thread = process->threads;
-    while (thread && thread->area != area)
-        thread = thread->next;
+    while (thread && thread->area != area) thread = thread->next;
     return thread;
 }
 
 // --- operations
 
 static const server_handler operations[] = {
-#define HANDLER(operation, handler) [(operation) - PROC_SESSION] = (handler)
+#define HANDLER(operation, handler) [(operation)-PROC_SESSION] = (handler)
     HANDLER(PROC_SESSION, proc_session),
     HANDLER(PROC_DESCRIPTIONS, proc_descriptions),
     HANDLER(PROC_MMAP, proc_mmap),
@@ -87,18 +86,15 @@ static const server_handler channel_operations[] = {
 // A process has let go of its session with us, or is gone: the first capability is of no use any more.
 static bool session_gone(uint64_t badge)
 {
-    if (!io_session_gone(badge))
-        return false;
+    if (!io_session_gone(badge)) return false;
     struct process *process = process_at(BADGE_SLOT(badge));
-    if (process && process->generation == BADGE_GENERATION(badge))
-        process_session_gone(process, SERVER_PROC);
+    if (process && process->generation == BADGE_GENERATION(badge)) process_session_gone(process, SERVER_PROC);
     return true;
 }
 
 static void tick(void)
 {
-    if (!state->init)
-        init_start();
+    if (!state->init) init_start();
     space_reap();
     timers_run(server_now());
     timers_arm();
@@ -154,8 +150,7 @@ static void init(void *memory)
 int component_main(const struct component_info *info)
 {
     (void)info;
-    if (!info->pool_mapped)
-        panic("the pool must be mapped");
+    if (!info->pool_mapped) panic("the pool must be mapped");
     state = server_attach(sizeof *state, VERSION, init);
     io_attach(&state->io, &procfs_server);
     memcpy(&server.session[1], procfs_operations, sizeof procfs_operations);

@@ -26,8 +26,7 @@ static uint64_t limit_pages(const struct process *process, unsigned resource)
 bool space_has_room(const struct process *process, uint64_t bytes, bool is_data)
 {
     const struct space *space = process->space;
-    if (space->n_virtual_pages + PAGE_NUMBER(bytes) > limit_pages(process, RLIMIT_AS))
-        return false;
+    if (space->n_virtual_pages + PAGE_NUMBER(bytes) > limit_pages(process, RLIMIT_AS)) return false;
     return !is_data || space->n_data_pages + PAGE_NUMBER(bytes) <= limit_pages(process, RLIMIT_DATA);
 }
 
@@ -35,8 +34,7 @@ bool space_has_room(const struct process *process, uint64_t bytes, bool is_data)
 static uint64_t choose_place(struct space *space, uint64_t address, uint64_t bytes)
 {
     uint64_t hint = address & ~(uint64_t)(PAGE_SIZE - 1);
-    if (hint >= USER_START && range_is_valid(hint, bytes) && region_range_free(space, hint, hint + bytes))
-        return hint;
+    if (hint >= USER_START && range_is_valid(hint, bytes) && region_range_free(space, hint, hint + bytes)) return hint;
     return region_find_gap(space, bytes, PROGRAM_MMAP_TOP);
 }
 
@@ -47,11 +45,9 @@ static err_t use_file(const struct request *request, bool shared, struct region 
     region->offset = request->words[5];
     region->inode = request->n_words > 6 ? request->words[6] : 0;
     region->device = request->n_words > 7 ? request->words[7] : 0;
-    if (request->n_caps == 0)
-        return OK;
+    if (request->n_caps == 0) return OK;
     struct source *source = table_new(&state->sources);
-    if (!source || !(source->slot = request_keep_cap(request, 0)))
-        return ERR_LINUX(ENOMEM);
+    if (!source || !(source->slot = request_keep_cap(request, 0))) return ERR_LINUX(ENOMEM);
     region->source = source;
     region->first = request->words[3];
     region->held = request->words[4];
@@ -62,15 +58,11 @@ static err_t use_file(const struct request *request, bool shared, struct region 
 static err_t choose_kind(const struct request *request, unsigned flags, struct region *region)
 {
     bool shared = flags & MAP_SHARED;
-    if (request->n_caps > 0 || !(flags & MAP_ANONYMOUS))
-        return use_file(request, shared, region);
+    if (request->n_caps > 0 || !(flags & MAP_ANONYMOUS)) return use_file(request, shared, region);
     region->kind = shared ? REGION_SHARED : REGION_ANONYMOUS;
-    if (shared && !(region->shared = table_new(&state->shareds)))
-        return ERR_LINUX(ENOMEM);
-    if (flags & MAP_GROWSDOWN)
-        region->flags |= REGION_GROWS_DOWN;
-    if (flags & MAP_STACK && flags & MAP_GROWSDOWN)
-        region->flags |= REGION_STACK;
+    if (shared && !(region->shared = table_new(&state->shareds))) return ERR_LINUX(ENOMEM);
+    if (flags & MAP_GROWSDOWN) region->flags |= REGION_GROWS_DOWN;
+    if (flags & MAP_STACK && flags & MAP_GROWSDOWN) region->flags |= REGION_STACK;
     return OK;
 }
 
@@ -78,42 +70,31 @@ static err_t choose_kind(const struct request *request, unsigned flags, struct r
 static unsigned maximum_of(const struct region *region)
 {
     struct cap_identity cap;
-    if (region->kind != REGION_FILE_SHARED || !region->source)
-        return PROTECTIONS;
-    if (cspace_identify(SLOT_CSPACE, region->source->slot, &cap) != OK)
-        return PROT_NONE;
+    if (region->kind != REGION_FILE_SHARED || !region->source) return PROTECTIONS;
+    if (cspace_identify(SLOT_CSPACE, region->source->slot, &cap) != OK) return PROT_NONE;
     return cap.rights & RIGHT_WRITE ? PROTECTIONS : PROT_READ | PROT_EXEC;
 }
 
 err_t proc_mmap(const struct request *request, struct answer *answer)
 {
     struct process *process = caller(request);
-    if (!process)
-        return ERR_INVALID;
+    if (!process) return ERR_INVALID;
     uint64_t address = request->words[0], bytes = PAGE_ROUND(request->words[1]);
     unsigned protection = (unsigned)request->words[2] & PROTECTIONS, flags = (unsigned)(request->words[2] >> 32);
     struct space *space = process->space;
     bool fixed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
-    if (request->words[1] == 0 || (fixed && address % PAGE_SIZE))
-        return ERR_LINUX(EINVAL);
-    if (bytes == 0 || bytes > PROGRAM_END || (fixed && !range_is_valid(address, bytes)))
-        return ERR_LINUX(ENOMEM);
-    if (fixed && address < USER_START)
-        return ERR_LINUX(EPERM);
-    if (flags & MAP_FIXED_NOREPLACE && !region_range_free(space, address, address + bytes))
-        return ERR_LINUX(EEXIST);
+    if (request->words[1] == 0 || (fixed && address % PAGE_SIZE)) return ERR_LINUX(EINVAL);
+    if (bytes == 0 || bytes > PROGRAM_END || (fixed && !range_is_valid(address, bytes))) return ERR_LINUX(ENOMEM);
+    if (fixed && address < USER_START) return ERR_LINUX(EPERM);
+    if (flags & MAP_FIXED_NOREPLACE && !region_range_free(space, address, address + bytes)) return ERR_LINUX(EEXIST);
     uint64_t start = fixed ? address : choose_place(space, address, bytes);
-    if (start == 0)
-        return ERR_LINUX(ENOMEM);
-    if (fixed && !region_remove(space, start, start + bytes))
-        return server_abort(ERR_LINUX(ENOMEM));
+    if (start == 0) return ERR_LINUX(ENOMEM);
+    if (fixed && !region_remove(space, start, start + bytes)) return server_abort(ERR_LINUX(ENOMEM));
     struct region region = {.start = start, .end = start + bytes, .protection = protection};
     err_t err = choose_kind(request, flags, &region);
-    if (err != OK)
-        return server_abort(err);
+    if (err != OK) return server_abort(err);
     region.maximum = maximum_of(&region);
-    if (protection & ~region.maximum)
-        return server_abort(ERR_LINUX(EACCES));
+    if (protection & ~region.maximum) return server_abort(ERR_LINUX(EACCES));
     if (!space_has_room(process, bytes, region.kind == REGION_ANONYMOUS && protection & PROT_WRITE) ||
         !region_insert(space, &region))
         return server_abort(ERR_LINUX(ENOMEM));
@@ -127,15 +108,13 @@ err_t proc_munmap(const struct request *request, struct answer *answer)
     (void)answer;
     struct process *process = caller(request);
     uint64_t start = request->words[0], bytes = PAGE_ROUND(request->words[1]);
-    if (!process || start % PAGE_SIZE || bytes == 0)
-        return ERR_LINUX(EINVAL);
+    if (!process || start % PAGE_SIZE || bytes == 0) return ERR_LINUX(EINVAL);
     if (start >= LIBLINUX_HANDOVER && bytes <= HANDOVER_MAX && start + bytes <= LIBLINUX_HANDOVER + HANDOVER_MAX) {
         page_set_drop(&process->space->pages, PAGE_NUMBER(start), PAGE_NUMBER(start + bytes));
         space_unmap(process->space, start, start + bytes);
         return OK;
     }
-    if (!range_is_valid(start, bytes))
-        return ERR_LINUX(EINVAL);
+    if (!range_is_valid(start, bytes)) return ERR_LINUX(EINVAL);
     return region_remove(process->space, start, start + bytes) ? OK : server_abort(ERR_LINUX(ENOMEM));
 }
 
@@ -144,10 +123,8 @@ static err_t check_range(struct space *space, uint64_t start, uint64_t end, unsi
 {
     uint64_t at = start;
     for (struct region *region = region_at_or_after(space, start); region && at < end; region = region->next) {
-        if (region->start > at)
-            return ERR_LINUX(ENOMEM);
-        if (protection & ~region->maximum)
-            return ERR_LINUX(EACCES);
+        if (region->start > at) return ERR_LINUX(ENOMEM);
+        if (protection & ~region->maximum) return ERR_LINUX(EACCES);
         at = region->end;
     }
     return at < end ? ERR_LINUX(ENOMEM) : OK;
@@ -159,22 +136,18 @@ err_t proc_mprotect(const struct request *request, struct answer *answer)
     struct process *process = caller(request);
     uint64_t start = request->words[0], bytes = PAGE_ROUND(request->words[1]), end = start + bytes;
     unsigned protection = (unsigned)request->words[2] & PROTECTIONS;
-    if (!process || start % PAGE_SIZE)
-        return ERR_LINUX(EINVAL);
-    if (bytes == 0)
-        return OK;
-    if (!range_is_valid(start, bytes))
-        return ERR_LINUX(ENOMEM);
+    if (!process || start % PAGE_SIZE) return ERR_LINUX(EINVAL);
+    if (bytes == 0) return OK;
+    if (!range_is_valid(start, bytes)) return ERR_LINUX(ENOMEM);
     struct space *space = process->space;
     err_t err = check_range(space, start, end, protection);
-    if (err != OK)
-        return err;
-    if (!region_split(space, start) || !region_split(space, end))
-        return server_abort(ERR_LINUX(ENOMEM));
+    if (err != OK) return err;
+    if (!region_split(space, start) || !region_split(space, end)) return server_abort(ERR_LINUX(ENOMEM));
     bool loses = false;
     for (struct region *region = region_find(space, start); region && region->start < end; region = region->next) {
         loses |= region->protection & ~protection;
-        bool was_data = region->kind == REGION_ANONYMOUS && !(region->flags & REGION_STACK) && region->protection & PROT_WRITE;
+        bool was_data =
+            region->kind == REGION_ANONYMOUS && !(region->flags & REGION_STACK) && region->protection & PROT_WRITE;
         bool is_data = region->kind == REGION_ANONYMOUS && !(region->flags & REGION_STACK) && protection & PROT_WRITE;
         uint64_t pages = PAGE_NUMBER(region->end - region->start);
         space->n_data_pages += (is_data ? pages : 0) - (was_data ? pages : 0);
@@ -193,8 +166,7 @@ err_t proc_brk_set(const struct request *request, struct answer *answer)
 {
     (void)answer;
     struct process *process = caller(request);
-    if (!process || !range_is_valid(PAGE_ROUND(request->words[0]), 0))
-        return ERR_LINUX(EINVAL);
+    if (!process || !range_is_valid(PAGE_ROUND(request->words[0]), 0)) return ERR_LINUX(EINVAL);
     process->space->heap_start = process->space->heap_end = request->words[0];
     return OK;
 }
@@ -206,12 +178,14 @@ static bool move_break(struct process *process, uint64_t to)
     uint64_t old = PAGE_ROUND(space->heap_end), new = PAGE_ROUND(to);
     if (to < space->heap_start || to > BRK_MAX || to - space->heap_start > process->limits[RLIMIT_DATA][0])
         return false;
-    if (new < old)
-        return region_remove(space, new, old);
-    if (new == old)
-        return true;
-    struct region heap = {.start = old, .end = new, .kind = REGION_ANONYMOUS, .flags = REGION_HEAP,
-                          .protection = PROT_READ | PROT_WRITE, .maximum = PROTECTIONS};
+    if (new < old) return region_remove(space, new, old);
+    if (new == old) return true;
+    struct region heap = {.start = old,
+                          .end = new,
+                          .kind = REGION_ANONYMOUS,
+                          .flags = REGION_HEAP,
+                          .protection = PROT_READ | PROT_WRITE,
+                          .maximum = PROTECTIONS};
     return region_range_free(space, old, new + PAGE_SIZE) && space_has_room(process, new - old, true) &&
            region_insert(space, &heap);
 }
@@ -219,10 +193,8 @@ static bool move_break(struct process *process, uint64_t to)
 err_t proc_brk(const struct request *request, struct answer *answer)
 {
     struct process *process = caller(request);
-    if (!process)
-        return ERR_INVALID;
-    if (request->words[0] && move_break(process, request->words[0]))
-        process->space->heap_end = request->words[0];
+    if (!process) return ERR_INVALID;
+    if (request->words[0] && move_break(process, request->words[0])) process->space->heap_end = request->words[0];
     answer->words[0] = process->space->heap_end;
     answer->n_words = 1;
     return OK;
@@ -242,13 +214,20 @@ err_t proc_madvise(const struct request *request, struct answer *answer)
     (void)answer;
     struct process *process = caller(request);
     uint64_t start = request->words[0], bytes = PAGE_ROUND(request->words[1]);
-    if (!process || start % PAGE_SIZE || !range_is_valid(start, bytes))
-        return ERR_LINUX(EINVAL);
+    if (!process || start % PAGE_SIZE || !range_is_valid(start, bytes)) return ERR_LINUX(EINVAL);
     switch (request->words[2]) {
-    case MADV_NORMAL: case MADV_RANDOM: case MADV_SEQUENTIAL: case MADV_WILLNEED: case MADV_HUGEPAGE:
-    case MADV_NOHUGEPAGE: case MADV_DONTDUMP: case MADV_DODUMP: case MADV_COLD: case MADV_PAGEOUT:
-        return check_range(process->space, start, start + bytes, PROT_NONE);
-    case MADV_DONTNEED: case MADV_FREE:
+    case MADV_NORMAL:
+    case MADV_RANDOM:
+    case MADV_SEQUENTIAL:
+    case MADV_WILLNEED:
+    case MADV_HUGEPAGE:
+    case MADV_NOHUGEPAGE:
+    case MADV_DONTDUMP:
+    case MADV_DODUMP:
+    case MADV_COLD:
+    case MADV_PAGEOUT: return check_range(process->space, start, start + bytes, PROT_NONE);
+    case MADV_DONTNEED:
+    case MADV_FREE:
         forget_pages(process->space, start, start + bytes);
         return check_range(process->space, start, start + bytes, PROT_NONE);
     }
@@ -260,20 +239,18 @@ err_t proc_mincore(const struct request *request, struct answer *answer)
     struct process *process = caller(request);
     uint64_t start = request->words[0], pages = PAGE_NUMBER(PAGE_ROUND(request->words[1]));
     uint64_t most = (MSG_WORDS - MSG_REGISTERS) * 8;
-    if (!process || start % PAGE_SIZE || !range_is_valid(start, pages << PAGE_BITS))
-        return ERR_LINUX(EINVAL);
-    if (pages > most)
-        pages = most;
+    if (!process || start % PAGE_SIZE || !range_is_valid(start, pages << PAGE_BITS)) return ERR_LINUX(EINVAL);
+    if (pages > most) pages = most;
     char *vector = (char *)&answer->words[MSG_REGISTERS];
     for (uint64_t i = 0; i < pages; i++) {
         struct region *region = region_find(process->space, start + (i << PAGE_BITS));
-        if (!region)
-            return ERR_LINUX(ENOMEM);
+        if (!region) return ERR_LINUX(ENOMEM);
         uint64_t index = PAGE_NUMBER(start - region->start) + i;
         if (region->kind == REGION_SHARED)
             vector[i] = page_set_get(&region->shared->pages, region->first + index) != 0;
         else
-            vector[i] = page_set_get(&process->space->pages, PAGE_NUMBER(start) + i) || (region->source && index < region->held);
+            vector[i] = page_set_get(&process->space->pages, PAGE_NUMBER(start) + i) ||
+                        (region->source && index < region->held);
     }
     answer->words[0] = pages;
     answer->n_words = MSG_REGISTERS + (unsigned)(pages + 7) / 8;

@@ -52,7 +52,7 @@ struct chunk {
     struct chunk *hash_next;
     struct chunk *next, *previous;  // of the same set
     struct page_set *set;
-    uint64_t key;                   // page number / CHUNK_PAGES
+    uint64_t key;  // page number / CHUNK_PAGES
     uint32_t n_used, zero;
     uint32_t pages[CHUNK_PAGES];
 };
@@ -90,7 +90,7 @@ enum region_kind {
     REGION_SHARED,     // anonymous and shared; pages in `shared`
     REGION_FILE,       // frames of a file server, private: written pages are copies in the space's set
     REGION_FILE_SHARED,
-    REGION_OUTSIDE,    // liblinux's image or window: no pages of ours
+    REGION_OUTSIDE,  // liblinux's image or window: no pages of ours
 };
 enum { REGION_GROWS_DOWN = 1, REGION_HEAP = 2, REGION_STACK = 4 };
 
@@ -109,12 +109,12 @@ struct region {
     struct region *next;
     uint64_t start, end;
     uint32_t kind, flags;
-    uint32_t protection;     // PROT_*
-    uint32_t maximum;        // PROT_* that mprotect may give (a file opened for reading cannot be mapped writable)
-    struct source *source;   // REGION_FILE*
-    struct shared *shared;   // REGION_SHARED
-    uint64_t first;          // REGION_FILE*: page of the source at start; REGION_SHARED: page of the object at start
-    uint64_t held;           // REGION_FILE*: pages that the source holds from `first`; beyond them: SIGBUS
+    uint32_t protection;    // PROT_*
+    uint32_t maximum;       // PROT_* that mprotect may give (a file opened for reading cannot be mapped writable)
+    struct source *source;  // REGION_FILE*
+    struct shared *shared;  // REGION_SHARED
+    uint64_t first;         // REGION_FILE*: page of the source at start; REGION_SHARED: page of the object at start
+    uint64_t held;          // REGION_FILE*: pages that the source holds from `first`; beyond them: SIGBUS
     uint64_t offset, inode, device;  // for /proc/<pid>/maps
 };
 
@@ -152,7 +152,7 @@ struct space {
     struct space *next_dead;
     uint64_t n_virtual_pages, n_data_pages;
     uint64_t heap_start, heap_end;
-    uint64_t process_areas;               // bit i: in use
+    uint64_t process_areas;  // bit i: in use
     uint64_t thread_areas[THREAD_AREAS / 64];
 };
 
@@ -179,14 +179,6 @@ unsigned rights_of(unsigned protection);
 
 // --- fault.c
 
-// Why an address cannot be used: the signal's number and code, 0: it can.
-struct fault_verdict {
-    int signal, code;
-};
-// Make the page of this address present as `access` (FAULT_ACCESS_*) wants it, and map it with its neighbours.
-struct fault_verdict space_fault(struct space *space, uint64_t address, unsigned access, uint64_t stack_limit);
-// The private page at this address, made present and writable; 0: not possible. For proc's own stores.
-uint32_t space_page(struct space *space, uint64_t address);
 // Store a 32-bit word of the program's; false: it cannot be written.
 bool space_store32(struct space *space, uint64_t address, uint32_t value);
 bool space_load32(struct space *space, uint64_t address, uint32_t *value);

@@ -14,24 +14,21 @@ static struct chunk **bucket_of(const struct page_set *set, uint64_t key)
 static struct chunk *find(const struct page_set *set, uint64_t key)
 {
     struct chunk *chunk = *bucket_of(set, key);
-    while (chunk && (chunk->set != set || chunk->key != key))
-        chunk = chunk->hash_next;
+    while (chunk && (chunk->set != set || chunk->key != key)) chunk = chunk->hash_next;
     return chunk;
 }
 
 static struct chunk *make(struct page_set *set, uint64_t key)
 {
     struct chunk *chunk = table_new(&state->chunks);
-    if (!chunk)
-        return NULL;
+    if (!chunk) return NULL;
     struct chunk **bucket = bucket_of(set, key);
     chunk->hash_next = *bucket;
     *bucket = chunk;
     chunk->set = set;
     chunk->key = key;
     chunk->next = set->first;
-    if (set->first)
-        set->first->previous = chunk;
+    if (set->first) set->first->previous = chunk;
     set->first = chunk;
     set->n_chunks++;
     return chunk;
@@ -40,11 +37,9 @@ static struct chunk *make(struct page_set *set, uint64_t key)
 static void destroy(struct chunk *chunk)
 {
     struct chunk **link = bucket_of(chunk->set, chunk->key);
-    while (*link != chunk)
-        link = &(*link)->hash_next;
+    while (*link != chunk) link = &(*link)->hash_next;
     *link = chunk->hash_next;
-    if (chunk->next)
-        chunk->next->previous = chunk->previous;
+    if (chunk->next) chunk->next->previous = chunk->previous;
     if (chunk->previous)
         chunk->previous->next = chunk->next;
     else
@@ -62,10 +57,8 @@ uint32_t page_set_get(const struct page_set *set, uint64_t number)
 bool page_set_put(struct page_set *set, uint64_t number, uint32_t page)
 {
     struct chunk *chunk = find(set, number / CHUNK_PAGES);
-    if (!chunk)
-        chunk = make(set, number / CHUNK_PAGES);
-    if (!chunk)
-        return false;
+    if (!chunk) chunk = make(set, number / CHUNK_PAGES);
+    if (!chunk) return false;
     chunk->pages[number % CHUNK_PAGES] = page;
     chunk->n_used++;
     set->n_pages++;
@@ -75,14 +68,11 @@ bool page_set_put(struct page_set *set, uint64_t number, uint32_t page)
 bool page_set_share(struct page_set *to, const struct page_set *from, uint64_t end)
 {
     for (struct chunk *chunk = from->first; chunk; chunk = chunk->next) {
-        if (chunk->key * CHUNK_PAGES >= end)
-            continue;
+        if (chunk->key * CHUNK_PAGES >= end) continue;
         struct chunk *copy = make(to, chunk->key);
-        if (!copy)
-            return false;
+        if (!copy) return false;
         for (unsigned i = 0; i < CHUNK_PAGES; i++) {
-            if (chunk->pages[i] && !page_hold(chunk->pages[i]))
-                return false;
+            if (chunk->pages[i] && !page_hold(chunk->pages[i])) return false;
             copy->pages[i] = chunk->pages[i];
         }
         copy->n_used = chunk->n_used;
@@ -95,12 +85,10 @@ uint32_t page_set_take(struct page_set *set, uint64_t number)
 {
     struct chunk *chunk = find(set, number / CHUNK_PAGES);
     uint32_t page = chunk ? chunk->pages[number % CHUNK_PAGES] : 0;
-    if (!page)
-        return 0;
+    if (!page) return 0;
     chunk->pages[number % CHUNK_PAGES] = 0;
     set->n_pages--;
-    if (--chunk->n_used == 0)
-        destroy(chunk);
+    if (--chunk->n_used == 0) destroy(chunk);
     return page;
 }
 
@@ -110,16 +98,14 @@ static unsigned drop_in_chunk(struct page_set *set, struct chunk *chunk, uint64_
     unsigned dropped = 0;
     for (unsigned i = 0; i < CHUNK_PAGES; i++) {
         uint64_t number = chunk->key * CHUNK_PAGES + i;
-        if (!chunk->pages[i] || number < first || number >= end)
-            continue;
+        if (!chunk->pages[i] || number < first || number >= end) continue;
         page_drop(chunk->pages[i]);
         chunk->pages[i] = 0;
         dropped++;
     }
     set->n_pages -= dropped;
     chunk->n_used -= dropped;
-    if (chunk->n_used == 0)
-        destroy(chunk);
+    if (chunk->n_used == 0) destroy(chunk);
     return dropped;
 }
 
@@ -128,15 +114,13 @@ uint64_t page_set_drop(struct page_set *set, uint64_t first, uint64_t end)
     uint64_t dropped = 0;
     struct chunk_walk walk;
     chunk_walk_start(&walk, set, first, end);
-    for (struct chunk *chunk; (chunk = chunk_walk_next(&walk));)
-        dropped += drop_in_chunk(set, chunk, first, end);
+    for (struct chunk *chunk; (chunk = chunk_walk_next(&walk));) dropped += drop_in_chunk(set, chunk, first, end);
     return dropped;
 }
 
 bool page_set_drop_some(struct page_set *set, unsigned n)
 {
-    for (unsigned dropped = 0; set->first && dropped < n;)
-        dropped += drop_in_chunk(set, set->first, 0, ~0ull);
+    for (unsigned dropped = 0; set->first && dropped < n;) dropped += drop_in_chunk(set, set->first, 0, ~0ull);
     return !set->first;
 }
 
@@ -154,16 +138,14 @@ struct chunk *chunk_walk_next(struct chunk_walk *walk)
     if (walk->by_key) {
         while (walk->key < walk->key_end) {
             struct chunk *chunk = find(walk->set, walk->key++);
-            if (chunk)
-                return chunk;
+            if (chunk) return chunk;
         }
         return NULL;
     }
     while (walk->next) {
         struct chunk *chunk = walk->next;
         walk->next = chunk->next;
-        if (chunk->key >= walk->key && chunk->key < walk->key_end)
-            return chunk;
+        if (chunk->key >= walk->key && chunk->key < walk->key_end) return chunk;
     }
     return NULL;
 }

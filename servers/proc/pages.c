@@ -15,8 +15,7 @@ void pages_init(void)
     pages->n = (uint32_t)(rt_info()->pool_bytes >> PAGE_BITS);
     pages->counts = vault_alloc(pages->n * sizeof *pages->counts);
     pages->free = vault_alloc((pages->n + 63) / 64 * sizeof *pages->free);
-    for (uint32_t page = 1; page < pages->n; page++)
-        pages->free[page / 64] |= 1ull << page % 64;
+    for (uint32_t page = 1; page < pages->n; page++) pages->free[page / 64] |= 1ull << page % 64;
     pages->n_free = pages->n - 1;
     pages->cursor = 1;
 }
@@ -32,10 +31,8 @@ static uint32_t next_free(const struct pages *pages, uint32_t from)
     uint32_t n_words = (pages->n + 63) / 64;
     for (uint32_t word = from / 64; word < n_words; word++) {
         uint64_t bits = pages->free[word];
-        if (word == from / 64)
-            bits &= ~0ull << from % 64;
-        if (bits)
-            return word * 64 + (uint32_t)__builtin_ctzll(bits);
+        if (word == from / 64) bits &= ~0ull << from % 64;
+        if (bits) return word * 64 + (uint32_t)__builtin_ctzll(bits);
     }
     return pages->n;
 }
@@ -43,11 +40,9 @@ static uint32_t next_free(const struct pages *pages, uint32_t from)
 unsigned page_alloc_run(unsigned want, uint32_t *first)
 {
     struct pages *pages = &state->pages;
-    if (pages->n_free == 0)
-        return 0;
+    if (pages->n_free == 0) return 0;
     uint32_t page = next_free(pages, pages->cursor);
-    if (page == pages->n)
-        page = next_free(pages, 1);
+    if (page == pages->n) page = next_free(pages, 1);
     *first = page;
     unsigned n = 0;
     while (n < want && is_free(pages, page)) {
@@ -73,8 +68,7 @@ uint32_t page_alloc_neighbours(unsigned n)
     unsigned run = 0;
     for (uint32_t page = next_free(pages, 1); page < pages->n; page++) {
         run = is_free(pages, page) ? run + 1 : 0;
-        if (run < n)
-            continue;
+        if (run < n) continue;
         uint32_t cursor = pages->cursor, first = page + 1 - n;
         pages->cursor = first;
         (void)page_alloc_run(n, &first);
@@ -87,8 +81,7 @@ uint32_t page_alloc_neighbours(unsigned n)
 bool page_hold(uint32_t page)
 {
     uint16_t *count = &state->pages.counts[page];
-    if (*count == PAGE_HOLDERS_MAX)
-        return false;
+    if (*count == PAGE_HOLDERS_MAX) return false;
     ++*count;
     return true;
 }
@@ -96,21 +89,14 @@ bool page_hold(uint32_t page)
 void page_drop(uint32_t page)
 {
     struct pages *pages = &state->pages;
-    if (--pages->counts[page] > 0)
-        return;
+    if (--pages->counts[page] > 0) return;
     pages->free[page / 64] |= 1ull << page % 64;
     pages->n_free++;
 }
 
-bool page_is_shared(uint32_t page)
-{
-    return state->pages.counts[page] > 1;
-}
+bool page_is_shared(uint32_t page) { return state->pages.counts[page] > 1; }
 
-void *page_address(uint32_t page)
-{
-    return (void *)(COMPONENT_POOL_ADDRESS + ((uint64_t)page << PAGE_BITS));
-}
+void *page_address(uint32_t page) { return (void *)(COMPONENT_POOL_ADDRESS + ((uint64_t)page << PAGE_BITS)); }
 
 void page_zero(uint32_t page, unsigned n)
 {

@@ -16,7 +16,7 @@
 #include <linux/errno.h>
 
 #define SIGNALS 64
-#define SIGNAL_BIT(signal) (1ull << ((signal) - 1))
+#define SIGNAL_BIT(signal) (1ull << ((signal)-1))
 #define RLIMITS 16
 #define COMM_BYTES 16
 #define COMMAND_LINE_BYTES 448
@@ -29,7 +29,7 @@
 #define PROCESS_THREADS 64  // PSLOT_NOTIFICATION has one slot for each
 #define BLOCK_BITS 16       // bytes of a block: one process's kernel objects, or page tables
 #define EVENT_SIGNAL 1ull   // bit of THREAD_EVENT: ask PROC_SIGNAL_TAKE
-#define LOAD_BITS 11         // of the fraction in load averages
+#define LOAD_BITS 11        // of the fraction in load averages
 
 struct thread;
 struct process;
@@ -38,8 +38,8 @@ struct process;
 struct queued_signal {
     struct queued_signal *next;
     int32_t signal, error, code;
-    uint32_t uid;         // who is charged for it
-    uint8_t fields[32];   // from byte 16 of siginfo
+    uint32_t uid;        // who is charged for it
+    uint8_t fields[32];  // from byte 16 of siginfo
 };
 struct signal_queue {
     uint64_t pending;
@@ -59,18 +59,18 @@ struct futex_key {
 
 struct thread {
     struct process *process;
-    struct thread *next;           // of the same process
-    struct thread *tid_next;       // same bucket of tids
+    struct thread *next;      // of the same process
+    struct thread *tid_next;  // same bucket of tids
     struct kit *kit;
     uint32_t tid, area;
     uint32_t started, waits_for_child;
-    uint32_t waits_for_vfork;      // tid of the child, 0: none
+    uint32_t waits_for_vfork;  // tid of the child, 0: none
     uint32_t zero;
-    uint64_t consumed_before_ns;   // what its kit had used before
-    uint64_t stopped_call;         // a PROC_SIGNAL_TAKE that is answered when the process continues, 0: none
-    struct thread_page *page;      // in the pool
+    uint64_t consumed_before_ns;  // what its kit had used before
+    uint64_t stopped_call;        // a PROC_SIGNAL_TAKE that is answered when the process continues, 0: none
+    struct thread_page *page;     // in the pool
     struct signal_queue signals;
-    struct thread *futex_next;     // of those that wait
+    struct thread *futex_next;  // of those that wait
     struct futex_key futex;
     uint64_t futex_deadline_ns;
     uint32_t futex_bitset, futex_woken;  // bitset 0: does not wait
@@ -89,27 +89,27 @@ struct times {
 };
 
 struct process {
-    uint32_t slot, generation;    // of the record; both in session badges
-    uint32_t life, area;          // enum process_life; process area in its space
+    uint32_t slot, generation;  // of the record; both in session badges
+    uint32_t life, area;        // enum process_life; process area in its space
     uint32_t pid, pgid, sid, group_orphaned;
     struct process *parent, *first_child, *last_child, *next_sibling, *previous_sibling;
-    struct process *pid_next;     // same bucket
+    struct process *pid_next;  // same bucket
     struct process *timer_next;
     struct space *space;
     struct thread *threads;
     struct kit *free_kits;
-    uint32_t n_threads, block;    // block: first of its chain
+    uint32_t n_threads, block;  // block: first of its chain
     uint32_t cspace, descriptions, n_descriptions;
-    uint32_t sessions[SERVERS];   // FIRST capabilities, 0: none
-    struct process_page *page;    // in the pool
+    uint32_t sessions[SERVERS];  // FIRST capabilities, 0: none
+    struct process_page *page;   // in the pool
     struct identity ids;
     uint64_t limits[RLIMITS][2];
     struct signal_queue signals;
-    uint32_t stopped, stop_signal;           // stopped: by a signal, now
-    uint32_t report_stop, report_continue;   // for the parent's wait
-    uint32_t status, has_execed, made_by_vfork, leaves_core;
+    uint32_t stopped, stop_signal;          // stopped: by a signal, now
+    uint32_t report_stop, report_continue;  // for the parent's wait
+    uint32_t status, has_execed, made_by_vfork, zero;
     int32_t nice;
-    uint32_t mask;                // umask
+    uint32_t mask;  // umask
     uint64_t start_ns, root;
     struct times own, children;
     uint64_t timer_deadline_ns, timer_interval_ns;  // ITIMER_REAL; deadline 0: off
@@ -121,22 +121,22 @@ struct process {
 
 struct state {
     struct table processes, threads, kits, spaces, regions, sources, shareds, chunks, signals;
-    struct io io;                              // /proc
+    struct io io;  // /proc
     struct pages pages;
     struct chunk **chunk_buckets;
     struct process *pid_buckets[PID_BUCKETS];
     struct thread *tid_buckets[PID_BUCKETS];
-    uint32_t generations[PROCESS_SLOTS];       // newest ever used
+    uint32_t generations[PROCESS_SLOTS];  // newest ever used
     uint32_t last_pid, n_blocks, free_block, n_free_blocks;
     struct {
-        uint32_t slot, next;                   // next: block + 1 of a chain or the free list, 0: its end
-    } *blocks;                                 // numbered from 1
+        uint32_t slot, next;  // next: block + 1 of a chain or the free list, 0: its end
+    } * blocks;               // numbered from 1
     struct space *dead_spaces;
-    struct process *timers;                    // by deadline
+    struct process *timers;  // by deadline
     struct process *init;
     struct thread *futex_waiters;
-    uint64_t forks, epoch, dead_ns;            // dead_ns: CPU time of processes that have ended
-    uint64_t load[3], load_at_ns;              // load averages, fixed point with 11 bits
+    uint64_t forks, epoch, dead_ns;  // dead_ns: CPU time of processes that have ended
+    uint64_t load[3], load_at_ns;    // load averages, fixed point with 11 bits
     char hostname[65], domainname[65];
 };
 extern struct state *state;
@@ -157,26 +157,28 @@ void more_work(void);
 void power(unsigned action, uint64_t code);
 
 // --- process.c: records, pids, sessions
-struct process *process_new(struct process *parent);  // record, pid, kernel objects; null: something is used up (abort the step)
-void process_free(struct process *process);           // a reaped zombie
-struct process *process_by_pid(uint64_t pid);         // also zombies
-struct process *process_at(uint32_t slot);            // null: none
+struct process *process_new(
+    struct process *parent);                 // record, pid, kernel objects; null: something is used up (abort the step)
+void process_free(struct process *process);  // a reaped zombie
+struct process *process_by_pid(uint64_t pid);  // also zombies
+struct process *process_at(uint32_t slot);     // null: none
 // The body may end the process, and `continue`, but not `break`.
 #define for_each_process(each) \
     for (uint32_t each##_slot = 0; each##_slot < state->processes.n_fresh; each##_slot++) \
         for (struct process *each = process_at(each##_slot); each; each = NULL)
-uint32_t pid_alloc(void);                             // 0: none is free
+uint32_t pid_alloc(void);  // 0: none is free
 struct thread *thread_by_tid(uint64_t tid);
 void process_set_parent(struct process *process, struct process *parent);  // null: none
-err_t process_session(struct process *process, unsigned server, uint32_t *slot);  // the FIRST capability, made if need be
-void process_changed(struct process *process);        // its published entry is out of date
+err_t process_session(struct process *process, unsigned server,
+                      uint32_t *slot);          // the FIRST capability, made if need be
+void process_changed(struct process *process);  // its published entry is out of date
 err_t proc_session(const struct request *request, struct answer *answer);
 err_t proc_descriptions(const struct request *request, struct answer *answer);
 
 // --- blocks.c: untyped memory
 void blocks_init(void);
-uint32_t block_take(uint32_t *chain);   // a block, put in front of a chain (0: empty); returns its slot, 0: none left
-void blocks_release(uint32_t *chain);   // revoke all of a chain after the commit, then they are free
+uint32_t block_take(uint32_t *chain);  // a block, put in front of a chain (0: empty); returns its slot, 0: none left
+void blocks_release(uint32_t *chain);  // revoke all of a chain after the commit, then they are free
 
 // --- thread.c
 bool kits_add(struct process *process, uint32_t untyped, unsigned n);  // make n kits from an untyped
@@ -190,18 +192,17 @@ void thread_page_fill(struct thread *thread);                       // proc's pa
 void thread_destroy(struct thread *thread, bool space_lives);       // it ends; its kit can be used again
 bool thread_start(struct thread *thread, uint64_t pc, uint64_t sp, uint64_t argument);  // it runs after the commit
 void thread_run_later(struct thread *thread);
-void thread_wake(struct thread *thread);                // signal its notification
-void thread_event_later(struct thread *thread);         // there may be a signal for it
+void thread_wake(struct thread *thread);         // signal its notification
+void thread_event_later(struct thread *thread);  // there may be a signal for it
 uint64_t thread_consumed_ns(const struct thread *thread);
-bool thread_is_running(const struct thread *thread);    // or ready to
+bool thread_is_running(const struct thread *thread);  // or ready to
 void apply_nice(struct process *process);
 
 // --- create.c: threads and processes in an existing space
-bool area_take(uint64_t *bits, unsigned n, unsigned *index);
-bool process_give_page(struct process *process);        // a fresh process page, mapped after the commit
-void process_page_fill(struct process *process);        // proc's part of it
+bool process_give_page(struct process *process);  // a fresh process page, mapped after the commit
+void process_page_fill(struct process *process);  // proc's part of it
 void process_inherit(struct process *child, const struct process *parent);
-bool process_give_aspace(struct process *process);      // the window range, to a process that has none yet
+bool process_give_aspace(struct process *process);  // the window range, to a process that has none yet
 err_t proc_create(const struct request *request, struct answer *answer);
 err_t proc_start(const struct request *request, struct answer *answer);
 err_t proc_thread_exit(const struct request *request, struct answer *answer);
@@ -209,14 +210,14 @@ err_t proc_thread_exit(const struct request *request, struct answer *answer);
 // --- fork.c, exec.c, exit.c, wait.c
 err_t proc_fork(const struct request *request, struct answer *answer);
 err_t proc_exec(const struct request *request, struct answer *answer);
-void init_start(void);                               // the first process
-void image_attach(void);                             // at each start: look at liblinux's image
-bool calls_are_traced(void);                         // argument `trace=1`
+void init_start(void);        // the first process
+void image_attach(void);      // at each start: look at liblinux's image
+bool calls_are_traced(void);  // argument `trace=1`
 // liblinux, found again at each start.
 extern struct image {
     const struct image_header *header;
     uint32_t frames, clock;
-    uint64_t stub_page;  // of the frames
+    uint64_t stub_page;                                    // of the frames
     uint64_t start, stub_syscall, stub_event, stub_fault;  // the entries: address, then offsets in the stub page
 } image;
 err_t proc_exit(const struct request *request, struct answer *answer);
@@ -225,7 +226,7 @@ void process_session_gone(struct process *process, unsigned server);
 err_t proc_session_closed(const struct request *request, struct answer *answer);
 err_t proc_wait(const struct request *request, struct answer *answer);
 err_t proc_wait_vfork(const struct request *request, struct answer *answer);
-void wait_wake_parent(struct process *child);        // the parent's waiting threads look again
+void wait_wake_parent(struct process *child);  // the parent's waiting threads look again
 void wait_vfork_done(struct process *child);
 void process_times(const struct process *process, struct times *times);  // threads that run included
 
@@ -239,23 +240,19 @@ err_t proc_brk_set(const struct request *request, struct answer *answer);
 err_t proc_madvise(const struct request *request, struct answer *answer);
 err_t proc_mincore(const struct request *request, struct answer *answer);
 err_t proc_fault(const struct request *request, struct answer *answer);
-bool range_is_valid(uint64_t start, uint64_t bytes);  // whole pages of the program's range
+bool range_is_valid(uint64_t start, uint64_t bytes);                               // whole pages of the program's range
 bool space_has_room(const struct process *process, uint64_t bytes, bool is_data);  // within RLIMIT_AS and RLIMIT_DATA
-bool space_copy(struct space *to, struct space *from);  // fork: regions and pages, copied when written
 
 // --- signal.c: what a signal does; sigcalls.c: requests
 void signal_fields_kill(struct queued_signal *info, const struct process *sender, int code);
 bool signal_send(struct process *process, struct thread *thread, const struct queued_signal *info);  // false: EAGAIN
 void signal_simple(struct process *process, int signal, int code);  // from the kernel's side, without a sender
 void signal_group(uint32_t pgid, int signal, int code);
-void signal_child(struct process *child, int code, int status);     // SIGCHLD to the parent
-void signal_fault(struct thread *thread, int signal, int code, uint64_t address, const struct request *fault);
-bool signal_is_fatal_for(const struct thread *thread, int signal);   // not caught, so that it ends the process
+void signal_child(struct process *child, int code, int status);  // SIGCHLD to the parent
+bool signal_is_fatal_for(const struct thread *thread, int signal);  // not caught, so that it ends the process
 bool signal_take(struct thread *thread, uint64_t set, struct queued_signal *info);
-void signal_review(struct thread *thread);      // its masks changed: act on what is pending
+void signal_review(struct thread *thread);  // its masks changed: act on what is pending
 void signal_queue_drop(struct signal_queue *queue, uint64_t set);
-void process_stop(struct process *process, int signal);
-void process_continue(struct process *process);
 err_t proc_kill(const struct request *request, struct answer *answer);
 err_t proc_tkill(const struct request *request, struct answer *answer);
 err_t proc_queue(const struct request *request, struct answer *answer);
@@ -265,7 +262,6 @@ err_t proc_signal_changed(const struct request *request, struct answer *answer);
 err_t proc_tty_signal(const struct request *request, struct answer *answer);
 
 // --- futex.c
-void futex_forget(struct thread *thread);
 void futex_thread_died(struct thread *thread, bool space_lives);  // robust list, clear_child_tid
 err_t proc_futex_wait(const struct request *request, struct answer *answer);
 err_t proc_futex_wake(const struct request *request, struct answer *answer);
@@ -297,7 +293,7 @@ err_t proc_hostname(const struct request *request, struct answer *answer);
 err_t proc_reboot(const struct request *request, struct answer *answer);
 err_t proc_settime(const struct request *request, struct answer *answer);
 void limits_init(struct process *process);
-bool limit_of_processes_reached(const struct process *process);  // RLIMIT_NPROC of its user
+bool limit_of_processes_reached(const struct process *process);       // RLIMIT_NPROC of its user
 void rusage_words(const struct times *times, struct answer *answer);  // struct rusage in words 6..
 
 // --- table.c: the published table

@@ -7,14 +7,11 @@
 #include "protocols/fs.h"
 #include <linux/stat.h>
 
-#define TEXT_LINKS 40         // symlinks followed in one path
+#define TEXT_LINKS 40  // symlinks followed in one path
 #define PATH_BYTES 4096
 #define FIRST_PID_POSITION 0x10000
 
-static void make_self(struct text *text, struct process *process)
-{
-    text_add(text, "%u", process->pid);
-}
+static void make_self(struct text *text, struct process *process) { text_add(text, "%u", process->pid); }
 
 static void make_mounts_link(struct text *text, struct process *process)
 {
@@ -28,11 +25,20 @@ static void make_root_link(struct text *text, struct process *process)
     text_add(text, "/");
 }
 
-#define DIRECTORY(id, parent_, name_) [id] = {.name = (name_), .parent = (parent_), .kind = NODE_DIRECTORY, .mode = 0555}
-#define TEXT(parent_, name_, make_) {.name = (name_), .parent = (parent_), .kind = NODE_FILE, .mode = 0444, .make = (make_)}
+#define DIRECTORY(id, parent_, name_) \
+    [id] = {.name = (name_), .parent = (parent_), .kind = NODE_DIRECTORY, .mode = 0555}
+#define TEXT(parent_, name_, make_) \
+    { \
+        .name = (name_), .parent = (parent_), .kind = NODE_FILE, .mode = 0444, .make = (make_) \
+    }
 #define SETTING(parent_, name_, make_, store_) \
-    {.name = (name_), .parent = (parent_), .kind = NODE_FILE, .mode = 0644, .make = (make_), .store = (store_)}
-#define LINK(parent_, name_, make_) {.name = (name_), .parent = (parent_), .kind = NODE_LINK, .mode = 0777, .make = (make_)}
+    { \
+        .name = (name_), .parent = (parent_), .kind = NODE_FILE, .mode = 0644, .make = (make_), .store = (store_) \
+    }
+#define LINK(parent_, name_, make_) \
+    { \
+        .name = (name_), .parent = (parent_), .kind = NODE_LINK, .mode = 0777, .make = (make_) \
+    }
 
 const struct node nodes[] = {
     DIRECTORY(NODE_ROOT, NODE_ROOT, ""),
@@ -106,17 +112,13 @@ struct process *place_process(struct place_in_tree at)
     return place_is_in_process(at) ? process_by_pid(at.pid) : NULL;
 }
 
-uint64_t place_inode(struct place_in_tree at)
-{
-    return (uint64_t)at.pid << 8 | (at.node + 1);
-}
+uint64_t place_inode(struct place_in_tree at) { return (uint64_t)at.pid << 8 | (at.node + 1); }
 
 size_t place_text(struct place_in_tree at, char *to, size_t room)
 {
     struct text text = {.to = to, .room = room};
     struct process *process = place_process(at);
-    if (nodes[at.node].make && (process || !place_is_in_process(at)))
-        nodes[at.node].make(&text, process);
+    if (nodes[at.node].make && (process || !place_is_in_process(at))) nodes[at.node].make(&text, process);
     return text.n;
 }
 
@@ -126,9 +128,7 @@ size_t place_text(struct place_in_tree at, char *to, size_t room)
 static uint32_t next_pid(uint32_t after)
 {
     uint32_t next = 0;
-    for_each_process(process)
-        if (process->pid > after && (!next || process->pid < next))
-            next = process->pid;
+    for_each_process(process) if (process->pid > after && (!next || process->pid < next)) next = process->pid;
     return next;
 }
 
@@ -145,16 +145,13 @@ bool place_next(struct place_in_tree at, uint64_t *position, struct place_in_tre
             return string_copy(name, room, i ? ".." : ".");
         }
         uint32_t node = (uint32_t)(i - 2);
-        if (node == NODE_ROOT || nodes[node].parent != at.node || !nodes[node].name)
-            continue;
+        if (node == NODE_ROOT || nodes[node].parent != at.node || !nodes[node].name) continue;
         entry->node = node;
         return string_copy(name, room, nodes[node].name);
     }
-    if (at.node != NODE_ROOT)
-        return false;
+    if (at.node != NODE_ROOT) return false;
     uint32_t pid = next_pid(*position < FIRST_PID_POSITION ? 0 : (uint32_t)(*position - FIRST_PID_POSITION));
-    if (!pid)
-        return false;
+    if (!pid) return false;
     *position = FIRST_PID_POSITION + pid;
     *entry = (struct place_in_tree){NODE_PROCESS, pid};
     snprintf(name, room, "%u", pid);
@@ -176,8 +173,7 @@ static bool find_entry(struct place_in_tree at, const char *name, size_t bytes, 
     }
     uint64_t pid = 0;
     for (size_t i = 0; i < bytes; i++) {
-        if (name[i] < '0' || name[i] > '9' || pid > PID_MAX)
-            return false;
+        if (name[i] < '0' || name[i] > '9' || pid > PID_MAX) return false;
         pid = pid * 10 + (uint64_t)(name[i] - '0');
     }
     *found = (struct place_in_tree){NODE_PROCESS, (uint32_t)pid};
@@ -198,8 +194,7 @@ static err_t leave(const struct request *request, const struct io_session *sessi
 {
     size_t bytes = walk.bytes - walk.from;
     char *to = io_output(session, answer, request->words[1], bytes);
-    if (!to)
-        return ERR_LINUX(ENAMETOOLONG);
+    if (!to) return ERR_LINUX(ENAMETOOLONG);
     memcpy(to, walk.text + walk.from, bytes);
     answer->words[0] = why;
     answer->words[1] = bytes;
@@ -213,10 +208,10 @@ static bool follow(struct place_in_tree link, struct process *self)
 {
     char target[32];
     size_t n = link.node && nodes[link.node].make == make_self
-                   ? (size_t)snprintf(target, sizeof target, "%u", self->pid) : place_text(link, target, sizeof target);
+                   ? (size_t)snprintf(target, sizeof target, "%u", self->pid)
+                   : place_text(link, target, sizeof target);
     size_t rest = walk.bytes - walk.from;
-    if (n + 1 + rest >= sizeof walk.text)
-        return false;
+    if (n + 1 + rest >= sizeof walk.text) return false;
     memmove(walk.text + n + 1, walk.text + walk.from, rest);
     memcpy(walk.text, target, n);
     walk.text[n] = '/';
@@ -229,21 +224,17 @@ static err_t begin(const struct request *request, const struct io_session *sessi
 {
     uint64_t handle = request->words[0];
     size_t bytes = (uint32_t)request->words[2];
-    if (bytes >= sizeof walk.text)
-        return ERR_LINUX(ENAMETOOLONG);
+    if (bytes >= sizeof walk.text) return ERR_LINUX(ENAMETOOLONG);
     const void *text = io_input(session, request, request->words[1], 0, bytes);
-    if (!text)
-        return ERR_LINUX(EINVAL);
+    if (!text) return ERR_LINUX(EINVAL);
     memcpy(walk.text, text, bytes);
     walk.from = 0;
     walk.bytes = bytes;
     walk.links = (uint32_t)(request->words[2] >> 32);
     walk.at = (struct place_in_tree){NODE_ROOT, 0};
-    if (handle == FS_ROOT)
-        return OK;
+    if (handle == FS_ROOT) return OK;
     const struct open_file *file = io_handle(session, handle);
-    if (!file)
-        return ERR_LINUX(EBADF);
+    if (!file) return ERR_LINUX(EBADF);
     walk.at = file->at;
     return OK;
 }
@@ -251,11 +242,9 @@ static err_t begin(const struct request *request, const struct io_session *sessi
 // Take the next component. False: there is none.
 static bool take_component(const char **name, size_t *bytes)
 {
-    while (walk.from < walk.bytes && walk.text[walk.from] == '/')
-        walk.from++;
+    while (walk.from < walk.bytes && walk.text[walk.from] == '/') walk.from++;
     *name = walk.text + walk.from;
-    while (walk.from < walk.bytes && walk.text[walk.from] != '/')
-        walk.from++;
+    while (walk.from < walk.bytes && walk.text[walk.from] != '/') walk.from++;
     *bytes = (size_t)(walk.text + walk.from - *name);
     return *bytes > 0;
 }
@@ -271,41 +260,30 @@ err_t place_walk(const struct request *request, const struct io_session *session
 {
     struct process *self = caller(request);
     err_t err = self ? begin(request, session) : ERR_LINUX(ESRCH);
-    if (err != OK)
-        return err;
-    if (walk.bytes == 0 && !(request->words[1] & FS_EMPTY_PATH))
-        return ERR_LINUX(ENOENT);
+    if (err != OK) return err;
+    if (walk.bytes == 0 && !(request->words[1] & FS_EMPTY_PATH)) return ERR_LINUX(ENOENT);
     const char *name;
     size_t bytes;
     while (take_component(&name, &bytes)) {
         bool last = walk.from == walk.bytes;
-        if (nodes[walk.at.node].kind != NODE_DIRECTORY)
-            return ERR_LINUX(ENOTDIR);
-        if (place_is_in_process(walk.at) && !place_process(walk.at))
-            return ERR_LINUX(ENOENT);
-        if (bytes == 1 && name[0] == '.')
-            continue;
+        if (nodes[walk.at.node].kind != NODE_DIRECTORY) return ERR_LINUX(ENOTDIR);
+        if (place_is_in_process(walk.at) && !place_process(walk.at)) return ERR_LINUX(ENOENT);
+        if (bytes == 1 && name[0] == '.') continue;
         if (bytes == 2 && name[0] == '.' && name[1] == '.') {
-            if (walk.at.node == NODE_ROOT)
-                return leave(request, session, FS_AT_PARENT, answer);
+            if (walk.at.node == NODE_ROOT) return leave(request, session, FS_AT_PARENT, answer);
             walk.at = parent_of(walk.at);
             continue;
         }
         struct place_in_tree entry;
-        if (!find_entry(walk.at, name, bytes, &entry))
-            return ERR_LINUX(ENOENT);
+        if (!find_entry(walk.at, name, bytes, &entry)) return ERR_LINUX(ENOENT);
         if (nodes[entry.node].kind != NODE_LINK || (last && !follow_last)) {
             walk.at = entry;
             continue;
         }
-        if (++walk.links > TEXT_LINKS)
-            return ERR_LINUX(ELOOP);
-        if (!nodes[entry.node].make)
-            return ERR_LINUX(ENOENT);
-        if (!follow(entry, self))
-            return ERR_LINUX(ENAMETOOLONG);
-        if (walk.text[0] == '/')
-            return leave(request, session, FS_AT_SYMLINK, answer);
+        if (++walk.links > TEXT_LINKS) return ERR_LINUX(ELOOP);
+        if (!nodes[entry.node].make) return ERR_LINUX(ENOENT);
+        if (!follow(entry, self)) return ERR_LINUX(ENAMETOOLONG);
+        if (walk.text[0] == '/') return leave(request, session, FS_AT_SYMLINK, answer);
     }
     *found = walk.at;
     return OK;

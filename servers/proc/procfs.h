@@ -14,15 +14,23 @@ __attribute__((format(printf, 2, 3))) void text_add(struct text *text, const cha
 
 enum node_kind { NODE_FILE, NODE_DIRECTORY, NODE_LINK };
 struct node {
-    const char *name;        // null: the pid directories
+    const char *name;  // null: the pid directories
     unsigned char parent, kind;
-    unsigned short mode;     // permissions
-    void (*make)(struct text *text, struct process *process);   // text, or a link's target; process: of the pid directory
-    err_t (*store)(const char *value, size_t bytes);            // what a write does
+    unsigned short mode;  // permissions
+    void (*make)(struct text *text,
+                 struct process *process);            // text, or a link's target; process: of the pid directory
+    err_t (*store)(const char *value, size_t bytes);  // what a write does
 };
 
 enum {
-    NODE_ROOT, NODE_PROCESS, NODE_PROCESS_FD, NODE_SYS, NODE_SYS_KERNEL, NODE_SYS_VM, NODE_SYS_FS, NODE_BULKHEAD,
+    NODE_ROOT,
+    NODE_PROCESS,
+    NODE_PROCESS_FD,
+    NODE_SYS,
+    NODE_SYS_KERNEL,
+    NODE_SYS_VM,
+    NODE_SYS_FS,
+    NODE_BULKHEAD,
     NODES_FIXED
 };
 extern const struct node nodes[];
@@ -50,8 +58,8 @@ extern const struct process *place_reader;
 // The entry of a directory behind `position`; false: there is none. *name holds at least 12 bytes.
 bool place_next(struct place_in_tree at, uint64_t *position, struct place_in_tree *entry, char *name, size_t room);
 // Walk the path of a request (protocols/fs.h). FS_CONTINUE is answered by itself.
-err_t place_walk(const struct request *request, const struct io_session *session, bool follow, struct place_in_tree *found,
-                 struct answer *answer);
+err_t place_walk(const struct request *request, const struct io_session *session, bool follow,
+                 struct place_in_tree *found, struct answer *answer);
 
 // --- texts (procfs_system.c)
 void make_stat(struct text *, struct process *);

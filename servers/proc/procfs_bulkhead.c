@@ -12,9 +12,7 @@ void make_ledger(struct text *text, struct process *process)
 {
     (void)process;
     uint32_t sessions = 0;
-    for_each_process(each)
-        for (unsigned i = 0; i < SERVERS; i++)
-            sessions += each->sessions[i] != 0;
+    for_each_process(each) for (unsigned i = 0; i < SERVERS; i++) sessions += each->sessions[i] != 0;
     text_add(text, "pages_total %u\npages_free %u\n", state->pages.n, state->pages.n_free);
     text_add(text, "blocks_total %u\nblocks_free %u\n", state->n_blocks, state->n_free_blocks);
     text_add(text, "slots_total %u\nslots_free %u\n", rt_info()->cspace_slots - SLOT_DYNAMIC, slots_free());
@@ -34,8 +32,7 @@ struct component {
 static bool look_up(uint64_t index, struct component *component)
 {
     struct message m = {.info = INFO(SUPERVISOR_LIST, 1, 0), .words = {index}};
-    if (ipc_call(SLOT_SUPERVISOR, &m) != OK)
-        return false;
+    if (ipc_call(SLOT_SUPERVISOR, &m) != OK) return false;
     *component = (struct component){.state = m.words[0], .starts = m.words[1], .memory_bytes = m.words[2]};
     memcpy(component->name, &rt_utcb()->words[COMPONENT_INFO_WORDS], COMPONENT_NAME);
     component->name[COMPONENT_NAME - 1] = 0;
@@ -54,12 +51,10 @@ void make_components(struct text *text, struct process *process)
 // The component of this name dies at once; the supervisor does with it what its manifest says.
 err_t store_kill(const char *value, size_t bytes)
 {
-    while (bytes > 0 && value[bytes - 1] == '\n')
-        bytes--;
+    while (bytes > 0 && value[bytes - 1] == '\n') bytes--;
     struct component component;
     for (uint64_t index = 0; look_up(index, &component); index++) {
-        if (strlen(component.name) != bytes || memcmp(component.name, value, bytes) != 0)
-            continue;
+        if (strlen(component.name) != bytes || memcmp(component.name, value, bytes) != 0) continue;
         server_effect(EFFECT_KILL, index, component.starts, 0);
         return OK;
     }
@@ -70,8 +65,7 @@ void effect_kill(uint64_t index, uint64_t starts, uint64_t c)
 {
     (void)c;
     struct component component;
-    if (!look_up(index, &component) || component.starts != starts)
-        return;
+    if (!look_up(index, &component) || component.starts != starts) return;
     log_line("killing %s, as was asked for in /proc/bulkhead/kill", component.name);
     struct message m = {.info = INFO(SUPERVISOR_KILL, 1, 0), .words = {index}};
     (void)ipc_call(SLOT_SUPERVISOR, &m);

@@ -13,7 +13,7 @@
 #include <linux/stat.h>
 
 #define TEXT_BYTES (64u << 10)
-#define DEVICE 21          // st_dev: an anonymous device
+#define DEVICE 21  // st_dev: an anonymous device
 #define NAME_BYTES 32
 
 static char text[TEXT_BYTES];  // of one request
@@ -31,20 +31,26 @@ static err_t answer_stat(struct place_in_tree at, const struct io_session *sessi
 {
     struct stat *stat = io_output(session, answer, 0, sizeof *stat);
     const struct process *process = place_process(at);
-    if (place_is_in_process(at) && !process)
-        return ERR_LINUX(ENOENT);
+    if (place_is_in_process(at) && !process) return ERR_LINUX(ENOENT);
     uint64_t seconds = wall_ns() / 1000000000;
-    *stat = (struct stat){
-        .st_dev = DEVICE, .st_ino = place_inode(at), .st_mode = mode_of(at.node), .st_blksize = 1024,
-        .st_nlink = nodes[at.node].kind == NODE_DIRECTORY ? 2 : 1, .st_uid = process ? process->ids.euid : 0,
-        .st_gid = process ? process->ids.egid : 0, .st_atime = seconds, .st_mtime = seconds, .st_ctime = seconds};
+    *stat = (struct stat){.st_dev = DEVICE,
+                          .st_ino = place_inode(at),
+                          .st_mode = mode_of(at.node),
+                          .st_blksize = 1024,
+                          .st_nlink = nodes[at.node].kind == NODE_DIRECTORY ? 2 : 1,
+                          .st_uid = process ? process->ids.euid : 0,
+                          .st_gid = process ? process->ids.egid : 0,
+                          .st_atime = seconds,
+                          .st_mtime = seconds,
+                          .st_ctime = seconds};
     return OK;
 }
 
 static err_t answer_statfs(const struct io_session *session, struct answer *answer)
 {
     struct statfs *statfs = io_output(session, answer, 0, sizeof *statfs);
-    *statfs = (struct statfs){.f_type = PROC_SUPER_MAGIC, .f_bsize = PAGE_SIZE, .f_frsize = PAGE_SIZE, .f_namelen = 255};
+    *statfs =
+        (struct statfs){.f_type = PROC_SUPER_MAGIC, .f_bsize = PAGE_SIZE, .f_frsize = PAGE_SIZE, .f_namelen = 255};
     return OK;
 }
 
@@ -63,27 +69,18 @@ static err_t find(const struct request *request, struct answer *answer, bool fol
     return *session ? place_walk(request, *session, follow, at, answer) : ERR_LINUX(ESRCH);
 }
 
-static bool follows(const struct request *request)
-{
-    return !(request->words[1] & FS_NOFOLLOW);
-}
+static bool follows(const struct request *request) { return !(request->words[1] & FS_NOFOLLOW); }
 
 static err_t check_open(struct place_in_tree at, uint32_t flags, uint32_t euid)
 {
     const struct node *node = &nodes[at.node];
     bool writes = (flags & O_ACCMODE) != O_RDONLY;
-    if (flags & O_PATH)
-        return flags & O_DIRECTORY && node->kind != NODE_DIRECTORY ? ERR_LINUX(ENOTDIR) : OK;
-    if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
-        return ERR_LINUX(EEXIST);
-    if (node->kind == NODE_LINK)
-        return ERR_LINUX(ELOOP);
-    if (node->kind == NODE_DIRECTORY && (writes || flags & O_CREAT))
-        return ERR_LINUX(EISDIR);
-    if (flags & O_DIRECTORY && node->kind != NODE_DIRECTORY)
-        return ERR_LINUX(ENOTDIR);
-    if (writes && (!node->store || euid != 0))
-        return ERR_LINUX(EACCES);
+    if (flags & O_PATH) return flags & O_DIRECTORY && node->kind != NODE_DIRECTORY ? ERR_LINUX(ENOTDIR) : OK;
+    if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL)) return ERR_LINUX(EEXIST);
+    if (node->kind == NODE_LINK) return ERR_LINUX(ELOOP);
+    if (node->kind == NODE_DIRECTORY && (writes || flags & O_CREAT)) return ERR_LINUX(EISDIR);
+    if (flags & O_DIRECTORY && node->kind != NODE_DIRECTORY) return ERR_LINUX(ENOTDIR);
+    if (writes && (!node->store || euid != 0)) return ERR_LINUX(EACCES);
     return OK;
 }
 
@@ -95,11 +92,9 @@ static err_t op_open(const struct request *request, struct answer *answer)
     err_t err = find(request, answer, follows(request) && !(flags & O_NOFOLLOW), &session, &at);
     if (err == OK)
         err = request->words[1] & FS_EXEC ? ERR_LINUX(EACCES) : check_open(at, flags, caller(request)->ids.euid);
-    if (err != OK)
-        return err;
+    if (err != OK) return err;
     struct open_file *file = io_description_new();
-    if (!file)
-        return ERR_LINUX(ENFILE);
+    if (!file) return ERR_LINUX(ENFILE);
     file->at = at;
     file->io.flags = flags & (O_ACCMODE | O_APPEND | O_NONBLOCK | O_DIRECTORY | O_PATH);
     err = io_opened(session, &file->io, answer);
@@ -119,8 +114,7 @@ static err_t op_access(const struct request *request, struct answer *answer)
     struct io_session *session;
     struct place_in_tree at;
     err_t err = find(request, answer, follows(request), &session, &at);
-    if (err != OK)
-        return err;
+    if (err != OK) return err;
     unsigned allowed = nodes[at.node].kind == NODE_DIRECTORY ? 5 : nodes[at.node].store ? 6 : 4;
     return request->words[3] & ~(uint64_t)allowed & 7 ? ERR_LINUX(EACCES) : OK;
 }
@@ -130,18 +124,14 @@ static err_t op_readlink(const struct request *request, struct answer *answer)
     struct io_session *session;
     struct place_in_tree at;
     err_t err = find(request, answer, false, &session, &at);
-    if (err != OK)
-        return err;
-    if (nodes[at.node].kind != NODE_LINK)
-        return ERR_LINUX(EINVAL);
-    if (!nodes[at.node].make)
-        return ERR_LINUX(ENOENT);
+    if (err != OK) return err;
+    if (nodes[at.node].kind != NODE_LINK) return ERR_LINUX(EINVAL);
+    if (!nodes[at.node].make) return ERR_LINUX(ENOENT);
     char target[NAME_BYTES];
     struct text to = {.to = target, .room = sizeof target};
     nodes[at.node].make(&to, place_is_in_process(at) ? place_process(at) : caller(request));
     void *out = io_output(session, answer, request->words[1], to.n);
-    if (!out)
-        return ERR_LINUX(ENAMETOOLONG);
+    if (!out) return ERR_LINUX(ENAMETOOLONG);
     memcpy(out, target, to.n);
     answer->words[0] = to.n;
     io_answer(answer, 1);
@@ -179,14 +169,10 @@ static err_t file_read(const struct request *request, struct answer *answer)
     struct io_session *session;
     struct open_file *file;
     err_t err = find_file(request, &session, &file);
-    if (err != OK)
-        return err;
-    if (nodes[file->at.node].kind == NODE_DIRECTORY)
-        return ERR_LINUX(EISDIR);
-    if (file->io.flags & O_PATH || (file->io.flags & O_ACCMODE) == O_WRONLY)
-        return ERR_LINUX(EBADF);
-    if (place_is_in_process(file->at) && !place_process(file->at))
-        return ERR_LINUX(ESRCH);
+    if (err != OK) return err;
+    if (nodes[file->at.node].kind == NODE_DIRECTORY) return ERR_LINUX(EISDIR);
+    if (file->io.flags & O_PATH || (file->io.flags & O_ACCMODE) == O_WRONLY) return ERR_LINUX(EBADF);
+    if (place_is_in_process(file->at) && !place_process(file->at)) return ERR_LINUX(ESRCH);
     uint64_t flags = request->words[3];
     bool own = request->words[1] == IO_OFFSET_CURRENT;
     place_reader = caller(request);
@@ -197,8 +183,7 @@ static err_t file_read(const struct request *request, struct answer *answer)
     bytes = bytes < request->words[2] ? bytes : request->words[2];
     bytes = bytes < room ? bytes : room;
     memcpy(io_output(session, answer, flags, bytes), text + (bytes ? offset : 0), bytes);
-    if (own)
-        file->io.offset += bytes;
+    if (own) file->io.offset += bytes;
     answer->words[0] = bytes;
     io_answer(answer, 1);
     return OK;
@@ -209,16 +194,12 @@ static err_t file_write(const struct request *request, struct answer *answer)
     struct io_session *session;
     struct open_file *file;
     err_t err = find_file(request, &session, &file);
-    if (err != OK)
-        return err;
-    if ((file->io.flags & O_ACCMODE) == O_RDONLY || !nodes[file->at.node].store)
-        return ERR_LINUX(EBADF);
+    if (err != OK) return err;
+    if ((file->io.flags & O_ACCMODE) == O_RDONLY || !nodes[file->at.node].store) return ERR_LINUX(EBADF);
     size_t bytes = request->words[2];
-    if (bytes > PAGE_SIZE)
-        return ERR_LINUX(EINVAL);
+    if (bytes > PAGE_SIZE) return ERR_LINUX(EINVAL);
     const void *data = io_input(session, request, request->words[3], 0, bytes);
-    if (!data)
-        return ERR_LINUX(EINVAL);
+    if (!data) return ERR_LINUX(EINVAL);
     memcpy(text, data, bytes);
     err = nodes[file->at.node].store(text, bytes);
     answer->words[0] = bytes;
@@ -231,13 +212,10 @@ static err_t file_seek(const struct request *request, struct answer *answer)
     struct io_session *session;
     struct open_file *file;
     err_t err = find_file(request, &session, &file);
-    if (err != OK)
-        return err;
+    if (err != OK) return err;
     int64_t offset = (int64_t)request->words[2];
-    if (request->words[1] == 1)
-        offset += (int64_t)file->io.offset;
-    if (request->words[1] > 1 || offset < 0)
-        return ERR_LINUX(EINVAL);
+    if (request->words[1] == 1) offset += (int64_t)file->io.offset;
+    if (request->words[1] > 1 || offset < 0) return ERR_LINUX(EINVAL);
     file->io.offset = (uint64_t)offset;
     answer->words[0] = file->io.offset;
     io_answer(answer, 1);
@@ -302,8 +280,7 @@ static err_t file_path(const struct request *request, struct answer *answer)
     struct io_session *session;
     struct open_file *file;
     err_t err = find_file(request, &session, &file);
-    if (err != OK)
-        return err;
+    if (err != OK) return err;
     struct text path = {.to = text, .room = sizeof text};
     struct place_in_tree at = file->at;
     const char *name = at.node == NODE_ROOT || at.node == NODE_PROCESS ? NULL : nodes[at.node].name;
@@ -313,11 +290,9 @@ static err_t file_path(const struct request *request, struct answer *answer)
     else if (parent != NODE_ROOT)
         text_add(&path, "%s%s/%s", nodes[parent].parent != NODE_ROOT ? "/" : "",
                  nodes[parent].parent != NODE_ROOT ? nodes[nodes[parent].parent].name : "", nodes[parent].name);
-    if (name || at.node == NODE_ROOT)
-        text_add(&path, "/%s", name ? name : "");
+    if (name || at.node == NODE_ROOT) text_add(&path, "/%s", name ? name : "");
     void *to = io_output(session, answer, request->words[1], path.n);
-    if (!to)
-        return ERR_LINUX(ENAMETOOLONG);
+    if (!to) return ERR_LINUX(ENAMETOOLONG);
     memcpy(to, text, path.n);
     answer->words[0] = path.n;
     io_answer(answer, 1);
@@ -341,12 +316,9 @@ static err_t file_readdir(const struct request *request, struct answer *answer)
     struct io_session *session;
     struct open_file *file;
     err_t err = find_file(request, &session, &file);
-    if (err != OK)
-        return err;
-    if (nodes[file->at.node].kind != NODE_DIRECTORY)
-        return ERR_LINUX(ENOTDIR);
-    if (place_is_in_process(file->at) && !place_process(file->at))
-        return ERR_LINUX(ENOENT);
+    if (err != OK) return err;
+    if (nodes[file->at.node].kind != NODE_DIRECTORY) return ERR_LINUX(ENOTDIR);
+    if (place_is_in_process(file->at) && !place_process(file->at)) return ERR_LINUX(ENOENT);
     static const uint8_t types[] = {[NODE_FILE] = 8, [NODE_DIRECTORY] = 4, [NODE_LINK] = 10};
     size_t room = io_output_room(session, request->words[1]), used = 0;
     room = room < request->words[2] ? room : request->words[2];
@@ -356,8 +328,7 @@ static err_t file_readdir(const struct request *request, struct answer *answer)
     char name[NAME_BYTES];
     while (place_next(file->at, &position, &entry, name, sizeof name)) {
         size_t bytes = (RECORD_NAME + strlen(name) + 1 + 7) & ~7ull;
-        if (used + bytes > room)
-            break;
+        if (used + bytes > room) break;
         struct directory_record *record = (struct directory_record *)(text + used);
         memset(record, 0, bytes);
         record->inode = place_inode(entry);
@@ -387,8 +358,7 @@ static void *buffer_take(size_t bytes, uint32_t *frames, uint64_t *first_page)
 static void buffer_give(void *address, size_t bytes)
 {
     uint32_t first = (uint32_t)(((uint64_t)address - COMPONENT_POOL_ADDRESS) >> PAGE_BITS);
-    for (uint32_t i = 0; i < bytes / PAGE_SIZE; i++)
-        page_drop(first + i);
+    for (uint32_t i = 0; i < bytes / PAGE_SIZE; i++) page_drop(first + i);
 }
 
 static const struct io_buffers buffers = {.take = buffer_take, .give = buffer_give};
@@ -397,27 +367,45 @@ const struct io_server procfs_server = {.describe = describe, .buffers = &buffer
 void procfs_init(void)
 {
     static const struct io_sizes sizes = {
-        .description_bytes = sizeof(struct open_file), .session_bytes = sizeof(struct io_session),
-        .n_descriptions = 1024, .n_chunks = 1024, .n_threads = 64, .n_waiters = 16,
+        .description_bytes = sizeof(struct open_file),
+        .session_bytes = sizeof(struct io_session),
+        .n_descriptions = 1024,
+        .n_chunks = 1024,
+        .n_threads = 64,
+        .n_waiters = 16,
     };
     io_init(&state->io, &sizes);
 }
 
 #define IO(operation) [IO_##operation - IO_NOTIFY]
 static const server_handler io_handlers[] = {
-    IO(NOTIFY) = io_op_notify,       IO(BUFFER) = io_op_buffer,       IO(ATTACH) = io_op_attach,
-    IO(CLOSE) = io_op_close,         IO(READ) = file_read,            IO(WRITE) = file_write,
-    IO(SEEK) = file_seek,            IO(STAT) = file_stat,            IO(SET_FLAGS) = io_op_set_flags,
-    IO(GET_FLAGS) = io_op_get_flags, IO(POLL) = file_poll,            IO(IOCTL) = file_ioctl,
-    IO(READDIR) = file_readdir,      IO(TRUNCATE) = file_change,      IO(ALLOCATE) = file_change,
-    IO(CHMOD) = file_change,         IO(CHOWN) = file_change,         IO(UTIME) = file_change,
-    IO(STATFS) = file_statfs,        IO(MAP) = file_map,              IO(PATH) = file_path,
+    IO(NOTIFY) = io_op_notify,
+    IO(BUFFER) = io_op_buffer,
+    IO(ATTACH) = io_op_attach,
+    IO(CLOSE) = io_op_close,
+    IO(READ) = file_read,
+    IO(WRITE) = file_write,
+    IO(SEEK) = file_seek,
+    IO(STAT) = file_stat,
+    IO(SET_FLAGS) = io_op_set_flags,
+    IO(GET_FLAGS) = io_op_get_flags,
+    IO(POLL) = file_poll,
+    IO(IOCTL) = file_ioctl,
+    IO(READDIR) = file_readdir,
+    IO(TRUNCATE) = file_change,
+    IO(ALLOCATE) = file_change,
+    IO(CHMOD) = file_change,
+    IO(CHOWN) = file_change,
+    IO(UTIME) = file_change,
+    IO(STATFS) = file_statfs,
+    IO(MAP) = file_map,
+    IO(PATH) = file_path,
 };
 #define FS(operation) [FS_##operation - FS_OPEN]
 static const server_handler fs_handlers[] = {
-    FS(OPEN) = op_open,     FS(STAT) = op_stat,     FS(ACCESS) = op_access,  FS(READLINK) = op_readlink,
-    FS(MKDIR) = op_change,  FS(MKNOD) = op_change,  FS(SYMLINK) = op_change, FS(LINK) = op_change,
-    FS(RENAME) = op_change, FS(UNLINK) = op_change, FS(CHMOD) = op_change,   FS(CHOWN) = op_change,
+    FS(OPEN) = op_open,     FS(STAT) = op_stat,       FS(ACCESS) = op_access,  FS(READLINK) = op_readlink,
+    FS(MKDIR) = op_change,  FS(MKNOD) = op_change,    FS(SYMLINK) = op_change, FS(LINK) = op_change,
+    FS(RENAME) = op_change, FS(UNLINK) = op_change,   FS(CHMOD) = op_change,   FS(CHOWN) = op_change,
     FS(UTIME) = op_change,  FS(TRUNCATE) = op_change, FS(STATFS) = op_statfs,
 };
 const struct server_operations procfs_operations[2] = {

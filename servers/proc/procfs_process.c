@@ -12,15 +12,11 @@
 // The process that asks waits for our answer, but Linux would show it running.
 static char state_letter(const struct process *process)
 {
-    if (process->life != PROCESS_LIVE)
-        return 'Z';
-    if (process->stopped)
-        return 'T';
-    if (process == place_reader)
-        return 'R';
+    if (process->life != PROCESS_LIVE) return 'Z';
+    if (process->stopped) return 'T';
+    if (process == place_reader) return 'R';
     for (const struct thread *thread = process->threads; thread; thread = thread->next)
-        if (thread_is_running(thread))
-            return 'R';
+        if (thread_is_running(thread)) return 'R';
     return 'S';
 }
 
@@ -38,8 +34,7 @@ static uint64_t resident_pages(const struct process *process)
 static const struct thread *main_thread(const struct process *process)
 {
     const struct thread *thread = process->threads;
-    while (thread && thread->tid != process->pid)
-        thread = thread->next;
+    while (thread && thread->tid != process->pid) thread = thread->next;
     return thread;
 }
 
@@ -94,13 +89,14 @@ void make_process_status(struct text *text, struct process *process)
     const struct identity *ids = &process->ids;
     char letter = state_letter(process);
     uint32_t parent = process->parent ? process->parent->pid : 0;
-    text_add(text, "Name:\t%s\nUmask:\t0%u%u%u\nState:\t%c (%s)\nTgid:\t%u\nNgid:\t0\nPid:\t%u\nPPid:\t%u\nTracerPid:\t0\n",
-             process->comm, process->mask >> 6 & 7, process->mask >> 3 & 7, process->mask & 7, letter, state_name(letter), process->pid, process->pid, parent);
+    text_add(text,
+             "Name:\t%s\nUmask:\t0%u%u%u\nState:\t%c (%s)\nTgid:\t%u\nNgid:\t0\nPid:\t%u\nPPid:\t%u\nTracerPid:\t0\n",
+             process->comm, process->mask >> 6 & 7, process->mask >> 3 & 7, process->mask & 7, letter,
+             state_name(letter), process->pid, process->pid, parent);
     text_add(text, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", ids->uid, ids->euid, ids->suid, ids->fsuid, ids->gid,
              ids->egid, ids->sgid, ids->fsgid);
     text_add(text, "FDSize:\t%u\nGroups:\t", process->n_descriptions);
-    for (uint32_t i = 0; i < ids->n_groups; i++)
-        text_add(text, "%u ", ids->groups[i]);
+    for (uint32_t i = 0; i < ids->n_groups; i++) text_add(text, "%u ", ids->groups[i]);
     text_add(text, "\nNSpgid:\t%u\nNSsid:\t%u\n", process->pgid, process->sid);
     if (process->space)
         text_add(text, "VmSize:\t%8lu kB\nVmRSS:\t%8lu kB\nVmData:\t%8lu kB\n", virtual_bytes(process) >> 10,
@@ -121,17 +117,12 @@ void make_process_cmdline(struct text *text, struct process *process)
     text->n = bytes;
 }
 
-void make_process_comm(struct text *text, struct process *process)
-{
-    text_add(text, "%s\n", process->comm);
-}
+void make_process_comm(struct text *text, struct process *process) { text_add(text, "%s\n", process->comm); }
 
 static const char *region_name(const struct region *region)
 {
-    if (region->flags & REGION_HEAP)
-        return "[heap]";
-    if (region->flags & REGION_STACK)
-        return "[stack]";
+    if (region->flags & REGION_HEAP) return "[heap]";
+    if (region->flags & REGION_STACK) return "[stack]";
     return region->kind == REGION_SHARED ? "/dev/zero (deleted)" : "";
 }
 
@@ -150,8 +141,7 @@ void make_process_maps(struct text *text, struct process *process)
         bool shared = region->kind == REGION_SHARED || region->kind == REGION_FILE_SHARED;
         const char *name = region_name(region);
         const struct region *last = region;
-        while (continues(last, last->next))
-            last = last->next;
+        while (continues(last, last->next)) last = last->next;
         text_add(text, "%08lx-%08lx %c%c%c%c %08lx %02lx:%02lx %lu%s%s\n", region->start, last->end,
                  region->protection & PROT_READ ? 'r' : '-', region->protection & PROT_WRITE ? 'w' : '-',
                  region->protection & PROT_EXEC ? 'x' : '-', shared ? 's' : 'p', region->offset,
@@ -165,14 +155,14 @@ void make_process_limits(struct text *text, struct process *process)
     static const struct {
         const char *name, *unit;
     } rows[RLIMITS] = {
-        [RLIMIT_CPU] = {"Max cpu time", "seconds"}, [RLIMIT_FSIZE] = {"Max file size", "bytes"},
-        [RLIMIT_DATA] = {"Max data size", "bytes"}, [RLIMIT_STACK] = {"Max stack size", "bytes"},
-        [RLIMIT_CORE] = {"Max core file size", "bytes"}, [RLIMIT_RSS] = {"Max resident set", "bytes"},
-        [RLIMIT_NPROC] = {"Max processes", "processes"}, [RLIMIT_NOFILE] = {"Max open files", "files"},
-        [RLIMIT_MEMLOCK] = {"Max locked memory", "bytes"}, [RLIMIT_AS] = {"Max address space", "bytes"},
-        [RLIMIT_LOCKS] = {"Max file locks", "locks"}, [RLIMIT_SIGPENDING] = {"Max pending signals", "signals"},
+        [RLIMIT_CPU] = {"Max cpu time", "seconds"},         [RLIMIT_FSIZE] = {"Max file size", "bytes"},
+        [RLIMIT_DATA] = {"Max data size", "bytes"},         [RLIMIT_STACK] = {"Max stack size", "bytes"},
+        [RLIMIT_CORE] = {"Max core file size", "bytes"},    [RLIMIT_RSS] = {"Max resident set", "bytes"},
+        [RLIMIT_NPROC] = {"Max processes", "processes"},    [RLIMIT_NOFILE] = {"Max open files", "files"},
+        [RLIMIT_MEMLOCK] = {"Max locked memory", "bytes"},  [RLIMIT_AS] = {"Max address space", "bytes"},
+        [RLIMIT_LOCKS] = {"Max file locks", "locks"},       [RLIMIT_SIGPENDING] = {"Max pending signals", "signals"},
         [RLIMIT_MSGQUEUE] = {"Max msgqueue size", "bytes"}, [RLIMIT_NICE] = {"Max nice priority", ""},
-        [RLIMIT_RTPRIO] = {"Max realtime priority", ""}, [RLIMIT_RTTIME] = {"Max realtime timeout", "us"},
+        [RLIMIT_RTPRIO] = {"Max realtime priority", ""},    [RLIMIT_RTTIME] = {"Max realtime timeout", "us"},
     };
     text_add(text, "%-25s %-20s %-20s %-10s\n", "Limit", "Soft Limit", "Hard Limit", "Units");
     for (unsigned i = 0; i < RLIMITS; i++) {

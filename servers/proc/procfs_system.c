@@ -5,11 +5,11 @@
 #include "servers/proc/procfs.h"
 
 #define NS 1000000000ul
-#define TICK_NS 10000000ul   // USER_HZ is 100
+#define TICK_NS 10000000ul  // USER_HZ is 100
 #define KIB(pages) ((uint64_t)(pages) * (PAGE_SIZE / 1024))
 #define LOAD_INTERVAL_NS (5 * NS)
 #define LOAD_ONE (1u << LOAD_BITS)
-#define LOAD_STEPS 720        // an hour without anybody looking has forgotten everything
+#define LOAD_STEPS 720  // an hour without anybody looking has forgotten everything
 
 // --- time and load
 
@@ -17,7 +17,8 @@
 static uint64_t busy_ns(void)
 {
     uint64_t sum = state->dead_ns;
-    for_each_process(process) {
+    for_each_process(process)
+    {
         struct times times;
         process_times(process, &times);
         sum += times.user_ns + times.system_ns;
@@ -28,9 +29,8 @@ static uint64_t busy_ns(void)
 static uint32_t running_threads(void)
 {
     uint32_t n = 0;
-    for_each_process(process)
-        for (const struct thread *thread = process->threads; thread; thread = thread->next)
-            n += thread_is_running(thread);
+    for_each_process(process) for (const struct thread *thread = process->threads; thread; thread = thread->next) n +=
+        thread_is_running(thread);
     return n;
 }
 
@@ -132,10 +132,8 @@ void make_domainname(struct text *text, struct process *process)
 
 static err_t store_name(char *name, size_t room, const char *value, size_t bytes)
 {
-    while (bytes > 0 && value[bytes - 1] == '\n')
-        bytes--;
-    if (bytes >= room)
-        return ERR_LINUX(EINVAL);
+    while (bytes > 0 && value[bytes - 1] == '\n') bytes--;
+    if (bytes >= room) return ERR_LINUX(EINVAL);
     memcpy(name, value, bytes);
     name[bytes] = 0;
     return OK;
@@ -160,8 +158,9 @@ void make_filesystems(struct text *text, struct process *process)
 void make_devices(struct text *text, struct process *process)
 {
     (void)process;
-    text_add(text, "Character devices:\n  1 mem\n  4 ttyS\n  5 /dev/tty\n  5 /dev/console\n  5 /dev/ptmx\n136 pts\n"
-                   "240 stream\n\nBlock devices:\n");
+    text_add(text,
+             "Character devices:\n  1 mem\n  4 ttyS\n  5 /dev/tty\n  5 /dev/console\n  5 /dev/ptmx\n136 pts\n"
+             "240 stream\n\nBlock devices:\n");
 }
 
 // The arguments that the boot loader gave; the supervisor puts them behind the manifest's own.
@@ -185,19 +184,19 @@ void make_cpuinfo(struct text *text, struct process *process)
     vendor[1] = words[3];
     vendor[2] = words[2];
     vendor[3] = 0;
-    for (uint32_t i = 0; i < 3; i++)
-        cpuid(0x80000002 + i, &brand[4 * i]);
+    for (uint32_t i = 0; i < 3; i++) cpuid(0x80000002 + i, &brand[4 * i]);
     cpuid(1, words);
     uint32_t family = words[0] >> 8 & 15, model = words[0] >> 4 & 15;
-    if (family == 15 || family == 6)
-        model |= words[0] >> 12 & 0xf0;
-    if (family == 15)
-        family += words[0] >> 20 & 0xff;
+    if (family == 15 || family == 6) model |= words[0] >> 12 & 0xf0;
+    if (family == 15) family += words[0] >> 20 & 0xff;
     const struct clock_page *clock = (const struct clock_page *)COMPONENT_CLOCK_ADDRESS;
-    text_add(text, "processor\t: 0\nvendor_id\t: %s\ncpu family\t: %u\nmodel\t\t: %u\nmodel name\t: %s\nstepping\t: %u\n",
+    text_add(text,
+             "processor\t: 0\nvendor_id\t: %s\ncpu family\t: %u\nmodel\t\t: %u\nmodel name\t: %s\nstepping\t: %u\n",
              (const char *)vendor, family, model, (const char *)brand, words[0] & 15);
-    text_add(text, "cpu MHz\t\t: %lu.%03lu\nphysical id\t: 0\nsiblings\t: 1\ncore id\t\t: 0\ncpu cores\t: 1\nflags\t\t: fpu\n\n",
-             clock->tsc_hz / 1000000, clock->tsc_hz / 1000 % 1000);
+    text_add(
+        text,
+        "cpu MHz\t\t: %lu.%03lu\nphysical id\t: 0\nsiblings\t: 1\ncore id\t\t: 0\ncpu cores\t: 1\nflags\t\t: fpu\n\n",
+        clock->tsc_hz / 1000000, clock->tsc_hz / 1000 % 1000);
 }
 
 // --- limits of the system

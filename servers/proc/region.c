@@ -10,10 +10,8 @@
 
 static void hold(struct region *region)
 {
-    if (region->source)
-        region->source->holders++;
-    if (region->shared)
-        region->shared->holders++;
+    if (region->source) region->source->holders++;
+    if (region->shared) region->shared->holders++;
 }
 
 static void let_go(struct region *region)
@@ -33,10 +31,8 @@ static void let_go(struct region *region)
 struct region *region_at_or_after(struct space *space, uint64_t address)
 {
     struct region *region = space->hint && space->hint->start <= address ? space->hint : space->regions;
-    while (region && region->end <= address)
-        region = region->next;
-    if (region)
-        space->hint = region;
+    while (region && region->end <= address) region = region->next;
+    if (region) space->hint = region;
     return region;
 }
 
@@ -57,19 +53,18 @@ uint64_t region_find_gap(struct space *space, uint64_t bytes, uint64_t top)
     uint64_t best = 0, floor = USER_START;
     for (struct region *region = space->regions; region && floor < top; region = region->next) {
         uint64_t ceiling = region->start < top ? region->start : top;
-        if (ceiling >= floor + bytes)
-            best = ceiling - bytes;
+        if (ceiling >= floor + bytes) best = ceiling - bytes;
         floor = region->end;
     }
-    if (floor < top && top - floor >= bytes)
-        best = top - bytes;
+    if (floor < top && top - floor >= bytes) best = top - bytes;
     return best;
 }
 
 static void count(struct space *space, const struct region *region, int64_t sign)
 {
     uint64_t pages = (region->end - region->start) >> PAGE_BITS;
-    bool is_data = region->kind == REGION_ANONYMOUS && !(region->flags & REGION_STACK) && region->protection & PROT_WRITE;
+    bool is_data =
+        region->kind == REGION_ANONYMOUS && !(region->flags & REGION_STACK) && region->protection & PROT_WRITE;
     space->n_virtual_pages += (uint64_t)sign * pages;
     space->n_data_pages += is_data ? (uint64_t)sign * pages : 0;
 }
@@ -84,8 +79,7 @@ static bool joins(const struct region *a, const struct region *b)
 static struct region **link_at(struct space *space, uint64_t address)
 {
     struct region **link = &space->regions;
-    while (*link && (*link)->start < address)
-        link = &(*link)->next;
+    while (*link && (*link)->start < address) link = &(*link)->next;
     return link;
 }
 
@@ -103,8 +97,7 @@ struct region *region_insert(struct space *space, const struct region *model)
         return previous;
     }
     struct region *region = table_new(&state->regions);
-    if (!region)
-        return NULL;
+    if (!region) return NULL;
     *region = *model;
     region->next = *link;
     *link = region;
@@ -123,11 +116,9 @@ void region_extend(struct space *space, struct region *region, uint64_t end)
 bool region_split(struct space *space, uint64_t address)
 {
     struct region *region = region_find(space, address);
-    if (!region || region->start == address)
-        return true;
+    if (!region || region->start == address) return true;
     struct region *upper = table_new(&state->regions);
-    if (!upper)
-        return false;
+    if (!upper) return false;
     uint64_t pages = (address - region->start) >> PAGE_BITS;
     *upper = *region;
     upper->start = address;
@@ -145,15 +136,13 @@ bool region_split(struct space *space, uint64_t address)
 
 bool region_remove(struct space *space, uint64_t start, uint64_t end)
 {
-    if (!region_split(space, start) || !region_split(space, end))
-        return false;
+    if (!region_split(space, start) || !region_split(space, end)) return false;
     bool any = false;
     for (struct region **link = link_at(space, start); *link && (*link)->start < end;) {
         struct region *region = *link;
         *link = region->next;
         count(space, region, -1);
-        if (space->hint == region)
-            space->hint = NULL;
+        if (space->hint == region) space->hint = NULL;
         space->n_regions--;
         any = true;
         let_go(region);
@@ -181,7 +170,8 @@ void regions_drop(struct space *space)
 // A made-up region of liblinux's range around one address.
 static bool make_up(struct region *region, uint64_t start, uint64_t end, unsigned kind, unsigned protection)
 {
-    *region = (struct region){.start = start, .end = end, .kind = kind, .protection = protection, .maximum = protection};
+    *region =
+        (struct region){.start = start, .end = end, .kind = kind, .protection = protection, .maximum = protection};
     return true;
 }
 
@@ -189,8 +179,7 @@ static bool in_thread_area(const struct space *space, uint64_t address, struct r
 {
     unsigned index = (unsigned)((address - THREAD_AREA(0)) / THREAD_AREA_BYTES);
     uint64_t base = THREAD_AREA(index), offset = address - base;
-    if (!(space->thread_areas[index / 64] >> index % 64 & 1))
-        return false;
+    if (!(space->thread_areas[index / 64] >> index % 64 & 1)) return false;
     if (offset >= THREAD_AREA_STUB && offset < THREAD_AREA_PAGE)
         return make_up(region, base + THREAD_AREA_STUB, base + THREAD_AREA_PAGE, REGION_OUTSIDE, PROT_READ | PROT_EXEC);
     if (offset >= THREAD_AREA_PAGE && offset < THREAD_AREA_PAGE + PAGE_SIZE)
@@ -206,11 +195,10 @@ bool liblinux_region(const struct space *space, uint64_t address, struct region 
 {
     if (address >= PROCESS_AREA(0) && address < PROCESS_AREA(PROCESS_AREAS)) {
         unsigned index = (unsigned)((address - PROCESS_AREA(0)) / PROCESS_AREA_BYTES);
-        return space->process_areas >> index & 1 && make_up(region, PROCESS_AREA(index), PROCESS_AREA(index + 1),
-                                                            REGION_ANONYMOUS, PROT_READ | PROT_WRITE);
+        return space->process_areas >> index & 1 &&
+               make_up(region, PROCESS_AREA(index), PROCESS_AREA(index + 1), REGION_ANONYMOUS, PROT_READ | PROT_WRITE);
     }
-    if (address >= THREAD_AREA(0) && address < THREAD_AREA(THREAD_AREAS))
-        return in_thread_area(space, address, region);
+    if (address >= THREAD_AREA(0) && address < THREAD_AREA(THREAD_AREAS)) return in_thread_area(space, address, region);
     if (address >= LIBLINUX_HANDOVER && address < LIBLINUX_HANDOVER + HANDOVER_MAX)
         return make_up(region, LIBLINUX_HANDOVER, LIBLINUX_HANDOVER + HANDOVER_MAX, REGION_ANONYMOUS,
                        PROT_READ | PROT_WRITE);

@@ -16,34 +16,28 @@
 #define UNSTOPPABLE (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
 #define STOP_SIGNALS (SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU))
 #define IGNORED_BY_DEFAULT (SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGURG) | SIGNAL_BIT(SIGWINCH) | SIGNAL_BIT(SIGCONT))
-#define SYNCHRONOUS (SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGILL) | SIGNAL_BIT(SIGTRAP) | \
-                     SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGSYS))
+#define SYNCHRONOUS \
+    (SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGILL) | SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGFPE) | \
+     SIGNAL_BIT(SIGSYS))
 
 enum action { ACTION_IGNORE, ACTION_CATCH, ACTION_END, ACTION_STOP };
 
 static enum action action_of(const struct process *process, int signal)
 {
     uint64_t bit = SIGNAL_BIT(signal);
-    if (!(bit & UNSTOPPABLE) && process->page->caught & bit)
-        return ACTION_CATCH;
-    if (!(bit & UNSTOPPABLE) && process->page->ignored & bit)
-        return ACTION_IGNORE;
-    if (bit & IGNORED_BY_DEFAULT || process == state->init)
-        return ACTION_IGNORE;
+    if (!(bit & UNSTOPPABLE) && process->page->caught & bit) return ACTION_CATCH;
+    if (!(bit & UNSTOPPABLE) && process->page->ignored & bit) return ACTION_IGNORE;
+    if (bit & IGNORED_BY_DEFAULT || process == state->init) return ACTION_IGNORE;
     return bit & STOP_SIGNALS ? ACTION_STOP : ACTION_END;
 }
 
-static uint64_t blocked(const struct thread *thread)
-{
-    return thread->page->blocked & ~UNSTOPPABLE;
-}
+static uint64_t blocked(const struct thread *thread) { return thread->page->blocked & ~UNSTOPPABLE; }
 
 // --- the queue
 
 void signal_queue_drop(struct signal_queue *queue, uint64_t set)
 {
-    if (!(queue->pending & set))
-        return;
+    if (!(queue->pending & set)) return;
     queue->pending &= ~set;
     struct queued_signal *last = NULL;
     for (struct queued_signal **link = &queue->first; *link;) {
@@ -63,15 +57,12 @@ static bool queue_add(struct process *process, struct signal_queue *queue, const
 {
     uint64_t bit = SIGNAL_BIT(info->signal);
     bool real_time = info->signal >= FIRST_REAL_TIME;
-    if (!real_time && queue->pending & bit)
-        return true;
+    if (!real_time && queue->pending & bit) return true;
     bool allowed = !real_time || state->signals.n_used < process->limits[RLIMIT_SIGPENDING][0];
     struct queued_signal *record = allowed ? table_new(&state->signals) : NULL;
-    if (!record && real_time && info->code != SI_USER)
-        return false;
+    if (!record && real_time && info->code != SI_USER) return false;
     queue->pending |= bit;
-    if (!record)
-        return true;
+    if (!record) return true;
     *record = *info;
     record->next = NULL;
     if (queue->last)
@@ -89,8 +80,7 @@ static void queue_take(struct signal_queue *queue, int signal, struct queued_sig
     struct queued_signal *previous = NULL, *found = NULL;
     bool more = false;
     for (struct queued_signal *at = queue->first, *before = NULL; at; before = at, at = at->next) {
-        if (at->signal != signal)
-            continue;
+        if (at->signal != signal) continue;
         if (found) {
             more = true;
             break;
@@ -98,17 +88,14 @@ static void queue_take(struct signal_queue *queue, int signal, struct queued_sig
         found = at;
         previous = before;
     }
-    if (!more)
-        queue->pending &= ~SIGNAL_BIT(signal);
-    if (!found)
-        return;
+    if (!more) queue->pending &= ~SIGNAL_BIT(signal);
+    if (!found) return;
     *info = *found;
     if (previous)
         previous->next = found->next;
     else
         queue->first = found->next;
-    if (queue->last == found)
-        queue->last = previous;
+    if (queue->last == found) queue->last = previous;
     table_free(&state->signals, found);
 }
 
@@ -121,35 +108,30 @@ static void drop_everywhere(struct process *process, uint64_t set)
         signal_queue_drop(&thread->signals, set);
 }
 
-void process_stop(struct process *process, int signal)
+static void process_stop(struct process *process, int signal)
 {
-    if (process->stopped)
-        return;
+    if (process->stopped) return;
     process->stopped = 1;
     process->stop_signal = (uint32_t)signal;
     process->report_stop = 1;
     process->report_continue = 0;
-    for (struct thread *thread = process->threads; thread; thread = thread->next)
-        thread_event_later(thread);
+    for (struct thread *thread = process->threads; thread; thread = thread->next) thread_event_later(thread);
     if (process->parent && !(process->parent->page->child_flags & SA_NOCLDSTOP))
         signal_child(process, CLD_STOPPED, signal);
     wait_wake_parent(process);
 }
 
-void process_continue(struct process *process)
+static void process_continue(struct process *process)
 {
     drop_everywhere(process, STOP_SIGNALS);
-    if (!process->stopped)
-        return;
+    if (!process->stopped) return;
     process->stopped = 0;
     process->report_stop = 0;
     process->report_continue = 1;
     for (struct thread *thread = process->threads; thread; thread = thread->next) {
-        if (thread->stopped_call)
-            server_reply_later(thread->stopped_call, ERR_RESTARTED, 0, NULL, 0);
+        if (thread->stopped_call) server_reply_later(thread->stopped_call, ERR_RESTARTED, 0, NULL, 0);
         thread->stopped_call = 0;
-        if (process->signals.pending | thread->signals.pending)
-            thread_event_later(thread);
+        if (process->signals.pending | thread->signals.pending) thread_event_later(thread);
     }
     if (process->parent && !(process->parent->page->child_flags & SA_NOCLDSTOP))
         signal_child(process, CLD_CONTINUED, SIGCONT);
@@ -159,8 +141,7 @@ void process_continue(struct process *process)
 // Stop signals of the terminal do nothing to a group that nobody could continue.
 static void stop_by(struct process *process, int signal)
 {
-    if (signal == SIGSTOP || !process->group_orphaned)
-        process_stop(process, signal);
+    if (signal == SIGSTOP || !process->group_orphaned) process_stop(process, signal);
 }
 
 // --- sending
@@ -169,12 +150,10 @@ static void stop_by(struct process *process, int signal)
 static struct thread *taker(struct process *process, struct thread *thread, int signal)
 {
     uint64_t bit = SIGNAL_BIT(signal);
-    if (thread)
-        return blocked(thread) & bit ? NULL : thread;
+    if (thread) return blocked(thread) & bit ? NULL : thread;
     struct thread *found = NULL;
     for (struct thread *each = process->threads; each; each = each->next)
-        if (!(blocked(each) & bit) && (!found || each->tid == process->pid))
-            found = each;
+        if (!(blocked(each) & bit) && (!found || each->tid == process->pid)) found = each;
     return found;
 }
 
@@ -182,49 +161,35 @@ static struct thread *taker(struct process *process, struct thread *thread, int 
 static struct thread *waiter(struct process *process, struct thread *thread, int signal)
 {
     for (struct thread *each = process->threads; each; each = each->next)
-        if ((!thread || each == thread) && each->page->waited & SIGNAL_BIT(signal))
-            return each;
+        if ((!thread || each == thread) && each->page->waited & SIGNAL_BIT(signal)) return each;
     return NULL;
 }
 
 static bool send_queued(struct process *process, struct thread *thread, const struct queued_signal *info,
                         struct thread *receiver)
 {
-    if (!queue_add(process, thread ? &thread->signals : &process->signals, info))
-        return false;
-    if (receiver)
-        thread_event_later(receiver);
+    if (!queue_add(process, thread ? &thread->signals : &process->signals, info)) return false;
+    if (receiver) thread_event_later(receiver);
     return true;
 }
 
 bool signal_send(struct process *process, struct thread *thread, const struct queued_signal *info)
 {
     int signal = info->signal;
-    if (process->life != PROCESS_LIVE)
-        return true;
-    if (signal == SIGCONT)
-        process_continue(process);
-    if (SIGNAL_BIT(signal) & STOP_SIGNALS)
-        drop_everywhere(process, SIGNAL_BIT(SIGCONT));
+    if (process->life != PROCESS_LIVE) return true;
+    if (signal == SIGCONT) process_continue(process);
+    if (SIGNAL_BIT(signal) & STOP_SIGNALS) drop_everywhere(process, SIGNAL_BIT(SIGCONT));
     if (process->stopped && signal != SIGKILL)  // it waits until the process goes on
         return send_queued(process, thread, info, NULL);
     struct thread *waits = waiter(process, thread, signal);
-    if (waits)
-        return send_queued(process, thread, info, waits);
+    if (waits) return send_queued(process, thread, info, waits);
     struct thread *takes = taker(process, thread, signal);
-    if (!takes)
-        return send_queued(process, thread, info, NULL);
+    if (!takes) return send_queued(process, thread, info, NULL);
     switch (action_of(process, signal)) {
-    case ACTION_IGNORE:
-        return true;
-    case ACTION_END:
-        process_exit(process, (uint32_t)signal);
-        return true;
-    case ACTION_STOP:
-        stop_by(process, signal);
-        return true;
-    case ACTION_CATCH:
-        break;
+    case ACTION_IGNORE: return true;
+    case ACTION_END: process_exit(process, (uint32_t)signal); return true;
+    case ACTION_STOP: stop_by(process, signal); return true;
+    case ACTION_CATCH: break;
     }
     return send_queued(process, thread, info, takes);
 }
@@ -245,23 +210,25 @@ void signal_simple(struct process *process, int signal, int code)
 
 void signal_group(uint32_t pgid, int signal, int code)
 {
-    for_each_process(process)
-        if (process->pgid == pgid && process->life == PROCESS_LIVE)
-            signal_simple(process, signal, code);
+    for_each_process(process) if (process->pgid == pgid && process->life == PROCESS_LIVE)
+        signal_simple(process, signal, code);
 }
 
 void signal_child(struct process *child, int code, int status)
 {
     struct process *parent = child->parent;
-    if (!parent || parent->life != PROCESS_LIVE)
-        return;
+    if (!parent || parent->life != PROCESS_LIVE) return;
     struct times times;
     process_times(child, &times);
     struct {
         uint32_t pid, uid;
         int32_t status, zero;
         int64_t user_ticks, system_ticks;
-    } fields = {child->pid, child->ids.uid, status, 0, (int64_t)(times.user_ns / 10000000),
+    } fields = {child->pid,
+                child->ids.uid,
+                status,
+                0,
+                (int64_t)(times.user_ns / 10000000),
                 (int64_t)(times.system_ns / 10000000)};
     struct queued_signal info = {.signal = SIGCHLD, .code = code, .uid = child->ids.uid};
     _Static_assert(sizeof fields == sizeof info.fields, "siginfo of SIGCHLD");
@@ -291,24 +258,17 @@ bool signal_take(struct thread *thread, uint64_t set, struct queued_signal *info
     struct process *process = thread->process;
     for (;;) {
         uint64_t own = thread->signals.pending & set, shared = process->signals.pending & set;
-        if (!(own | shared))
-            return false;
+        if (!(own | shared)) return false;
         int signal = choose(own | shared);
         queue_take(own & SIGNAL_BIT(signal) ? &thread->signals : &process->signals, signal, info);
-        if (thread->page->waited & SIGNAL_BIT(signal))
-            return true;
+        if (thread->page->waited & SIGNAL_BIT(signal)) return true;
         switch (action_of(process, signal)) {
-        case ACTION_CATCH:
-            return true;
-        case ACTION_IGNORE:
-            break;
-        case ACTION_END:
-            process_exit(process, (uint32_t)signal);
-            return false;
+        case ACTION_CATCH: return true;
+        case ACTION_IGNORE: break;
+        case ACTION_END: process_exit(process, (uint32_t)signal); return false;
         case ACTION_STOP:
             stop_by(process, signal);
-            if (process->stopped)
-                return false;
+            if (process->stopped) return false;
             break;
         }
     }
@@ -324,8 +284,7 @@ void signal_review(struct thread *thread)
         if (action_of(process, signal) != ACTION_CATCH) {
             struct queued_signal info;
             (void)signal_take(thread, SIGNAL_BIT(signal), &info);
-            if (process->life != PROCESS_LIVE)
-                return;
+            if (process->life != PROCESS_LIVE) return;
         } else {
             thread_event_later(thread);
         }

@@ -7,7 +7,7 @@
 #include "servers/proc/proc.h"
 #include <asm/mman.h>
 
-#define FREE_AT_ONCE 256   // pages let go in the step that ends a space
+#define FREE_AT_ONCE 256  // pages let go in the step that ends a space
 #define FREE_A_STEP 2048
 #define TABLES_TO_START 6  // page tables for a first process and thread area and a hand-over
 
@@ -42,12 +42,10 @@ static void read_tables_free(struct space *space)
 
 bool space_tables(struct space *space, unsigned n)
 {
-    if (space->tables_free < n)
-        read_tables_free(space);
+    if (space->tables_free < n) read_tables_free(space);
     while (space->tables_free < n) {
         uint64_t slot = block_take(&space->block);
-        if (!slot)
-            return false;
+        if (!slot) return false;
         server_invoke(space->aspace, ASPACE_GROW, 1, &slot);
         space->tables_free += (1u << BLOCK_BITS) / PAGE_SIZE;
     }
@@ -57,11 +55,9 @@ bool space_tables(struct space *space, unsigned n)
 
 err_t space_tables_now(struct space *space, unsigned n)
 {
-    if (space->tables_free < n)
-        read_tables_free(space);
+    if (space->tables_free < n) read_tables_free(space);
     bool at_once = space->tables_free >= n;
-    if (!space_tables(space, n))
-        return ERR_LINUX(ENOMEM);
+    if (!space_tables(space, n)) return ERR_LINUX(ENOMEM);
     return at_once ? OK : ERR_RESTARTED;
 }
 
@@ -88,20 +84,16 @@ struct space *space_make(void)
 {
     struct space *space = table_new(&state->spaces);
     uint32_t untyped = space ? block_take(&space->block) : 0;
-    if (!untyped)
-        return NULL;
+    if (!untyped) return NULL;
     space->n_processes = 1;
     space->aspace = slot_alloc();
     space->pool = derive(SLOT_POOL, RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC);
     space->image = derive(image.frames, RIGHT_READ | RIGHT_EXEC);
     space->clock = derive(image.clock, RIGHT_READ);
-    if (!space->aspace || !space->pool || !space->image || !space->clock)
-        return NULL;
-    if (untyped_retype(untyped, CAP_ASPACE, BLOCK_BITS, 1, 0, space->aspace) != OK || !map_image(space))
-        return NULL;
+    if (!space->aspace || !space->pool || !space->image || !space->clock) return NULL;
+    if (untyped_retype(untyped, CAP_ASPACE, BLOCK_BITS, 1, 0, space->aspace) != OK || !map_image(space)) return NULL;
     read_tables_free(space);
-    if (space->tables_free < TABLES_TO_START)
-        return NULL;
+    if (space->tables_free < TABLES_TO_START) return NULL;
     space->tables_free -= TABLES_TO_START;
     return space;
 }
@@ -109,32 +101,28 @@ struct space *space_make(void)
 void space_release_area(struct space *space, unsigned area)
 {
     space->process_areas &= ~(1ull << area);
-    if (space->n_processes == 1)
-        return;
+    if (space->n_processes == 1) return;
     page_set_drop(&space->pages, PAGE_NUMBER(PROCESS_AREA(area)), PAGE_NUMBER(PROCESS_AREA(area + 1)));
     space_unmap(space, PROCESS_AREA(area), PROCESS_AREA(area + 1));
 }
 
 static bool reap(struct space *space, unsigned n)
 {
-    if (!page_set_drop_some(&space->pages, n))
-        return false;
+    if (!page_set_drop_some(&space->pages, n)) return false;
     table_free(&state->spaces, space);
     return true;
 }
 
 void space_leave(struct space *space)
 {
-    if (--space->n_processes > 0)
-        return;
+    if (--space->n_processes > 0) return;
     blocks_release(&space->block);
     slot_free(space->aspace);
     slot_free(space->pool);
     slot_free(space->image);
     slot_free(space->clock);
     regions_drop(space);
-    if (reap(space, FREE_AT_ONCE))
-        return;
+    if (reap(space, FREE_AT_ONCE)) return;
     space->next_dead = state->dead_spaces;
     state->dead_spaces = space;
     more_work();
@@ -143,10 +131,8 @@ void space_leave(struct space *space)
 bool space_reap(void)
 {
     struct space *space = state->dead_spaces;
-    if (!space)
-        return false;
+    if (!space) return false;
     struct space *next = space->next_dead;
-    if (reap(space, FREE_A_STEP))
-        state->dead_spaces = next;
+    if (reap(space, FREE_A_STEP)) state->dead_spaces = next;
     return state->dead_spaces != NULL;
 }

@@ -9,8 +9,7 @@ err_t proc_umask(const struct request *request, struct answer *answer)
 {
     (void)answer;
     struct process *process = caller(request);
-    if (!process)
-        return ERR_INVALID;
+    if (!process) return ERR_INVALID;
     process->mask = request->words[0] & 0777;
     return OK;
 }
@@ -19,8 +18,7 @@ err_t proc_chroot(const struct request *request, struct answer *answer)
 {
     (void)answer;
     struct process *process = caller(request);
-    if (!process || process->ids.euid != 0)
-        return ERR_LINUX(EPERM);
+    if (!process || process->ids.euid != 0) return ERR_LINUX(EPERM);
     process->root = request->words[0];
     process_changed(process);
     return OK;
@@ -30,8 +28,7 @@ err_t proc_name(const struct request *request, struct answer *answer)
 {
     (void)answer;
     struct process *process = caller(request);
-    if (!process || request->n_words < MSG_REGISTERS + COMM_BYTES / 8)
-        return ERR_INVALID;
+    if (!process || request->n_words < MSG_REGISTERS + COMM_BYTES / 8) return ERR_INVALID;
     memcpy(process->comm, &request->words[MSG_REGISTERS], COMM_BYTES - 1);
     process->comm[COMM_BYTES - 1] = 0;
     return OK;
@@ -39,8 +36,7 @@ err_t proc_name(const struct request *request, struct answer *answer)
 
 err_t proc_sysinfo(const struct request *request, struct answer *answer)
 {
-    if (!caller(request))
-        return ERR_INVALID;
+    if (!caller(request)) return ERR_INVALID;
     struct sysinfo info = {
         .uptime = (__kernel_long_t)(server_now() / 1000000000),
         .totalram = (__kernel_ulong_t)state->pages.n * PAGE_SIZE,
@@ -48,8 +44,7 @@ err_t proc_sysinfo(const struct request *request, struct answer *answer)
         .procs = (__u16)state->processes.n_used,
         .mem_unit = 1,
     };
-    for (unsigned i = 0; i < 3; i++)
-        info.loads[i] = state->load[i] << (SI_LOAD_SHIFT - LOAD_BITS);
+    for (unsigned i = 0; i < 3; i++) info.loads[i] = state->load[i] << (SI_LOAD_SHIFT - LOAD_BITS);
     memcpy(&answer->words[MSG_REGISTERS], &info, sizeof info);
     answer->n_words = MSG_REGISTERS + sizeof info / 8;
     return OK;
@@ -59,8 +54,7 @@ err_t proc_hostname(const struct request *request, struct answer *answer)
 {
     struct process *process = caller(request);
     size_t bytes = request->words[0];
-    if (!process)
-        return ERR_INVALID;
+    if (!process) return ERR_INVALID;
     if (bytes == 0) {
         size_t length = strlen(state->hostname);
         memcpy(&answer->words[MSG_REGISTERS], state->hostname, length);
@@ -68,26 +62,20 @@ err_t proc_hostname(const struct request *request, struct answer *answer)
         answer->n_words = MSG_REGISTERS + (unsigned)(length + 7) / 8;
         return OK;
     }
-    if (process->ids.euid != 0)
-        return ERR_LINUX(EPERM);
-    if (bytes >= sizeof state->hostname || request->n_words < MSG_REGISTERS + (bytes + 7) / 8)
-        return ERR_LINUX(EINVAL);
+    if (process->ids.euid != 0) return ERR_LINUX(EPERM);
+    if (bytes >= sizeof state->hostname || request->n_words < MSG_REGISTERS + (bytes + 7) / 8) return ERR_LINUX(EINVAL);
     memcpy(state->hostname, &request->words[MSG_REGISTERS], bytes);
     state->hostname[bytes] = 0;
     return OK;
 }
 
-void power(unsigned action, uint64_t code)
-{
-    server_effect(EFFECT_POWER, action, code, 0);
-}
+void power(unsigned action, uint64_t code) { server_effect(EFFECT_POWER, action, code, 0); }
 
 err_t proc_reboot(const struct request *request, struct answer *answer)
 {
     (void)answer;
     struct process *process = caller(request);
-    if (!process || process->ids.euid != 0)
-        return ERR_LINUX(EPERM);
+    if (!process || process->ids.euid != 0) return ERR_LINUX(EPERM);
     switch ((uint32_t)request->words[0]) {
     case LINUX_REBOOT_CMD_RESTART:
     case LINUX_REBOOT_CMD_RESTART2:

@@ -25,8 +25,7 @@ static void write_entry(const struct process *process, struct process_entry *ent
     entry->sgid = ids->sgid;
     entry->fsgid = ids->fsgid;
     entry->n_groups = ids->n_groups;
-    for (uint32_t i = 0; i < ids->n_groups; i++)
-        entry->groups[i] = ids->groups[i];
+    for (uint32_t i = 0; i < ids->n_groups; i++) entry->groups[i] = ids->groups[i];
     entry->group_orphaned = process->group_orphaned;
     entry->fsize_limit = process->limits[RLIMIT_FSIZE][0];
     entry->nofile_limit = process->limits[RLIMIT_NOFILE][0];
@@ -38,8 +37,7 @@ void table_publish(uint64_t slot, uint64_t b, uint64_t c)
     (void)b;
     (void)c;
     struct process *process = process_at((uint32_t)slot);
-    if (!process)
-        return;
+    if (!process) return;
     struct process_entry *entry = &table->entries[slot];
     uint32_t odd = entry->sequence | 1;
     __atomic_store_n(&entry->sequence, odd, __ATOMIC_RELEASE);
@@ -47,17 +45,14 @@ void table_publish(uint64_t slot, uint64_t b, uint64_t c)
     write_entry(process, entry);
     __atomic_store_n(&entry->sequence, odd + 1, __ATOMIC_RELEASE);
     __atomic_store_n(&table->epoch, state->epoch, __ATOMIC_RELEASE);
-    if (process->page)
-        process_page_fill(process);
+    if (process->page) process_page_fill(process);
 }
 
 void table_attach(void)
 {
     const struct component_cap *cap = rt_cap("processes");
-    if (!cap || !cap->address)
-        panic("the manifest publishes no table processes");
+    if (!cap || !cap->address) panic("the manifest publishes no table processes");
     table = (struct process_table *)cap->address;
     table->n_slots = PROCESS_SLOTS;
-    for (uint32_t slot = 0; slot < PROCESS_SLOTS; slot++)
-        table_publish(slot, 0, 0);
+    for (uint32_t slot = 0; slot < PROCESS_SLOTS; slot++) table_publish(slot, 0, 0);
 }

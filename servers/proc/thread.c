@@ -6,10 +6,10 @@
 // waits for the commit.
 #include "servers/proc/proc.h"
 
-#define LINUX_PRIORITY 10      // of every Linux thread with nice 0; each four steps of nice are one less
+#define LINUX_PRIORITY 10  // of every Linux thread with nice 0; each four steps of nice are one less
 #define SLICE_NS 10000000ull
 #define KITS_A_BLOCK 7
-#define FIRST_FLAGS 0x202      // interrupts on
+#define FIRST_FLAGS 0x202  // interrupts on
 
 bool kits_add(struct process *process, uint32_t untyped, unsigned n)
 {
@@ -20,10 +20,12 @@ bool kits_add(struct process *process, uint32_t untyped, unsigned n)
         return false;
     for (unsigned i = 0; i < n; i++) {
         struct kit *kit = table_new(&state->kits);
-        if (!kit)
-            return false;
-        *kit = (struct kit){.next = process->free_kits, .thread = first + i, .context = first + n + i,
-                            .notification = first + 2 * n + i, .signal = first + 3 * n + i};
+        if (!kit) return false;
+        *kit = (struct kit){.next = process->free_kits,
+                            .thread = first + i,
+                            .context = first + n + i,
+                            .notification = first + 2 * n + i,
+                            .signal = first + 3 * n + i};
         process->free_kits = kit;
         if (cspace_derive(SLOT_CSPACE, kit->signal, 0, kit->notification, RIGHT_WRITE, 1ull << SERVER_PROC) != OK ||
             context_configure(kit->context, SLICE_NS, SLICE_NS, 0) != OK ||
@@ -43,8 +45,7 @@ struct kit *kit_take(struct process *process)
 {
     if (!process->free_kits) {
         uint32_t untyped = block_take(&process->block);
-        if (!untyped || !kits_add(process, untyped, KITS_A_BLOCK))
-            return NULL;
+        if (!untyped || !kits_add(process, untyped, KITS_A_BLOCK)) return NULL;
     }
     struct kit *kit = process->free_kits;
     process->free_kits = kit->next;
@@ -79,10 +80,10 @@ void apply_nice(struct process *process)
 static uint32_t fault_endpoint(const struct thread *thread)
 {
     const struct process *process = thread->process;
-    uint64_t badge = BADGE_FAULT | (uint64_t)(process->generation & 0xffffff) << 32 | process->slot << 16 | thread->area;
+    uint64_t badge =
+        BADGE_FAULT | (uint64_t)(process->generation & 0xffffff) << 32 | process->slot << 16 | thread->area;
     uint32_t slot = slot_alloc();
-    if (!slot || cspace_derive(SLOT_CSPACE, slot, 0, SLOT_ENDPOINT, RIGHT_WRITE | RIGHT_GRANT, badge) != OK)
-        return 0;
+    if (!slot || cspace_derive(SLOT_CSPACE, slot, 0, SLOT_ENDPOINT, RIGHT_WRITE | RIGHT_GRANT, badge) != OK) return 0;
     slot_free(slot);
     return slot;
 }
@@ -91,8 +92,7 @@ bool thread_give_page(struct thread *thread, struct space *space)
 {
     uint64_t address = THREAD_AREA(thread->area) + THREAD_AREA_PAGE;
     uint32_t page = page_alloc();
-    if (!page || !page_set_put(&space->pages, PAGE_NUMBER(address), page))
-        return false;
+    if (!page || !page_set_put(&space->pages, PAGE_NUMBER(address), page)) return false;
     page_zero(page, 1);
     thread->page = page_address(page);
     thread_page_fill(thread);
@@ -113,7 +113,8 @@ static bool configure(struct thread *thread, struct space *space)
     uint64_t base = THREAD_AREA(thread->area), stub = base + THREAD_AREA_STUB;
     uint32_t fault = fault_endpoint(thread);
     return fault &&
-           thread_configure(kit->thread, space->aspace, thread->process->cspace, fault, base + THREAD_AREA_UTCB) == OK &&
+           thread_configure(kit->thread, space->aspace, thread->process->cspace, fault, base + THREAD_AREA_UTCB) ==
+               OK &&
            frames_map(space->image, space->aspace, stub, image.stub_page, 1, RIGHT_READ | RIGHT_EXEC) == OK &&
            thread_set_upcalls(kit->thread, stub + image.stub_syscall, stub + image.stub_event,
                               stub + image.stub_fault) == OK &&
@@ -131,8 +132,7 @@ static void give_notification(const struct thread *thread)
 struct thread *thread_new(struct process *process, struct space *space, uint32_t area, uint32_t tid)
 {
     struct thread *thread = table_new(&state->threads);
-    if (!thread)
-        return NULL;
+    if (!thread) return NULL;
     thread->process = process;
     thread->area = area;
     thread->tid = tid;
@@ -142,8 +142,7 @@ struct thread *thread_new(struct process *process, struct space *space, uint32_t
     process->threads = thread;
     process->n_threads++;
     thread->kit = kit_take(process);
-    if (!thread->kit || !configure(thread, space))
-        return NULL;
+    if (!thread->kit || !configure(thread, space)) return NULL;
     (void)context_info(thread->kit->context, &thread->consumed_before_ns, NULL);
     give_notification(thread);
     return thread;
@@ -166,13 +165,11 @@ bool thread_is_running(const struct thread *thread)
 static void unlink_thread(struct thread *thread)
 {
     struct thread **link = &thread->process->threads;
-    while (*link != thread)
-        link = &(*link)->next;
+    while (*link != thread) link = &(*link)->next;
     *link = thread->next;
     thread->process->n_threads--;
     link = &state->tid_buckets[thread->tid % PID_BUCKETS];
-    while (*link != thread)
-        link = &(*link)->tid_next;
+    while (*link != thread) link = &(*link)->tid_next;
     *link = thread->tid_next;
 }
 
@@ -183,8 +180,7 @@ void thread_destroy(struct thread *thread, bool space_lives)
     process->own.user_ns += thread_consumed_ns(thread);
     futex_thread_died(thread, space_lives);
     server_invoke(thread->kit->thread, THREAD_RUN, 2, (uint64_t[]){0, 0});
-    if (thread->stopped_call)
-        server_forget(thread->stopped_call);
+    if (thread->stopped_call) server_forget(thread->stopped_call);
     signal_queue_drop(&thread->signals, ~0ull);
     unlink_thread(thread);
     kit_give_back(process, thread->kit);
@@ -200,8 +196,7 @@ void thread_destroy(struct thread *thread, bool space_lives)
 bool thread_start(struct thread *thread, uint64_t pc, uint64_t sp, uint64_t argument)
 {
     struct thread_registers registers = {.pc = pc, .sp = sp, .rdi = argument, .flags = FIRST_FLAGS};
-    if (thread_set_registers(thread->kit->thread, 0, 0, &registers) != OK)
-        return false;
+    if (thread_set_registers(thread->kit->thread, 0, 0, &registers) != OK) return false;
     thread_run_later(thread);
     return true;
 }
@@ -212,10 +207,7 @@ void thread_run_later(struct thread *thread)
     server_invoke(thread->kit->thread, THREAD_RUN, 2, (uint64_t[]){0, 1});
 }
 
-void thread_wake(struct thread *thread)
-{
-    server_signal(thread->kit->signal);
-}
+void thread_wake(struct thread *thread) { server_signal(thread->kit->signal); }
 
 void thread_event_later(struct thread *thread)
 {

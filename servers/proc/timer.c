@@ -10,8 +10,7 @@
 static void unlink_timer(struct process *process)
 {
     for (struct process **link = &state->timers; *link; link = &(*link)->timer_next) {
-        if (*link != process)
-            continue;
+        if (*link != process) continue;
         *link = process->timer_next;
         return;
     }
@@ -25,21 +24,16 @@ void timers_arm(void)
         server_wake_at(state->timers ? state->timers->timer_deadline_ns : NS_FOREVER);
 }
 
-void more_work(void)
-{
-    timers_arm();
-}
+void more_work(void) { timers_arm(); }
 
 void timer_set(struct process *process, uint64_t deadline_ns, uint64_t interval_ns)
 {
-    if (process->timer_deadline_ns)
-        unlink_timer(process);
+    if (process->timer_deadline_ns) unlink_timer(process);
     process->timer_deadline_ns = deadline_ns;
     process->timer_interval_ns = interval_ns;
     if (deadline_ns) {
         struct process **link = &state->timers;
-        while (*link && (*link)->timer_deadline_ns <= deadline_ns)
-            link = &(*link)->timer_next;
+        while (*link && (*link)->timer_deadline_ns <= deadline_ns) link = &(*link)->timer_next;
         process->timer_next = *link;
         *link = process;
     }
@@ -61,16 +55,13 @@ void timers_run(uint64_t now)
 err_t proc_timer(const struct request *request, struct answer *answer)
 {
     struct process *process = caller(request);
-    if (!process || request->words[0] > ITIMER_PROF)
-        return ERR_LINUX(EINVAL);
-    if (request->words[0] != ITIMER_REAL)
-        return ERR_LINUX(ENOSYS);
+    if (!process || request->words[0] > ITIMER_PROF) return ERR_LINUX(EINVAL);
+    if (request->words[0] != ITIMER_REAL) return ERR_LINUX(ENOSYS);
     uint64_t now = server_now(), deadline = process->timer_deadline_ns;
     answer->words[0] = !deadline ? 0 : deadline > now ? deadline - now : 1;
     answer->words[1] = process->timer_interval_ns;
     answer->n_words = 2;
-    if (request->words[2] == ~0ull)
-        return OK;
+    if (request->words[2] == ~0ull) return OK;
     uint64_t value = request->words[1];
     timer_set(process, value ? now + value : 0, request->words[2]);
     return OK;

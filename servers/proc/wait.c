@@ -22,17 +22,14 @@ static void add_times(struct times *to, const struct times *more)
     to->system_ns += more->system_ns;
     to->minor_faults += more->minor_faults;
     to->major_faults += more->major_faults;
-    if (to->max_pages < more->max_pages)
-        to->max_pages = more->max_pages;
+    if (to->max_pages < more->max_pages) to->max_pages = more->max_pages;
 }
 
 void wait_wake_parent(struct process *child)
 {
-    if (!child->parent)
-        return;
+    if (!child->parent) return;
     for (struct thread *thread = child->parent->threads; thread; thread = thread->next) {
-        if (!thread->waits_for_child)
-            continue;
+        if (!thread->waits_for_child) continue;
         thread->waits_for_child = 0;
         thread_wake(thread);
     }
@@ -40,12 +37,10 @@ void wait_wake_parent(struct process *child)
 
 void wait_vfork_done(struct process *child)
 {
-    if (!child->made_by_vfork || !child->parent)
-        return;
+    if (!child->made_by_vfork || !child->parent) return;
     child->made_by_vfork = 0;
     for (struct thread *thread = child->parent->threads; thread; thread = thread->next) {
-        if (thread->waits_for_vfork != child->pid)
-            continue;
+        if (thread->waits_for_vfork != child->pid) continue;
         thread->waits_for_vfork = 0;
         thread_wake(thread);
     }
@@ -53,10 +48,8 @@ void wait_vfork_done(struct process *child)
 
 static bool is_meant(const struct process *parent, const struct process *child, int32_t which)
 {
-    if (which > 0)
-        return child->pid == (uint32_t)which;
-    if (which == -1)
-        return true;
+    if (which > 0) return child->pid == (uint32_t)which;
+    if (which == -1) return true;
     return child->pgid == (which == 0 ? parent->pgid : (uint32_t)-which);
 }
 
@@ -78,8 +71,7 @@ static void consume(struct process *parent, struct process *child)
 {
     child->report_stop = 0;
     child->report_continue = 0;
-    if (child->life != PROCESS_ZOMBIE)
-        return;
+    if (child->life != PROCESS_ZOMBIE) return;
     add_times(&parent->children, &child->own);
     add_times(&parent->children, &child->children);
     process_free(child);
@@ -89,8 +81,7 @@ static void report(struct process *child, uint32_t status, struct answer *answer
 {
     struct times times;
     process_times(child, &times);
-    if (child->life == PROCESS_ZOMBIE)
-        add_times(&times, &child->children);
+    if (child->life == PROCESS_ZOMBIE) add_times(&times, &child->children);
     rusage_words(&times, answer);
     answer->words[0] = child->pid;
     answer->words[1] = status;
@@ -101,30 +92,24 @@ err_t proc_wait(const struct request *request, struct answer *answer)
 {
     struct process *process = caller(request);
     struct thread *thread = process ? thread_of(process, request->words[3]) : NULL;
-    if (!thread)
-        return ERR_INVALID;
+    if (!thread) return ERR_INVALID;
     int32_t which = (int32_t)request->words[0];
     uint64_t options = request->words[1];
     bool any = false;
     for (struct process *child = process->first_child; child; child = child->next_sibling) {
         uint32_t status;
-        if (!is_meant(process, child, which))
-            continue;
+        if (!is_meant(process, child, which)) continue;
         any = true;
-        if (!news_of(child, options, &status))
-            continue;
+        if (!news_of(child, options, &status)) continue;
         report(child, status, answer);
-        if (!(request->words[2] & PROC_WAIT_NO_REAP))
-            consume(process, child);
+        if (!(request->words[2] & PROC_WAIT_NO_REAP)) consume(process, child);
         thread->waits_for_child = 0;
         return OK;
     }
-    if (!any)
-        return ERR_LINUX(ECHILD);
+    if (!any) return ERR_LINUX(ECHILD);
     answer->n_words = 1;
     answer->words[0] = 0;
-    if (options & WNOHANG)
-        return OK;
+    if (options & WNOHANG) return OK;
     thread->waits_for_child = 1;
     return ERR_AGAIN;
 }
@@ -134,11 +119,9 @@ err_t proc_wait_vfork(const struct request *request, struct answer *answer)
     (void)answer;
     struct process *process = caller(request);
     struct thread *thread = process ? thread_of(process, request->words[0]) : NULL;
-    if (!thread)
-        return ERR_INVALID;
+    if (!thread) return ERR_INVALID;
     const struct process *child = process_by_pid(request->words[1]);
-    if (!child || child->parent != process || !child->made_by_vfork)
-        return OK;
+    if (!child || child->parent != process || !child->made_by_vfork) return OK;
     thread->waits_for_vfork = child->pid;
     return ERR_AGAIN;
 }
