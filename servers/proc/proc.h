@@ -107,7 +107,8 @@ struct process {
     struct signal_queue signals;
     uint32_t stopped, stop_signal;          // stopped: by a signal, now
     uint32_t report_stop, report_continue;  // for the parent's wait
-    uint32_t status, has_execed, made_by_vfork, zero;
+    uint32_t status, has_execed;
+    uint32_t made_by_vfork;
     int32_t nice;
     uint32_t mask;  // umask
     uint64_t start_ns, root;
