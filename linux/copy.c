@@ -7,6 +7,16 @@ bool in_program(uint64_t address, uint64_t n)
     return address < LIBLINUX_BASE && n <= LIBLINUX_BASE - address;
 }
 
+size_t copy_in_part(void *to, uint64_t from, size_t n)
+{
+    return in_program(from, n) ? n - copy_bytes(to, (const void *)from, n) : 0;
+}
+
+size_t copy_out_part(uint64_t to, const void *from, size_t n)
+{
+    return in_program(to, n) ? n - copy_bytes((void *)to, from, n) : 0;
+}
+
 bool copy_in(void *to, uint64_t from, size_t n)
 {
     return in_program(from, n) && copy_bytes(to, (const void *)from, n) == 0;

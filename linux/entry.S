@@ -6,12 +6,12 @@
 //  - All registers of the program go into a struct frame at FRAME_AT and come back from there, flags included; RAX, RCX and
 //    R11 as Linux leaves them. The program's stack and its red zone are not touched.
 //  - From an upcall to the exit, events are off. The exit turns them on, looks for pending ones and leaves; between
-//    exit_begin and exit_end it only reads the frame, so an event in there simply starts the exit again.
+//    exit_begin and exit_end the frame stays as it is, so an event in there simply starts the exit again.
 #include "linux/frame.h"
 
 #define UTCB(field) (stub_page - AREA_STUB + (field))(%rip)
 #define STACK_TOP (stub_page - AREA_STUB + AREA_STACK_HIGH - 8)(%rip)
-#define FRAME (stub_page - AREA_STUB + FRAME_AT)(%rip)
+#define FRAME(field) (stub_page - AREA_STUB + FRAME_AT + (field))(%rip)
 
     .section .stub, "ax", @progbits
     .balign 4096
@@ -27,6 +27,24 @@ liblinux_stub:
     push %r13
     push %r14
     push %r15
+.endm
+
+.macro pop_registers
+    pop %r15
+    pop %r14
+    pop %r13
+    pop %r12
+    pop %rbp
+    pop %rbx
+    pop %r11
+    pop %r10
+    pop %r9
+    pop %r8
+    pop %rax
+    pop %rcx
+    pop %rdx
+    pop %rsi
+    pop %rdi
 .endm
 
 // A frame from one of the UTCB's save areas, for a program that was not in a call.
@@ -78,31 +96,33 @@ exit_begin:
     movl $1, UTCB(UTCB_EVENTS_ENABLED)
     cmpq $0, UTCB(UTCB_EVENTS_PENDING)
     jne work
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbp
-    pop %rbx
-    pop %r11
-    pop %r10
-    pop %r9
-    pop %r8
-    pop %rax
-    pop %rcx
-    pop %rdx
-    pop %rsi
-    pop %rdi
+    pop_registers
     lea 16(%rsp), %rsp
     popfq
     pop %rsp
     jmp *UTCB(UTCB_SYSCALL + SAVE_PC)
+// The same for a program that is single-stepped: its trap flag comes into force at its own next instruction.
+exit_stepped:
+    movl $1, UTCB(UTCB_EVENTS_ENABLED)
+    cmpq $0, UTCB(UTCB_EVENTS_PENDING)
+    jne work
+    mov %ss, %eax
+    push %rax
+    push FRAME(FRAME_RSP)
+    push FRAME(FRAME_RFLAGS)
+    mov %cs, %eax
+    push %rax
+    push FRAME(FRAME_RIP)
+    lea FRAME(0), %rsp
+    pop_registers
+    lea FRAME(-40), %rsp
+    iretq
 exit_end:
 
 // Signals and restarts, with known flags (the program may have set the direction or alignment-check flag).
 work:
     movl $0, UTCB(UTCB_EVENTS_ENABLED)
-    lea FRAME, %rsp
+    lea FRAME(0), %rsp
     push $2
     popfq
     mov %rsp, %rdi
@@ -110,7 +130,9 @@ work:
     call *%rax
 // To the program, with everything from the frame.
 stub_leave:
-    mov (stub_page - AREA_STUB + FRAME_AT + FRAME_RIP)(%rip), %rax
+    testl $FLAG_TRAP, FRAME(FRAME_RFLAGS)
+    jnz exit_stepped
+    mov FRAME(FRAME_RIP), %rax
     mov %rax, UTCB(UTCB_SYSCALL + SAVE_PC)
     jmp exit_begin
 

@@ -22,6 +22,7 @@ struct image {
 
 static long open_program(struct walk *w, struct file **file)
 {
+    if (w->bytes == 0) return -EACCES;  // an empty name in a file is the working directory's
     long result = path_open(w, FS_EXEC, O_RDONLY, 0, file);
     walk_end(w);
     if (result < 0) return result;
@@ -43,29 +44,38 @@ static bool put_front(struct image *image, const char *text, size_t n)
 
 static bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
-// Take the #! line apart: the interpreter's name into `name`, everything into the arguments in front.
-static long follow_line(struct image *image, char *line, size_t n, const char *path, char name[LINE_BYTES])
+static char *skip_blanks(char *at, const char *end)
 {
-    char *end = memchr(line, '\n', n);
-    if (!end) {  // Linux takes a cut line only when the name is whole
-        end = line + n;
-        char *at = line + 2;
-        while (at < end && is_blank(*at)) at++;
-        while (at < end && !is_blank(*at)) at++;
-        if (at == end && n == LINE_BYTES) return -ENOEXEC;
-    }
-    while (end > line + 2 && is_blank(end[-1])) end--;
-    char *at = line + 2;
     while (at < end && is_blank(*at)) at++;
-    char *start = at;
-    while (at < end && !is_blank(*at) && *at) at++;
-    if (at == start) return -ENOEXEC;
-    size_t length = (size_t)(at - start);
+    return at;
+}
+
+static char *skip_word(char *at, const char *end)
+{
+    while (at < end && *at && !is_blank(*at)) at++;
+    return at;
+}
+
+// Take the #! line apart: the interpreter's name into `name`, everything into the arguments in front. The line is what the
+// file begins with, and zeros behind its end.
+static long follow_line(struct image *image, char line[LINE_BYTES], const char *path, char name[LINE_BYTES])
+{
+    char *end = memchr(line, '\n', strnlen(line, LINE_BYTES));
+    if (!end) {  // a line that is cut off has to show where its first word ends
+        end = line + LINE_BYTES - 1;
+        if (skip_word(skip_blanks(line + 2, end), end) == end && *end && !is_blank(*end)) return -ENOEXEC;
+    }
+    while (is_blank(end[-1])) end--;
+    char *start = skip_blanks(line + 2, end), *stop = skip_word(start, end);
+    if (start >= end) return -ENOEXEC;
+    size_t length = (size_t)(stop - start);
     memcpy(name, start, length);
     name[length] = 0;
-    while (at < end && is_blank(*at)) at++;
     bool fits = image->is_script || put_front(image, path, strlen(path));
-    if (at < end) fits = fits && put_front(image, at, strnlen(at, (size_t)(end - at)));
+    if (stop < end && *stop) {
+        char *argument = skip_blanks(stop, end);
+        fits = fits && put_front(image, argument, strnlen(argument, (size_t)(end - argument)));
+    }
     image->is_script = true;
     return fits && put_front(image, name, length) ? 0 : -E2BIG;
 }
@@ -77,11 +87,12 @@ static long find_program(struct image *image, struct walk *w, const char *path, 
     for (unsigned depth = 0;; depth++) {
         long result = open_program(w, &image->file);
         if (result < 0) return result;
+        memset(line, 0, sizeof line);
         long n = file_read_here(image->file, 0, line, sizeof line);
         if (n < 0) return n;
         if (n < 2 || line[0] != '#' || line[1] != '!') break;
         if (depth == SCRIPTS) return -ELOOP;
-        result = follow_line(image, line, (size_t)n, path, name);
+        result = follow_line(image, line, path, name);
         file_drop(image->file);
         image->file = NULL;
         if (result == 0) result = walk_text(w, (uint64_t)AT_FDCWD, name);
@@ -94,11 +105,13 @@ static long find_program(struct image *image, struct walk *w, const char *path, 
 static long find_interpreter(struct image *image, struct walk *w, struct elf *elf)
 {
     char name[PATH_MAX];
-    if (elf->interpreter == ELF_SEGMENTS) return 0;
+    if (elf->interpreter == elf->header.e_phnum) return 0;
     const Elf64_Phdr *s = &elf->segments[elf->interpreter];
     if (s->p_filesz < 2 || s->p_filesz > sizeof name) return -ENOEXEC;
+    if ((int64_t)s->p_offset < 0) return -EINVAL;
     long n = file_read_here(image->file, s->p_offset, name, s->p_filesz);
-    if (n < (long)s->p_filesz || name[n - 1]) return n < 0 ? n : -ENOEXEC;
+    if (n < (long)s->p_filesz) return n < 0 ? n : -EIO;
+    if (name[n - 1]) return -ENOEXEC;
     long result = walk_text(w, (uint64_t)AT_FDCWD, name);
     if (result == 0) result = open_program(w, &image->interpreter);
     if (result == 0) result = elf_read(image->interpreter, elf);

@@ -3,12 +3,14 @@
 //
 // Data up to IO_INLINE travels in the message, more in the session's buffer, 64 KiB at a time. Regular files are read
 // and written in as many pieces as it takes; of anything else the first piece's result is the call's.
+// Memory that ends within the data makes the transfer of a regular file short, and fails that of anything else.
 #include <linux/stat.h>
 #include <linux/uio.h>
 #include "linux/linux.h"
 
 #define IOV_COUNT 1024
 #define IO_MOST 0x7ffff000ull  // of one call, as Linux
+#define FROM_CURRENT 1         // SEEK_CUR
 
 static bool is_seekable(const struct file *file)
 {
@@ -49,18 +51,32 @@ struct place {
     void *own;  // not null: here
 };
 
-static bool place_fill(const struct place *place, const void *from, size_t n)
+// Both return the bytes copied.
+static size_t place_fill(const struct place *place, const void *from, size_t n)
 {
-    if (!place->own) return copy_out(place->user, from, n);
+    if (!place->own) return copy_out_part(place->user, from, n);
     memcpy(place->own, from, n);
-    return true;
+    return n;
 }
 
-static bool place_take(const struct place *place, void *to, size_t n)
+static size_t place_take(const struct place *place, void *to, size_t n)
 {
-    if (!place->own) return copy_in(to, place->user, n);
+    if (!place->own) return copy_in_part(to, place->user, n);
     memcpy(to, place->own, n);
-    return true;
+    return n;
+}
+
+// What a transfer of `bytes` comes to when only `copied` of them could be copied: 0: nothing, -EFAULT.
+static size_t part_of(const struct file *file, size_t copied, size_t bytes)
+{
+    return copied == bytes || is_seekable(file) ? copied : 0;
+}
+
+// Take back the position's last steps over what was read and found no place.
+static void step_back(struct file *file, size_t bytes)
+{
+    struct message m = {.words = {0, FROM_CURRENT, (uint64_t)-(int64_t)bytes}};
+    (void)file_ask(file, IO_SEEK, 0, &m);
 }
 
 // One IO_READ of at most IO_BUFFER_BYTES, asked until it is answered. The file is attached.
@@ -73,12 +89,16 @@ static long read_piece(struct file *file, uint64_t offset, const struct place *t
         if (result < 0) return result;
         struct message m = {.words = {file->handle, offset, bytes, data.flags | arm}};
         result = ask(file->server, IO_READ, 0, &m);
-        if (result >= 0) {
-            result = (long)m.words[0];
-            if ((size_t)result > bytes) result = -EIO;
-            if (result > 0 && !place_fill(to, data.at, (size_t)result)) result = -EFAULT;
+        size_t got = result >= 0 ? m.words[0] : 0, lost = 0;
+        if (got > bytes) {
+            result = -EIO;
+        } else if (got > 0) {
+            size_t kept = part_of(file, place_fill(to, data.at, got), got);
+            lost = got - kept;
+            result = kept > 0 ? (long)kept : -EFAULT;
         }
         data_end(&data);
+        if (lost > 0 && is_seekable(file) && offset == IO_OFFSET_CURRENT) step_back(file, lost);
         if (result != -EAGAIN || !file_blocks(file)) return result;
         result = wait_turn(file, &arm);
         if (result < 0) return result;
@@ -94,7 +114,9 @@ static long write_piece(struct file *file, uint64_t offset, const struct place *
         long result = data_begin(&data, file->server, bytes);
         if (result < 0) return result;
         struct message m = {.words = {file->handle, offset, bytes, data.flags | arm}};
-        result = place_take(from, data.at, bytes) ? ask(file->server, IO_WRITE, data.inline_bytes, &m) : -EFAULT;
+        size_t part = part_of(file, place_take(from, data.at, bytes), bytes);
+        m.words[2] = part;
+        result = part == bytes || part > 0 ? ask(file->server, IO_WRITE, data.inline_bytes, &m) : -EFAULT;
         if (result >= 0) result = m.words[0] <= bytes ? (long)m.words[0] : -EIO;
         data_end(&data);
         if (result != -EAGAIN || !file_blocks(file)) return result;
@@ -182,18 +204,31 @@ long call_pwrite64(uint64_t fd, uint64_t user, uint64_t bytes, uint64_t offset)
     return is_seekable(file) || file->server == IO_LOCAL ? file_write(file, offset, user, bytes) : -ESPIPE;
 }
 
+// A vector is looked at as a whole before anything of it is transferred.
+static long check_vector(uint64_t vector, uint64_t count)
+{
+    if (count > IOV_COUNT) return -EINVAL;
+    for (uint64_t i = 0; i < count; i++) {
+        struct iovec v;
+        if (!copy_in(&v, vector + i * sizeof v, sizeof v)) return -EFAULT;
+        if ((int64_t)v.iov_len < 0) return -EINVAL;
+        if (!in_program((uint64_t)v.iov_base, v.iov_len)) return -EFAULT;
+    }
+    return 0;
+}
+
 // readv and its kin: piece by piece; a short one ends it.
 static long vector(uint64_t fd, uint64_t offset, uint64_t vector, uint64_t count,
                    long (*one)(struct file *, uint64_t, uint64_t, uint64_t))
 {
     struct file *file = file_get(fd);
     if (!file) return -EBADF;
-    if (count > IOV_COUNT) return -EINVAL;
+    long bad = check_vector(vector, count);
+    if (bad) return bad;
     uint64_t done = 0;
     for (uint64_t i = 0; i < count; i++) {
         struct iovec v;
         if (!copy_in(&v, vector + i * sizeof v, sizeof v)) return done > 0 ? (long)done : -EFAULT;
-        if ((int64_t)v.iov_len < 0) return done > 0 ? (long)done : -EINVAL;
         if (v.iov_len == 0) continue;
         uint64_t at = offset == IO_OFFSET_CURRENT ? offset : offset + done;
         long result = one(file, at, (uint64_t)v.iov_base, v.iov_len);
@@ -326,9 +361,8 @@ static long copy_files(struct file *out, uint64_t out_offset, struct file *in, u
             put += (size_t)result;
         }
         done += put;
-        if (put < got) {  // give back what was read and found no place
-            struct message m = {.words = {0, 1, (uint64_t)-(int64_t)(got - put)}};
-            if (!positioned) (void)file_ask(in, IO_SEEK, 0, &m);
+        if (put < got) {
+            if (!positioned) step_back(in, got - put);
             break;
         }
     }

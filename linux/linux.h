@@ -125,6 +125,8 @@ void trace_call(const struct frame *frame);
 bool copy_in(void *to, uint64_t from, size_t n);
 bool copy_out(uint64_t to, const void *from, size_t n);
 bool copy_zeros(uint64_t to, size_t n);
+size_t copy_in_part(void *to, uint64_t from, size_t n);  // bytes copied before the first that is not there
+size_t copy_out_part(uint64_t to, const void *from, size_t n);
 bool in_program(uint64_t address, uint64_t n);  // the range may be the program's
 long copy_string(char *to, uint64_t from, size_t room);  // length; -EFAULT, -ENAMETOOLONG when no 0 comes within room
 bool load32(uint64_t address, uint32_t *value);

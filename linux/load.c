@@ -15,12 +15,37 @@
 
 static void need(bool ok, const char *what)
 {
-    if (!ok) die(SIGKILL, what);
+    if (!ok) die(SIGSEGV, what);
 }
 
 static uint32_t protection_of(const Elf64_Phdr *s)
 {
     return (s->p_flags & PF_R ? PROT_READ : 0) | (s->p_flags & PF_W ? PROT_WRITE : 0) | (s->p_flags & PF_X ? PROT_EXEC : 0);
+}
+
+static bool is_loadable(const Elf64_Phdr *s)
+{
+    return s->p_filesz <= s->p_memsz && s->p_vaddr < PROGRAM_END && s->p_memsz < PROGRAM_END - s->p_vaddr &&
+           s->p_offset % PAGE_SIZE == s->p_vaddr % PAGE_SIZE && s->p_offset < 1ull << 62;
+}
+
+// Addresses of the loadable segments as linked: [low, high).
+struct extent {
+    uint64_t low, high;
+};
+
+static struct extent extent_of(const struct elf *elf)
+{
+    struct extent extent = {.low = PROGRAM_END};
+    for (unsigned i = 0; i < elf->header.e_phnum; i++) {
+        const Elf64_Phdr *s = &elf->segments[i];
+        if (s->p_type != PT_LOAD || s->p_memsz == 0) continue;
+        need(is_loadable(s), "exec: bad segment");
+        if (PAGE_DOWN(s->p_vaddr) < extent.low) extent.low = PAGE_DOWN(s->p_vaddr);
+        if (s->p_vaddr + s->p_memsz > extent.high) extent.high = s->p_vaddr + s->p_memsz;
+    }
+    need(extent.high > 0, "exec: nothing to load");
+    return extent;
 }
 
 static void map_segment(struct file *file, const Elf64_Phdr *s, uint64_t base)
@@ -32,8 +57,9 @@ static void map_segment(struct file *file, const Elf64_Phdr *s, uint64_t base)
         anonymous = PAGE_UP(file_end);
         need(map_file(file, start, anonymous - start, protection, MAP_PRIVATE | MAP_FIXED, PAGE_DOWN(s->p_offset)) >= 0,
              "exec: a segment could not be mapped");
+        // Where the file ends before its segment there is nothing to zero; the program will meet a bus error there.
         if (end > file_end && protection & PROT_WRITE)
-            need(copy_zeros(file_end, (anonymous < end ? anonymous : end) - file_end), "exec: no memory for data");
+            (void)copy_zeros(file_end, (anonymous < end ? anonymous : end) - file_end);
     }
     if (PAGE_UP(end) > anonymous)
         need(map_anonymous(anonymous, PAGE_UP(end) - anonymous, protection, MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS) >= 0,
@@ -62,11 +88,12 @@ static uint64_t map_interpreter(struct file *file, uint64_t *entry)
 {
     struct elf elf;
     need(elf_read(file, &elf) == 0, "exec: bad interpreter");
+    struct extent extent = extent_of(&elf);
     uint64_t base = 0;
     if (elf.header.e_type == ET_DYN) {
-        long place = map_anonymous(0, PAGE_UP(elf.high - elf.low), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS);
+        long place = map_anonymous(0, PAGE_UP(extent.high - extent.low), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS);
         need(place > 0, "exec: no room for the interpreter");
-        base = (uint64_t)place - elf.low;
+        base = (uint64_t)place - extent.low;
     }
     map_elf(file, &elf, base);
     *entry = base + elf.header.e_entry;
@@ -133,10 +160,11 @@ void load_program(const struct handover *h, struct frame *frame)
     struct elf elf;
     struct file *file = &p->files[h->executable];
     need(h->executable && elf_read(file, &elf) == 0, "exec: bad program");
-    uint64_t base = elf.header.e_type == ET_DYN ? DYN_BASE - elf.low : 0;
+    struct extent extent = extent_of(&elf);
+    uint64_t base = elf.header.e_type == ET_DYN ? DYN_BASE - extent.low : 0;
     struct start start = {.headers = headers_at(&elf, base), .n_headers = elf.header.e_phnum};
     map_elf(file, &elf, base);
-    struct message m = {.words = {PAGE_UP(base + elf.high)}};
+    struct message m = {.words = {PAGE_UP(base + extent.high)}};
     need(ask_proc(PROC_BRK_SET, 0, &m) == 0, "exec: no heap");
     start.entry = start.program_entry = base + elf.header.e_entry;
     if (h->interpreter) start.interpreter_base = map_interpreter(&p->files[h->interpreter], &start.entry);

@@ -17,7 +17,6 @@ static long start(struct walk *w, uint64_t dirfd)
     w->server = SERVER_ROOT;
     w->handle = FS_ROOT;
     w->symlinks = 0;
-    w->here = NULL;
     if (w->text[0] == '/') return 0;
     if ((int)dirfd == AT_FDCWD) {
         if (!p->cwd) return 0;
@@ -40,6 +39,7 @@ static long start(struct walk *w, uint64_t dirfd)
 
 long walk_begin(struct walk *w, uint64_t dirfd, uint64_t user_path, bool may_be_empty)
 {
+    w->here = NULL;
     long result = copy_string(w->text, user_path, sizeof w->text);
     if (result < 0) return result;
     if (result == 0 && !may_be_empty) return -ENOENT;
@@ -49,6 +49,7 @@ long walk_begin(struct walk *w, uint64_t dirfd, uint64_t user_path, bool may_be_
 
 long walk_text(struct walk *w, uint64_t dirfd, const char *path)
 {
+    w->here = NULL;
     w->bytes = strlen(path);
     if (w->bytes >= sizeof w->text) return -ENAMETOOLONG;
     memcpy(w->text, path, w->bytes + 1);

@@ -2,7 +2,8 @@
 // Routines that touch the program's memory and survive a fault there.
 //
 // All are leaves that use no stack: stub_fault (entry.S) sends a fault between fixup_begin and fixup_end to `fixup`, which
-// returns to the routine's caller with RAX not 0.
+// returns to the routine's caller with RAX not 0. A copy that faults goes on byte by byte, to stop at the very first that
+// is not there.
     .text
     .globl copy_bytes, fpu_save, fpu_restore, fpu_save_legacy, fpu_restore_legacy, compare_swap_user
     .globl fixup_begin, fixup_end, fixup
@@ -52,7 +53,7 @@ compare_swap_user:
     ret
 fixup_end:
 
-// In: RAX = faulting address, RCX, RDX and RSP as they were.
+// In: RAX = faulting address, the other registers but R11 as they were.
 fixup:
     lea copy_words_at(%rip), %r11
     cmp %r11, %rax
@@ -62,5 +63,5 @@ fixup:
     mov $1, %eax
     cmove %rcx, %rax
     ret
-1:  lea (%rdx, %rcx, 8), %rax
-    ret
+1:  lea (%rdx, %rcx, 8), %rcx
+    jmp copy_bytes_at
