@@ -6,7 +6,7 @@ COMPONENT_FOLDERS := $(sort $(patsubst %/,%,$(dir $(wildcard servers/*/main.c dr
 COMPONENT_ELFS    := $(COMPONENT_FOLDERS:%=$(BUILD)/%.elf)
 LINUX_SOURCES     := $(wildcard linux/*.c linux/*.S)
 LIBLINUX_ELF      := $(if $(LINUX_SOURCES),$(BUILD)/liblinux.elf)
-COMPONENT_SCRIPT  := $(firstword $(wildcard lib/rt/component.ld) mk/component.ld)
+COMPONENT_SCRIPT  := mk/component.ld
 
 $(BUILD)/lib.a: $(call objects_of,$(LIB_SOURCES))
 	@mkdir -p $(@D)
