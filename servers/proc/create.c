@@ -66,6 +66,7 @@ void process_inherit(struct process *child, const struct process *parent)
     memcpy(child->limits, parent->limits, sizeof child->limits);
     child->nice = parent->nice;
     child->mask = parent->mask;
+    child->crowded = parent->crowded;
     child->root = parent->root;
     child->executable_inode = parent->executable_inode;
     memcpy(child->comm, parent->comm, sizeof child->comm);
@@ -120,7 +121,7 @@ err_t proc_create(const struct request *request, struct answer *answer)
     err_t err = space_tables_now(process->space, 2 * TABLES_A_MAPPING);
     if (err != OK) return err;
     bool new_process = request->words[1] & PROC_CREATE_PROCESS;
-    if (new_process && limit_of_processes_reached(process)) return ERR_LINUX(EAGAIN);
+    if (process->doomed || limit_of_processes_reached(process)) return ERR_LINUX(EAGAIN);
     struct thread *thread;
     err = new_process ? make_process(process, &thread) : make_thread(process, pid_alloc(), &thread);
     if (err != OK) return server_abort(err);

@@ -261,7 +261,6 @@ bool space_load32(struct space *space, uint64_t address, uint32_t *value)
 // Where a fatal fault happened, for whoever has to find out why.
 static void log_fault(const struct thread *thread, const struct request *fault, struct fault_verdict verdict)
 {
-    if (verdict.signal == SIGKILL) log_line("out of memory: %u of %u pages free", state->pages.n_free, state->pages.n);
     log_line("process %u (%s) ends by signal %d, code %d: %s %lx at pc %lx, sp %lx", thread->process->pid,
              thread->process->comm, verdict.signal, verdict.code,
              fault->words[FAULT_WORD_KIND] == FAULT_KIND_PAGE ? "address" : "vector", fault->words[FAULT_WORD_ADDRESS],
@@ -288,7 +287,7 @@ static err_t deliver(struct thread *thread, const struct request *fault, struct 
 {
     uint64_t pc = fault->words[FAULT_WORD_PC];
     bool inside = pc >= LIBLINUX_BASE && pc < LIBLINUX_END;
-    if (verdict.signal != SIGKILL && (inside || !signal_is_fatal_for(thread, verdict.signal))) {
+    if (inside || !signal_is_fatal_for(thread, verdict.signal)) {
         thread->page->fault_signal = (uint32_t)verdict.signal;
         thread->page->fault_code = verdict.code;
         return FAULT_REFLECT;
@@ -312,9 +311,14 @@ err_t proc_fault(const struct request *request, struct answer *answer)
     if (request->words[FAULT_WORD_KIND] != FAULT_KIND_PAGE)
         return deliver(thread, request, VERDICT(SIGSYS, SYS_SECCOMP));
     process->own.minor_faults++;
-    struct fault_verdict verdict =
-        space_fault(process->space, request->words[FAULT_WORD_ADDRESS], (unsigned)request->words[FAULT_WORD_CODE],
-                    process->limits[RLIMIT_STACK][0]);
+    struct fault_verdict verdict = OUT_OF_MEMORY;
+    if (!pages_kept_for_root(process))
+        verdict = space_fault(process->space, request->words[FAULT_WORD_ADDRESS],
+                              (unsigned)request->words[FAULT_WORD_CODE], process->limits[RLIMIT_STACK][0]);
     if (verdict.signal == 0) return FAULT_RESUME;
+    if (verdict.signal == SIGKILL) {
+        (void)server_abort(OK);
+        return memory_make_room(process) ? FAULT_RESUME : ERR_GONE;
+    }
     return deliver(thread, request, verdict);
 }

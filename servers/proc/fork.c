@@ -113,7 +113,7 @@ err_t proc_fork(const struct request *request, struct answer *answer)
     struct process *parent = caller(request);
     struct thread *thread = parent ? thread_of(parent, request->words[0]) : NULL;
     if (!thread) return ERR_INVALID;
-    if (limit_of_processes_reached(parent)) return ERR_LINUX(EAGAIN);
+    if (parent->doomed || limit_of_processes_reached(parent)) return ERR_LINUX(EAGAIN);
     struct process *child = process_new(parent);
     if (!child || !(child->space = space_make())) return server_abort(ERR_LINUX(EAGAIN));
     process_inherit(child, parent);
@@ -121,6 +121,7 @@ err_t proc_fork(const struct request *request, struct answer *answer)
         cspace_copy_all(child->descriptions, parent->descriptions) != OK)
         return server_abort(ERR_LINUX(ENOMEM));
     process_changed(child);
+    if (child->ids.uid != 0 || child->crowded) crowd_update(child->ids.uid);
     state->forks++;
     answer->words[0] = child->pid;
     answer->n_words = 1;

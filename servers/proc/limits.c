@@ -13,13 +13,16 @@
 #define NICE_BIAS 20  // getpriority answers 20 - nice, so that no answer looks like an error
 
 #define SIGNALS_AT_MOST 4096
+#define BLOCKS_A_PROCESS 2  // at least: one user's processes take half of them
 
 void limits_init(struct process *process)
 {
     for (unsigned i = 0; i < RLIMITS; i++) process->limits[i][0] = process->limits[i][1] = RLIM_INFINITY;
     process->limits[RLIMIT_STACK][0] = PROGRAM_STACK_MAX;
     process->limits[RLIMIT_CORE][0] = 0;
-    process->limits[RLIMIT_NPROC][0] = process->limits[RLIMIT_NPROC][1] = PROCESS_SLOTS / 2;
+    process->limits[RLIMIT_NPROC][0] = process->limits[RLIMIT_NPROC][1] =
+        state->n_blocks / (2 * BLOCKS_A_PROCESS) < PROCESS_SLOTS / 2 ? state->n_blocks / (2 * BLOCKS_A_PROCESS)
+                                                                     : PROCESS_SLOTS / 2;
     process->limits[RLIMIT_NOFILE][0] = 1024;
     process->limits[RLIMIT_NOFILE][1] = FILES_AT_MOST;
     process->limits[RLIMIT_MEMLOCK][0] = process->limits[RLIMIT_MEMLOCK][1] = 8 << 20;
@@ -32,8 +35,9 @@ void limits_init(struct process *process)
 bool limit_of_processes_reached(const struct process *process)
 {
     if (process->ids.uid == 0) return false;
-    uint64_t n = 0;
-    for_each_process(other) n += other->ids.uid == process->ids.uid;
+    if (kept_for_root(process)) return true;
+    uint64_t n = 0;  // as on Linux, threads count
+    for_each_process(other) n += other->ids.uid == process->ids.uid ? other->n_threads : 0;
     return n >= process->limits[RLIMIT_NPROC][0];
 }
 

@@ -110,7 +110,9 @@ struct process {
     uint32_t status, has_execed;
     uint32_t made_by_vfork;
     int32_t nice;
-    uint32_t mask;  // umask
+    uint32_t mask;     // umask
+    uint32_t crowded;  // its user has many threads: it runs behind others (crowd_update())
+    uint32_t doomed;   // ends in a later step with this wait status, 0: not
     uint64_t start_ns, root;
     struct times own, children;
     uint64_t timer_deadline_ns, timer_interval_ns;  // ITIMER_REAL; deadline 0: off
@@ -135,6 +137,8 @@ struct state {
     struct space *dead_spaces;
     struct process *timers;  // by deadline
     struct process *init;
+    uint32_t end_step, n_ended;  // threads that have ended in that step
+    uint32_t n_doomed, zero;
     struct thread *futex_waiters;
     uint64_t forks, epoch, dead_ns;  // dead_ns: CPU time of processes that have ended
     uint64_t load[3], load_at_ns;    // load averages, fixed point with 11 bits
@@ -222,6 +226,8 @@ extern struct image {
     uint64_t start, stub_syscall, stub_event, stub_fault;  // the entries: address, then offsets in the stub page
 } image;
 err_t proc_exit(const struct request *request, struct answer *answer);
+void process_end(struct process *process, uint32_t status);   // the same, later when many end in this step
+void process_end_doomed(void);                                // those, as many as fit in a step
 void process_exit(struct process *process, uint32_t status);  // it ends with this wait status
 void process_session_gone(struct process *process, unsigned server);
 err_t proc_session_closed(const struct request *request, struct answer *answer);
@@ -249,7 +255,7 @@ void signal_fields_kill(struct queued_signal *info, const struct process *sender
 bool signal_send(struct process *process, struct thread *thread, const struct queued_signal *info);  // false: EAGAIN
 void signal_simple(struct process *process, int signal, int code);  // from the kernel's side, without a sender
 void signal_group(uint32_t pgid, int signal, int code);
-void signal_child(struct process *child, int code, int status);  // SIGCHLD to the parent
+void signal_child(struct process *child, int code, int status);     // SIGCHLD to the parent
 bool signal_is_fatal_for(const struct thread *thread, int signal);  // not caught, so that it ends the process
 bool signal_take(struct thread *thread, uint64_t set, struct queued_signal *info);
 void signal_review(struct thread *thread);  // its masks changed: act on what is pending
@@ -294,7 +300,15 @@ err_t proc_hostname(const struct request *request, struct answer *answer);
 err_t proc_reboot(const struct request *request, struct answer *answer);
 err_t proc_settime(const struct request *request, struct answer *answer);
 void limits_init(struct process *process);
-bool limit_of_processes_reached(const struct process *process);       // RLIMIT_NPROC of its user
+bool limit_of_processes_reached(const struct process *process);  // RLIMIT_NPROC of its user, or what is left is root's
+
+// --- shortage.c
+bool kept_for_root(const struct process *process);        // it may not make processes and threads now
+bool pages_kept_for_root(const struct process *process);  // it may not have more pages now
+// End the process that has most memory. False: it is the one that needs some.
+bool memory_make_room(struct process *needs);
+// The user's threads have become more or fewer: are they a crowd?
+void crowd_update(uint32_t uid);
 void rusage_words(const struct times *times, struct answer *answer);  // struct rusage in words 6..
 
 // --- table.c: the published table

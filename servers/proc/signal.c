@@ -187,7 +187,7 @@ bool signal_send(struct process *process, struct thread *thread, const struct qu
     if (!takes) return send_queued(process, thread, info, NULL);
     switch (action_of(process, signal)) {
     case ACTION_IGNORE: return true;
-    case ACTION_END: process_exit(process, (uint32_t)signal); return true;
+    case ACTION_END: process_end(process, (uint32_t)signal); return true;
     case ACTION_STOP: stop_by(process, signal); return true;
     case ACTION_CATCH: break;
     }

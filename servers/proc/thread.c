@@ -7,6 +7,7 @@
 #include "servers/proc/proc.h"
 
 #define LINUX_PRIORITY 10  // of every Linux thread with nice 0; each four steps of nice are one less
+#define CROWD_BEHIND 5     // a crowd is as if it were quite nice
 #define SLICE_NS 10000000ull
 #define KITS_A_BLOCK 7
 #define FIRST_FLAGS 0x202  // interrupts on
@@ -67,7 +68,8 @@ void kits_drop(struct process *process)
 
 static unsigned priority_of(const struct process *process)
 {
-    return LINUX_PRIORITY - (unsigned)(process->nice > 0 ? (process->nice + 3) / 4 : 0);
+    unsigned nice = process->nice > 0 ? (unsigned)(process->nice + 3) / 4 : 0;
+    return LINUX_PRIORITY - (process->crowded ? CROWD_BEHIND + nice / 2 : nice);
 }
 
 void apply_nice(struct process *process)
