@@ -29,6 +29,7 @@ static call_function *const calls[CALLS] = {
 #undef LINUX_CALL
 };
 
+// @path linux-read 3/9: the handler, by number
 // Serve the Linux call in the frame. Not 0: there is something to do before the program goes on.
 int linux_call(struct frame *frame)
 {

@@ -66,6 +66,7 @@ liblinux_stub:
     push_rest
 .endm
 
+// @path linux-read 2/9: the program's registers go into a frame on liblinux's stack of this thread
 // In: RCX = this address, R11 = flags, utcb->syscall.pc = return address, everything else the program's.
 stub_syscall:
     mov %rsp, UTCB(UTCB_SYSCALL + SAVE_SP)
@@ -91,6 +92,7 @@ stub_syscall:
     test %eax, %eax
     jnz work
 
+// @path linux-read 9/9: events on, nothing pending, and the program goes on behind its call
 // The way back. The last jump takes its target from the UTCB's system-call save area, so that no register is needed.
 exit_begin:
     movl $1, UTCB(UTCB_EVENTS_ENABLED)

@@ -34,6 +34,7 @@ long file_ask(struct file *file, uint32_t operation, size_t inline_bytes, struct
     return ask(file->server, operation, inline_bytes, m);
 }
 
+// @path linux-read 8/9: or nothing is there yet: arm, ask again, sleep on the thread's notification
 // A request had to wait: arm first and ask again, then sleep until it is worth asking. 0: ask again.
 static long wait_turn(struct file *file, uint64_t *arm)
 {
@@ -79,6 +80,7 @@ static void step_back(struct file *file, size_t bytes)
     (void)file_ask(file, IO_SEEK, 0, &m);
 }
 
+// @path linux-read 7/9: from the message or the session's buffer to the program's memory
 // One IO_READ of at most IO_BUFFER_BYTES, asked until it is answered. The file is attached.
 static long read_piece(struct file *file, uint64_t offset, const struct place *to, size_t bytes)
 {
@@ -176,6 +178,7 @@ long file_read_here(struct file *file, uint64_t offset, void *to, size_t bytes)
 
 // --- calls
 
+// @path linux-read 4/9: the descriptor's file, its server and handle
 long call_read(uint64_t fd, uint64_t user, uint64_t bytes)
 {
     struct file *file = file_get(fd);

@@ -50,6 +50,7 @@ static void be_born(const struct birth *b)
     thread_page()->clear_child_tid = b->flags & CLONE_CHILD_CLEARTID ? b->child_tid : 0;
 }
 
+// @path linux-fork 2/4: one request, from which two processes come back
 static long fork_process(const struct birth *b)
 {
     struct message m = {.words = {thread_index()}};
@@ -131,6 +132,7 @@ static long make_thread(const struct birth *b, bool is_process)
     return result < 0 ? result : (long)tid;
 }
 
+// @path linux-fork 1/4: what kind of child the flags ask for
 static long clone(const struct birth *b)
 {
     const uint64_t thread_flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD;

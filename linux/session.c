@@ -34,6 +34,7 @@ void receive_cap(unsigned n, uint32_t cspace, uint32_t slot)
     utcb->recv_slot[n] = slot;
 }
 
+// @path linux-read 5/9: one request over the process's own session
 static long ask_slot(uint32_t slot, uint32_t operation, size_t inline_bytes, struct message *m)
 {
     struct utcb *utcb = rt_utcb();
@@ -132,6 +133,7 @@ long notify_use(unsigned server)
     return result;
 }
 
+// @path linux-fork 4/4: the child looks at itself
 // The child of a fork has its parent's memory, but not its connections.
 void forget_connections(void)
 {

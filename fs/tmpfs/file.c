@@ -21,6 +21,7 @@ static err_t moved(struct description *d, uint64_t asked, uint64_t offset, uint6
     return OK;
 }
 
+// @path linux-read 6/9: the handle's description, its file, and the bytes into the answer
 HANDLER(io_read)
 {
     struct description *d;
