@@ -63,7 +63,7 @@ static void grow(struct inode *inode, uint64_t from, uint64_t size)
 {
     if (size <= inode->size) return;
     if (from > inode->size) zero(inode, inode->size, from);
-    zero(inode, size, round_up(size));
+    if (size > round_up(inode->size)) zero(inode, size, round_up(size));  // else it is zero already
     inode->size = size;
 }
 
