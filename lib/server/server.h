@@ -29,7 +29,8 @@ struct request {
     struct request_cap caps[MSG_CAPS];
 };
 
-// What the handler answers beside the error that it returns. It starts empty; n_words and n_caps count.
+// What the handler answers beside the error that it returns. It starts empty, the first six words zero; n_words and
+// n_caps count.
 struct answer {
     uint32_t n_words, n_caps;
     uint32_t caps[MSG_CAPS];  // slots; the receiver gets derived copies, ours stay
