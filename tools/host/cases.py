@@ -181,11 +181,13 @@ class Cache:
         self.folder = Path(folder)
         parts = [settings.debian.linux().name.encode(), (settings.root / "tools/guest/cases").read_bytes(),
                  rootfs.root_archive(settings.root, settings.debian.busybox(), "linux").pack()]
-        parts += [name.encode() + b"\0" + Path(path).read_bytes() for name, path in sorted(programs.items())]
         self.base = hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
+        self.programs = {name: hashlib.sha256(Path(path).read_bytes()).hexdigest() for name, path in programs.items()}
 
     def _path(self, case):
-        text = f"{self.base}\0{case.user}\0{case.timeout}\0{case.script}"
+        words = set(re.findall(r"\w+", case.script))  # only the programs that it names are its own
+        used = "".join(f"\0{name} {digest}" for name, digest in sorted(self.programs.items()) if name in words)
+        text = f"{self.base}{used}\0{case.user}\0{case.timeout}\0{case.script}"
         return self.folder / (hashlib.sha256(text.encode()).hexdigest() + ".json")
 
     def get(self, case):
