@@ -199,6 +199,7 @@ long call_utimensat(uint64_t dirfd, uint64_t path, uint64_t user, uint64_t flags
 {
     struct __kernel_timespec t[2] = {{0, NOW}, {0, NOW}};
     if (user && !copy_in(t, user, sizeof t)) return -EFAULT;
+    if (!path && (int)dirfd == AT_FDCWD) return -EFAULT;
     if ((uint32_t)flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) || !is_time(&t[0]) || !is_time(&t[1])) return -EINVAL;
     return set_times(dirfd, path, flags, t);
 }

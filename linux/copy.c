@@ -27,16 +27,15 @@ bool copy_out(uint64_t to, const void *from, size_t n)
     return in_program(to, n) && copy_bytes((void *)to, from, n) == 0;
 }
 
-bool copy_zeros(uint64_t to, size_t n)
+size_t copy_zeros(uint64_t to, size_t n)
 {
     static const uint8_t zeros[512];
-    while (n > 0) {
-        size_t run = n < sizeof zeros ? n : sizeof zeros;
-        if (!copy_out(to, zeros, run)) return false;
-        to += run;
-        n -= run;
+    size_t done = 0, part = 1;
+    while (done < n && part > 0) {
+        part = copy_out_part(to + done, zeros, n - done < sizeof zeros ? n - done : sizeof zeros);
+        done += part;
     }
-    return true;
+    return done;
 }
 
 // Copied in pieces that do not cross a page, so that a string may end right before memory that is not there.

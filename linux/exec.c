@@ -148,21 +148,33 @@ static long put_array(uint64_t user, uint32_t *count)
     return 0;
 }
 
-static long put_strings(const struct image *image, const char *path, uint64_t argv, uint64_t envp)
+// The name, the arguments (one at least) and the environment.
+static long put_strings(const char *path, uint64_t argv, uint64_t envp)
 {
     struct handover *h = handover();
-    uint64_t first = 0;
     if (!put_text(path, strlen(path) + 1)) return -E2BIG;
-    if (argv && !copy_in(&first, argv, sizeof first)) return -EFAULT;
-    for (size_t i = 0; i < image->front_bytes; i++) h->argc += image->front[i] == 0;
-    if (!put_text(image->front, image->front_bytes)) return -E2BIG;
-    if (image->is_script && first) argv += sizeof argv;  // the script's name took its place
     long result = put_array(argv, &h->argc);
     if (result == 0 && h->argc == 0) {
         h->argc = 1;
         if (!put_text("", 1)) return -E2BIG;
     }
     return result < 0 ? result : put_array(envp, &h->envc);
+}
+
+// What the #! lines put in front takes the place of the first argument.
+static bool put_script(const struct image *image, const char *path)
+{
+    struct handover *h = handover();
+    if (!image->is_script) return true;
+    char *first = (char *)h + h->strings + strlen(path) + 1;
+    size_t gone = strlen(first) + 1;
+    if (h->strings_bytes + image->front_bytes - gone > STRINGS_BYTES) return false;
+    memmove(first + image->front_bytes, first + gone, (size_t)(strings_end() - first) - gone);
+    memcpy(first, image->front, image->front_bytes);
+    h->strings_bytes += (uint32_t)(image->front_bytes - gone);
+    h->argc--;
+    for (size_t i = 0; i < image->front_bytes; i++) h->argc += image->front[i] == 0;
+    return true;
 }
 
 static void put_tables(const struct image *image)
@@ -212,30 +224,31 @@ static long tell_proc(const char *path)
     return ask_proc(PROC_EXEC, NAME_BYTES + bytes, &m);
 }
 
-static long replace_image(const struct image *image, const char *path, uint64_t argv, uint64_t envp)
-{
-    struct handover *h = handover();
-    *h = (struct handover){.magic = HANDOVER_MAGIC, .version = HANDOVER_VERSION, .strings = sizeof *h,
-                           .flags = process()->traced ? HANDOVER_TRACE : 0};
-    long result = put_strings(image, path, argv, envp);
-    if (result == 0) {
-        put_tables(image);
-        result = tell_proc(path);
-    }
-    (void)unmap(LIBLINUX_HANDOVER, HANDOVER_MAX);
-    return result;
-}
-
-static long exec_walk(struct walk *w, const char *path, uint64_t argv, uint64_t envp)
+// The program's file and all that belongs to it, then the rest of the hand-over. Returns only errors.
+static long exec_file(struct image *image, struct walk *w, const char *path)
 {
     struct elf elf;
+    long result = find_program(image, w, path, &elf);
+    if (result == 0) result = find_interpreter(image, w, &elf);
+    if (result == 0 && !put_script(image, path)) result = -E2BIG;
+    if (result < 0) return result;
+    put_tables(image);
+    return tell_proc(path);
+}
+
+// Linux looks at the arguments before it looks for the file.
+static long exec_walk(struct walk *w, const char *path, uint64_t argv, uint64_t envp)
+{
     struct image image;
     image.file = image.interpreter = NULL;
     image.is_script = false;
     image.front_bytes = 0;
-    long result = find_program(&image, w, path, &elf);
-    if (result == 0) result = find_interpreter(&image, w, &elf);
-    if (result == 0) result = replace_image(&image, path, argv, envp);
+    struct handover *h = handover();
+    *h = (struct handover){.magic = HANDOVER_MAGIC, .version = HANDOVER_VERSION, .strings = sizeof *h,
+                           .flags = process()->traced ? HANDOVER_TRACE : 0};
+    long result = put_strings(path, argv, envp);
+    if (result == 0) result = exec_file(&image, w, path);
+    (void)unmap(LIBLINUX_HANDOVER, HANDOVER_MAX);
     if (image.interpreter) file_drop(image.interpreter);
     if (image.file) file_drop(image.file);
     return result;

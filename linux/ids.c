@@ -115,7 +115,7 @@ long call_getgroups(uint64_t room, uint64_t user)
     uint64_t n = m.words[0];
     if ((int)room == 0) return (long)n;
     if ((int)room < 0 || (uint32_t)room < n) return -EINVAL;
-    return copy_out(user, long_words(), n * 4) ? (long)n : -EFAULT;
+    return n == 0 || copy_out(user, long_words(), n * 4) ? (long)n : -EFAULT;
 }
 
 long call_setgroups(uint64_t n, uint64_t user)

@@ -124,9 +124,10 @@ void trace_call(const struct frame *frame);
 // --- copy.c: the only way to the program's memory. False: EFAULT.
 bool copy_in(void *to, uint64_t from, size_t n);
 bool copy_out(uint64_t to, const void *from, size_t n);
-bool copy_zeros(uint64_t to, size_t n);
-size_t copy_in_part(void *to, uint64_t from, size_t n);  // bytes copied before the first that is not there
+// The same as far as memory is there: bytes copied.
+size_t copy_in_part(void *to, uint64_t from, size_t n);
 size_t copy_out_part(uint64_t to, const void *from, size_t n);
+size_t copy_zeros(uint64_t to, size_t n);
 bool in_program(uint64_t address, uint64_t n);  // the range may be the program's
 long copy_string(char *to, uint64_t from, size_t room);  // length; -EFAULT, -ENAMETOOLONG when no 0 comes within room
 bool load32(uint64_t address, uint32_t *value);

@@ -28,10 +28,11 @@ static long read_random(uint64_t user, uint64_t bytes)
     while (done < bytes) {
         size_t n = bytes - done < sizeof piece ? bytes - done : sizeof piece;
         random_bytes(piece, n);
-        if (!copy_out(user + done, piece, n)) return done > 0 ? (long)done : -EFAULT;
-        done += n;
+        size_t part = copy_out_part(user + done, piece, n);
+        done += part;
+        if (part < n) break;
     }
-    return (long)done;
+    return done > 0 || bytes == 0 ? (long)done : -EFAULT;
 }
 
 // Read from a local device.
@@ -40,7 +41,10 @@ long local_read(struct file *file, uint64_t user, uint64_t bytes)
     switch (minor_of(file->device)) {
     case NULL_DEVICE: return 0;
     case ZERO_DEVICE:
-    case FULL_DEVICE: return copy_zeros(user, bytes) ? (long)bytes : -EFAULT;
+    case FULL_DEVICE: {
+        size_t done = copy_zeros(user, bytes);
+        return done > 0 || bytes == 0 ? (long)done : -EFAULT;
+    }
     default: return read_random(user, bytes);
     }
 }

@@ -59,7 +59,7 @@ long call_prlimit64(uint64_t pid, uint64_t resource, uint64_t user_new, uint64_t
     return user_old && !copy_out(user_old, old, sizeof old) ? -EFAULT : 0;
 }
 
-long call_getrlimit(uint64_t resource, uint64_t user) { return call_prlimit64(0, resource, 0, user); }
+long call_getrlimit(uint64_t resource, uint64_t user) { return user ? call_prlimit64(0, resource, 0, user) : -EFAULT; }
 long call_setrlimit(uint64_t resource, uint64_t user) { return user ? call_prlimit64(0, resource, user, 0) : -EFAULT; }
 
 long call_getrusage(uint64_t who, uint64_t user)

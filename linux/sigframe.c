@@ -66,7 +66,7 @@ static uint64_t save_fpu(const struct process *p, uint64_t sp)
         return in_program(area, FXSAVE_BYTES) && fpu_save_legacy((void *)area) == 0 ? area : 0;
     }
     uint64_t area = (sp - p->fpu_bytes - sizeof(uint32_t)) & ~63ull;
-    if (!in_program(area, p->fpu_bytes + sizeof(uint32_t)) || !copy_zeros(area + FXSAVE_BYTES, 64)) return 0;
+    if (!in_program(area, p->fpu_bytes + sizeof(uint32_t)) || copy_zeros(area + FXSAVE_BYTES, 64) < 64) return 0;
     if (fpu_save((void *)area, p->fpu_components) != 0) return 0;
     const struct _fpx_sw_bytes mark = {.magic1 = FP_XSTATE_MAGIC1, .extended_size = p->fpu_bytes + FP_XSTATE_MAGIC2_SIZE,
                                        .xfeatures = p->fpu_components, .xstate_size = p->fpu_bytes};

@@ -40,3 +40,18 @@ efault
 
 ### truncated-and-crafted-elf-files timeout=60
 badelf
+
+### single-stepping-through-calls
+stepped
+
+### names-of-interpreters-in-scripts
+try() { printf "$1" > script; chmod 755 script; ./script a b; echo "$?"; }
+try '#!/bin/echo'
+try '#! \t/bin/echo  one two  \t\n'
+try '#!/bin/echo\tone\n'
+try '#!/bin/echo \n'
+printf '#!/bin/echo inner\n' > inner; chmod 755 inner
+try '#!./inner outer\n'
+
+### vectors-are-checked-before-anything-is-written
+vector
