@@ -4,6 +4,7 @@
 
 import argparse
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from . import console, cpio, debian, elf, graph, guest, image, log, manifest, manifest_check, qemu, rootfs, size
 
-FAILED, TIMED_OUT, INTERRUPTED, NO_READER = 125, 124, 130, 141
+FAILED, TIMED_OUT, INTERRUPTED, NO_READER, TERMINATED = 125, 124, 130, 141, 143
 
 MAX_STDIN_FILE = 16 << 20
 
@@ -306,6 +307,8 @@ def say(text):
 def main(root, argv=None):
     """Run one command; returns the exit status."""
     arguments = build_parser().parse_args(argv)
+    # As an exception, so that the machine ends and the terminal is restored.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
         return arguments.run(Project(root, arguments.build), arguments)
     except BrokenPipeError:  # whoever read our output has gone
