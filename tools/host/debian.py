@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 
@@ -68,9 +69,10 @@ class Debian:
                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
                 if result.returncode:
                     raise PackageError(f"'apt-get {' '.join(command)}' failed:\n{result.stdout}".rstrip())
-            for tar in [*partial.glob("*.orig.tar.*"), *partial.glob("*.debian.tar.*")]:
-                subprocess.run(["tar", "-x", "-f", tar, "-C", partial], check=True)
-                tar.unlink()
+            for path in [*partial.glob("*.orig.tar.*"), *partial.glob("*.debian.tar.*")]:
+                with tarfile.open(path) as tar:  # knows bzip2 and xz without their programs
+                    tar.extractall(partial)
+                path.unlink()
             os.rename(partial, folder)
         return folder
 
