@@ -18,6 +18,10 @@ run: world ## boot SYSTEM in QEMU with this terminal as its console
 test: world ## all tests: unit tests here, Linux programs on Linux and on Bulkhead
 	@BUILD=$(BUILD) BULKHEAD_BUILT=1 tests/run $(TESTS)
 
+.PHONY: stress
+stress: world ## a busy hour in small: ten thousand processes, a million messages, hogs; the ledger before and after
+	@BUILD=$(BUILD) BULKHEAD_BUILT=1 STRESS=full tests/run stress
+
 .PHONY: test-host
 test-host: ## unit tests and the kernel core as a program of this machine
 

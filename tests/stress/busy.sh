@@ -1,0 +1,30 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# In the guest, as root: busy.sh FORKS MESSAGES FILES. The ledger before and after, which must be the same; prints both when
+# they are not, and exits with 1.
+cd /tmp
+
+ledger() {
+    grep -v '^forks ' /proc/bulkhead/ledger
+    cat /proc/bulkhead/components
+    df /
+    df -i /
+}
+
+work() { busy forks "$1" && busy messages "$2" && busy files "$3"; }
+
+work 3 3 3 >/dev/null  # what is made at first use and kept
+ledger >/tmp/after
+ledger >/tmp/before
+ledger >/tmp/before
+work "$@" || exit 1
+sleep 0.5
+ledger >/tmp/after
+cat /tmp/after
+if cmp -s /tmp/before /tmp/after; then
+    echo "the ledger is as before"
+else
+    echo "the ledger differs:"
+    diff /tmp/before /tmp/after
+    exit 1
+fi
