@@ -2,7 +2,7 @@
 # User code: the library, one ELF a component folder, and liblinux.
 
 LIB_SOURCES       := $(wildcard lib/*/*.c lib/*/*.S)
-COMPONENT_FOLDERS := $(sort $(patsubst %/,%,$(dir $(wildcard servers/*/main.c drivers/*/*/main.c fs/*/main.c))))
+COMPONENT_FOLDERS := $(sort $(patsubst %/,%,$(dir $(wildcard servers/*/main.c drivers/*/*/main.c fs/*/main.c tests/*/main.c))))
 COMPONENT_ELFS    := $(COMPONENT_FOLDERS:%=$(BUILD)/%.elf)
 LINUX_SOURCES     := $(wildcard linux/*.c linux/*.S)
 LIBLINUX_ELF      := $(if $(LINUX_SOURCES),$(BUILD)/liblinux.elf)

@@ -18,7 +18,6 @@
 
 enum {
     SLOT_CSPACE = 1,
-    SLOT_THREAD = 2,
     SLOT_ASPACE = 3,
     SLOT_LOG = 4,           // badge: component index
     SLOT_ENDPOINT = 5,      // the component's own service endpoint, all rights (it lives in the supervisor's block)

@@ -150,7 +150,6 @@ static err_t make_thread(const struct component *c)
     if (err == OK) err = thread_set_context(thread, context);
     if (err == OK) err = thread_set_priority(thread, c->spec->priority);
     if (err == OK) err = thread_bind_notification(thread, part_slot(c, PART_NOTIFICATION));
-    if (err == OK) err = cspace_derive(cspace, SLOT_THREAD, 0, thread, RIGHTS_ALL, 0);
     if (err == OK) err = cspace_derive(cspace, SLOT_ASPACE, 0, part_slot(c, PART_ASPACE), RIGHTS_ALL, 0);
     return err;
 }
