@@ -131,6 +131,7 @@ struct extent *extent_make(struct inode *inode, uint64_t page, uint64_t n_pages)
     if (before && extent_end(before) == page && before->order >= order)
         order = before->order < EXTENT_GROW_ORDER ? before->order + 1 : before->order;
     while (1ull << order > gap) order--;
+    if (is_for_root(fs->pool.n_free, fs->pool.n_pages)) return NULL;
     struct extent *e = table_new(&fs->extents);
     if (!e) return NULL;
     uint32_t pool_page;

@@ -7,6 +7,7 @@
 
 struct inode *inode_new(uint32_t mode, uint32_t uid, uint32_t gid)
 {
+    if (is_for_root(fs->inodes.n_records - fs->inodes.n_used, fs->inodes.n_records)) return NULL;
     struct inode *inode = table_new(&fs->inodes);
     if (!inode) return NULL;
     inode->mode = mode;

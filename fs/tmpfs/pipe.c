@@ -4,20 +4,42 @@
 // Rules:
 //  - A pipe exists while one of its ends is open or an open waits for the other end.
 //  - Bytes between head and tail are the pipe's; others may be overwritten freely, so data needs no undo.
+//  - A user with many pipes gets small ones, and then none (pipe_capacity()).
 //  - An empty pipe keeps at most one page and starts over in it.
 // Writes of up to PIPE_ATOMIC bytes go in whole or not at all. Who cannot go on is told ERR_AGAIN and armed.
 #include "fs/tmpfs/tmpfs.h"
 #include <asm/poll.h>
 
+#define PIPES_LARGE 16     // part of the pool that one user's large pipes may have
+#define PIPES_AT_MOST 8    // all of them
+#define PIPE_PAGES_LEAST 2
+
 static bool reads(uint32_t access) { return (access & O_ACCMODE) != O_WRONLY; }
 
 static bool writes(uint32_t access) { return (access & O_ACCMODE) != O_RDONLY; }
 
+// Pages for one more pipe of the context's user, 0: none.
+static uint32_t pipe_capacity(void)
+{
+    uint32_t owner = context.who.fsuid, n = 0;
+    if (owner == 0) return PIPE_PAGES;
+    if (is_for_root(fs->pipes.n_records - fs->pipes.n_used, fs->pipes.n_records)) return 0;
+    for (uint32_t i = 0; i < fs->pipes.n_fresh; i++) {
+        const struct pipe *pipe = table_at(&fs->pipes, i);
+        if (pipe && pipe->owner == owner) n += pipe->capacity;
+    }
+    if (n + PIPE_PAGES <= fs->pool.n_pages / PIPES_LARGE) return PIPE_PAGES;
+    return n + PIPE_PAGES_LEAST <= fs->pool.n_pages / PIPES_AT_MOST ? PIPE_PAGES_LEAST : 0;
+}
+
 static struct pipe *pipe_of(struct inode *inode)
 {
     if (inode->pipe) return inode->pipe;
-    struct pipe *pipe = table_new(&fs->pipes);
+    uint32_t capacity = pipe_capacity();
+    struct pipe *pipe = capacity ? table_new(&fs->pipes) : NULL;
     if (!pipe) return NULL;
+    pipe->owner = context.who.fsuid;
+    pipe->capacity = capacity;
     for (unsigned i = 0; i < PIPE_PAGES; i++) pipe->pages[i] = PIPE_NO_PAGE;
     inode->pipe = pipe;
     return pipe;
@@ -84,7 +106,7 @@ static void release_pages(struct pipe *pipe, uint64_t from)
 // How much can be written: the ring's pages may be in use from the middle of the first on.
 static uint64_t pipe_room(const struct pipe *pipe)
 {
-    return (pipe->head & ~(uint64_t)(PAGE_SIZE - 1)) + PIPE_BYTES - pipe->tail;
+    return (pipe->head & ~(uint64_t)(PAGE_SIZE - 1)) + (uint64_t)pipe->capacity * PAGE_SIZE - pipe->tail;
 }
 
 err_t pipe_read(struct inode *inode, uint8_t *to, uint64_t n, uint64_t flags, uint64_t *done)
@@ -117,7 +139,8 @@ static bool make_pages(struct pipe *pipe, uint64_t end)
     for (uint64_t page = pipe->tail / PAGE_SIZE; page * PAGE_SIZE < end; page++) {
         uint32_t *at = &pipe->pages[page % PIPE_PAGES];
         unsigned order = 0;
-        if (*at == PIPE_NO_PAGE && !pool_take(&order, at)) return false;
+        if (*at != PIPE_NO_PAGE) continue;
+        if (is_for_root(fs->pool.n_free, fs->pool.n_pages) || !pool_take(&order, at)) return false;
     }
     return true;
 }

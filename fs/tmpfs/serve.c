@@ -3,6 +3,8 @@
 #include "fs/tmpfs/tmpfs.h"
 
 struct tmpfs *fs;
+#define ROOT_PART 32  // of pages and records
+
 struct context context;
 
 // --- the request in hand
@@ -24,6 +26,8 @@ err_t request_handle(const struct request *request, struct description **descrip
     *description = io_handle(&context.session->io, request->words[0]);
     return *description ? OK : ERR_LINUX(EBADF);
 }
+
+bool is_for_root(uint64_t n_free, uint64_t n) { return n_free <= n / ROOT_PART && context.who.fsuid != 0; }
 
 struct time time_now(void)
 {

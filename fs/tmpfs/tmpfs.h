@@ -109,6 +109,7 @@ struct pipe {
     uint32_t opened_readers, opened_writers;    // counted up at each open: who waits for one sees it
     uint32_t waiting_readers, waiting_writers;  // opens that wait for the other end
     struct io_queue readable, writable;
+    uint32_t owner, capacity;    // whose it is, for pipe_capacity(); pages that it may have
     uint32_t pages[PIPE_PAGES];  // of the pool
 };
 
@@ -179,6 +180,8 @@ err_t request_begin(const struct request *request);
 err_t request_handle(const struct request *request, struct description **description);
 // The date, the same throughout a request.
 struct time time_now(void);
+// The last of everything is root's: whether these are, and the context's user is not root.
+bool is_for_root(uint64_t n_free, uint64_t n);
 // Data of a page of the pool.
 static inline uint8_t *pool_address(uint32_t page)
 {

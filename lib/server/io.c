@@ -13,6 +13,7 @@
 struct io *io_state;
 static const struct io_server *server;
 
+#define ROOT_PART 8        // of descriptions and chunks
 #define HANDLES_A_STEP 32  // of a dying session
 #define CHANGEABLE_FLAGS (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME | FASYNC)
 
@@ -124,12 +125,21 @@ void *io_description_of(const struct request_cap *cap)
     return d && d->slot ? d : NULL;
 }
 
+// The last of a table's records are root's, so that it can still look around and kill.
+static bool last_for_root(const struct table *table, const struct io_session *session)
+{
+    if (table->n_used < table->n_records - table->n_records / ROOT_PART) return false;
+    struct io_credentials who;
+    return io_credentials(session->badge, &who) != OK || who.fsuid != 0;
+}
+
 err_t io_opened(struct io_session *session, struct io_description *d, struct answer *answer)
 {
     struct io_opened *opened = (struct io_opened *)answer->words;
     *opened = (struct io_opened){.flags = d->flags};
     io_answer(answer, sizeof *opened / sizeof(uint64_t));
     server->describe(d, opened);
+    if (last_for_root(&io_state->descriptions, session)) return ERR_LINUX(ENFILE);
     err_t err = io_handle_new(session, d, &opened->handle);
     return err == OK ? io_publish(d, answer) : err;
 }
@@ -159,6 +169,7 @@ err_t io_handle_new(struct io_session *session, struct io_description *d, uint64
         entry = vector_entry(&session->handles, *handle);
         session->free_handle = (uint32_t)(*entry >> 1);
     } else {
+        if (last_for_root(&io_state->chunks, session)) return ERR_LINUX(ENFILE);
         *handle = session->n_handles;
         entry = vector_grow(&session->handles, *handle);
         if (!entry) return ERR_LINUX(ENFILE);
