@@ -20,7 +20,7 @@ static err_t change_mode(struct inode *inode, uint32_t mode)
     if (!owns(inode)) return ERR_LINUX(EPERM);
     if (is_type(inode, S_IFLNK)) return ERR_LINUX(EOPNOTSUPP);
     mode &= 07777;
-    if (context.who.fsuid != 0 && !io_in_group(&context.who, inode->gid)) mode &= ~(uint32_t)S_ISGID;
+    if (who()->fsuid != 0 && !io_in_group(who(), inode->gid)) mode &= ~(uint32_t)S_ISGID;
     inode->mode = (inode->mode & S_IFMT) | mode;
     touch_changed(inode);
     return OK;
@@ -28,9 +28,9 @@ static err_t change_mode(struct inode *inode, uint32_t mode)
 
 static err_t change_owner(struct inode *inode, uint32_t uid, uint32_t gid)
 {
-    bool root = context.who.fsuid == 0;
+    bool root = who()->fsuid == 0;
     if (!root && uid != KEEP && (uid != inode->uid || !owns(inode))) return ERR_LINUX(EPERM);
-    if (!root && gid != KEEP && (!owns(inode) || (gid != inode->gid && !io_in_group(&context.who, gid))))
+    if (!root && gid != KEEP && (!owns(inode) || (gid != inode->gid && !io_in_group(who(), gid))))
         return ERR_LINUX(EPERM);
     if (uid != KEEP) inode->uid = uid;
     if (gid != KEEP) inode->gid = gid;
@@ -66,7 +66,7 @@ static err_t change_times(struct inode *inode, const uint64_t t[4])  // access s
 static err_t change_size(struct inode *inode, uint64_t size)
 {
     if (size > INT64_MAX) return ERR_LINUX(EINVAL);
-    if (size > inode->size && size > context.who.fsize_limit) return ERR_LINUX(EFBIG);
+    if (size > inode->size && size > who()->fsize_limit) return ERR_LINUX(EFBIG);
     err_t err = data_resize(inode, size);
     if (err == OK) {
         drop_privileges(inode);
@@ -118,9 +118,8 @@ HANDLER(op_access)
     if (want > 7) return ERR_LINUX(EINVAL);
     err_t err = object(request, answer, &inode);
     if (err != OK) return err;
-    bool granted = request->words[1] & FS_REAL_IDS
-                       ? io_permits_real(&context.who, inode->mode, inode->uid, inode->gid, want)
-                       : may(inode, want);
+    bool granted = request->words[1] & FS_REAL_IDS ? io_permits_real(who(), inode->mode, inode->uid, inode->gid, want)
+                                                   : may(inode, want);
     return granted ? OK : ERR_LINUX(EACCES);
 }
 
@@ -195,7 +194,7 @@ HANDLER(op_cover)
     // Up to the last component: a directory that is covered already must be found to be uncovered.
     err_t err = path_request(request, answer, WALK_PARENT, &lookup);
     if (err != OK) return err;
-    if (context.who.euid != 0) return ERR_LINUX(EPERM);
+    if (who()->euid != 0) return ERR_LINUX(EPERM);
     if (!lookup.inode) return ERR_LINUX(ENOENT);
     if (!is_directory(lookup.inode)) return ERR_LINUX(ENOTDIR);
     lookup.inode->covered = request->words[3] != 0;

@@ -77,6 +77,13 @@ static struct extent *floor_of(const struct inode *inode, uint64_t page)
     return found;
 }
 
+struct extent *extent_before(const struct inode *inode, uint64_t page)
+{
+    return page ? floor_of(inode, page - 1) : NULL;
+}
+
+struct extent *extent_last(const struct inode *inode) { return floor_of(inode, FILE_PAGES_MAX); }
+
 struct extent *extent_find(const struct inode *inode, uint64_t page)
 {
     struct extent *e = floor_of(inode, page);

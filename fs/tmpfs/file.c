@@ -64,7 +64,7 @@ HANDLER(io_write)
     }
     uint64_t at = offset == IO_OFFSET_CURRENT ? d->io.offset : offset;
     if (d->io.flags & O_APPEND) at = d->inode->size;
-    uint64_t limit = min(context.who.fsize_limit, FILE_BYTES_MAX);
+    uint64_t limit = min(io_fsize_limit(context.badge), FILE_BYTES_MAX);
     if (at > INT64_MAX) return ERR_LINUX(EINVAL);
     if (n == 0) return moved(d, offset, at, 0, answer);
     if (at >= limit) return ERR_LINUX(EFBIG);
@@ -184,7 +184,7 @@ HANDLER(io_allocate)
     if (mode & FALLOC_FL_PUNCH_HOLE) {
         err = data_punch(d->inode, offset, n);
     } else {
-        if (offset + n > FILE_BYTES_MAX || (!mode && offset + n > context.who.fsize_limit)) return ERR_LINUX(EFBIG);
+        if (offset + n > FILE_BYTES_MAX || (!mode && offset + n > who()->fsize_limit)) return ERR_LINUX(EFBIG);
         if (n / PAGE_SIZE > fs->pool.n_free) return ERR_LINUX(ENOSPC);
         err = data_allocate(d->inode, offset, n, mode != 0);
     }
@@ -208,7 +208,7 @@ HANDLER(io_path)
     uint64_t flags = request->words[1];
     err_t err = request_handle(request, &d);
     if (err != OK) return err;
-    const struct inode *root = context.who.root ? inode_by_number(context.who.root) : fs->root;
+    const struct inode *root = who()->root ? inode_by_number(who()->root) : fs->root;
     const char *at = text;
     size_t n;
     bool directory = is_directory(d->inode);

@@ -49,12 +49,14 @@ struct inode *inode_by_number(uint64_t number) { return table_get(&fs->inodes, n
 // Pages that count as the file's: those that it got in advance, behind its end, do not.
 static uint64_t pages_shown(const struct inode *inode)
 {
-    uint64_t end = (inode->size + PAGE_SIZE - 1) / PAGE_SIZE;
-    const struct extent *last = end ? extent_find(inode, end - 1) : NULL;
-    uint64_t ahead = last ? extent_end(last) - end : 0;
-    for (const struct extent *e = extent_after(inode, end ? end - 1 : 0); e; e = extent_after(inode, e->file_page))
-        ahead += 1ull << e->order;
-    return inode->n_pages - ahead;
+    uint64_t end = (inode->size + PAGE_SIZE - 1) / PAGE_SIZE, n = inode->n_pages;
+    if (!n) return 0;
+    for (const struct extent *e = extent_last(inode); e && extent_end(e) > end;
+         e = extent_before(inode, e->file_page)) {
+        uint64_t from = e->file_page < end ? end : e->file_page;
+        n -= extent_end(e) - from;
+    }
+    return n;
 }
 
 void inode_stat(const struct inode *inode, struct stat *stat)
@@ -82,10 +84,10 @@ void inode_stat(const struct inode *inode, struct stat *stat)
 
 bool may(const struct inode *inode, unsigned want)
 {
-    return io_permits(&context.who, inode->mode, inode->uid, inode->gid, want);
+    return io_permits(who(), inode->mode, inode->uid, inode->gid, want);
 }
 
-bool owns(const struct inode *inode) { return context.who.fsuid == 0 || context.who.fsuid == inode->uid; }
+bool owns(const struct inode *inode) { return who()->fsuid == 0 || who()->fsuid == inode->uid; }
 
 void touch_modified(struct inode *inode) { inode->modified = inode->changed = time_now(); }
 
@@ -96,19 +98,19 @@ static bool not_after(struct time a, struct time b)
     return a.seconds < b.seconds || (a.seconds == b.seconds && a.ns <= b.ns);
 }
 
+// relatime: when it has been modified since, or a day has passed. The day is counted on the newest date that
+// anybody has asked for, so that reading does not have to ask.
 void touch_accessed(struct inode *inode, uint32_t flags)
 {
-    struct time now = time_now();
     if (flags & O_NOATIME) return;
     if (not_after(inode->accessed, inode->modified) || not_after(inode->accessed, inode->changed) ||
-        now.seconds - inode->accessed.seconds >= 24 * 3600)
-        inode->accessed = now;
+        (int64_t)(context.now_ns / 1000000000) - inode->accessed.seconds >= 24 * 3600)
+        inode->accessed = time_now();
 }
 
 void drop_privileges(struct inode *inode)
 {
-    if (context.who.fsuid == 0) return;
     uint32_t drop = inode->mode & S_ISUID;
     if (inode->mode & S_IXGRP) drop |= inode->mode & S_ISGID;
-    if (drop) inode->mode &= ~drop;
+    if (drop && who()->fsuid != 0) inode->mode &= ~drop;
 }

@@ -154,7 +154,7 @@ static err_t lock_get(const struct lock *held, uint64_t type, const struct lock 
 static err_t flock_operation(struct description *d, uint64_t type, uint64_t flags)
 {
     struct inode *inode = d->inode;
-    struct lock wanted = {.owner = (uint64_t)d, .end = TO_THE_END, .kind = (uint32_t)type, .pid = context.who.pid};
+    struct lock wanted = {.owner = (uint64_t)d, .end = TO_THE_END, .kind = (uint32_t)type, .pid = who()->pid};
     drop_owner(inode, &inode->flocks, wanted.owner);  // a conversion gives up the old lock first
     if (type == F_UNLCK) return OK;
     const struct lock *held = find_conflict(inode->flocks, &wanted);
@@ -180,7 +180,7 @@ err_t lock_operation(struct description *d, const struct request *request, struc
         .start = start,
         .end = length && start + length - 1 < INT64_MAX ? start + length - 1 : TO_THE_END,
         .kind = (uint32_t)type,
-        .pid = of_description ? ~0u : context.who.pid,
+        .pid = of_description ? ~0u : who()->pid,
     };
     struct inode *inode = d->inode;
     const struct lock *held = type == F_UNLCK ? NULL : find_conflict(inode->posix_locks, &wanted);

@@ -7,8 +7,8 @@ bool dir_is_dead(const struct inode *directory) { return directory->links == 0; 
 err_t may_remove(const struct inode *directory, const struct inode *victim)
 {
     if (!may(directory, MAY_WRITE | MAY_EXECUTE)) return ERR_LINUX(EACCES);
-    if ((directory->mode & S_ISVTX) && context.who.fsuid != 0 && context.who.fsuid != victim->uid &&
-        context.who.fsuid != directory->uid)
+    if ((directory->mode & S_ISVTX) && who()->fsuid != 0 && who()->fsuid != victim->uid &&
+        who()->fsuid != directory->uid)
         return ERR_LINUX(EPERM);
     return OK;
 }
@@ -16,16 +16,15 @@ err_t may_remove(const struct inode *directory, const struct inode *victim)
 err_t make_node(struct inode *directory, const char *name, size_t n, uint32_t mode, uint32_t device,
                 struct inode **made)
 {
-    uint32_t gid = context.who.fsgid;
+    uint32_t gid = who()->fsgid;
     if (directory->mode & S_ISGID) {
         gid = directory->gid;
         if ((mode & S_IFMT) == S_IFDIR)
             mode |= S_ISGID;
-        else if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && context.who.fsuid != 0 &&
-                 !io_in_group(&context.who, gid))
+        else if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && who()->fsuid != 0 && !io_in_group(who(), gid))
             mode &= ~(uint32_t)S_ISGID;
     }
-    struct inode *inode = inode_new(mode, context.who.fsuid, gid);
+    struct inode *inode = inode_new(mode, who()->fsuid, gid);
     if (!inode) return ERR_LINUX(ENOSPC);
     inode->device = device;
     inode->links = (mode & S_IFMT) == S_IFDIR ? 2 : 1;
@@ -62,7 +61,7 @@ HANDLER(op_mknod)
     if (err == OK) err = may_make(&lookup, false);
     if (err != OK) return err;
     if (type == S_IFDIR) return ERR_LINUX(EPERM);
-    if ((type == S_IFCHR || type == S_IFBLK) && context.who.fsuid != 0) return ERR_LINUX(EPERM);
+    if ((type == S_IFCHR || type == S_IFBLK) && who()->fsuid != 0) return ERR_LINUX(EPERM);
     if (type == 0)
         mode |= S_IFREG;
     else if (type != S_IFREG && type != S_IFCHR && type != S_IFBLK && type != S_IFIFO && type != S_IFSOCK)

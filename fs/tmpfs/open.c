@@ -172,8 +172,8 @@ static err_t open_unnamed(const struct request *request, struct answer *answer, 
     if (!is_directory(directory)) return ERR_LINUX(ENOTDIR);
     if (!may_write_with(flags)) return ERR_LINUX(EINVAL);
     if (!may(directory, MAY_WRITE | MAY_EXECUTE)) return ERR_LINUX(EACCES);
-    uint32_t gid = directory->mode & S_ISGID ? directory->gid : context.who.fsgid;
-    struct inode *inode = inode_new(S_IFREG | ((uint32_t)request->words[4] & 07777), context.who.fsuid, gid);
+    uint32_t gid = directory->mode & S_ISGID ? directory->gid : who()->fsgid;
+    struct inode *inode = inode_new(S_IFREG | ((uint32_t)request->words[4] & 07777), who()->fsuid, gid);
     if (!inode) return ERR_LINUX(ENOSPC);
     inode->linkable = !(flags & O_EXCL);
     return finish(inode, NULL, flags & ~(uint32_t)O_TMPFILE, 0, answer);
@@ -199,7 +199,7 @@ HANDLER(op_pipe)
 {
     err_t err = request_begin(request);
     if (err != OK) return err;
-    struct inode *inode = inode_new(S_IFIFO | 0600, context.who.fsuid, context.who.fsgid);
+    struct inode *inode = inode_new(S_IFIFO | 0600, who()->fsuid, who()->fsgid);
     if (!inode) return ERR_LINUX(ENFILE);
     uint32_t flags = (uint32_t)request->words[0] & (O_NONBLOCK | O_DIRECT);
     io_answer(answer, 2);

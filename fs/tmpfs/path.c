@@ -19,7 +19,7 @@ static unsigned turn;
 
 static struct inode *process_root(void)
 {
-    struct inode *root = context.who.root ? inode_by_number(context.who.root) : fs->root;
+    struct inode *root = who()->root ? inode_by_number(who()->root) : fs->root;
     return root && is_directory(root) ? root : NULL;
 }
 

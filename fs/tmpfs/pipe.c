@@ -21,7 +21,7 @@ static bool writes(uint32_t access) { return (access & O_ACCMODE) != O_RDONLY; }
 // Pages for one more pipe of the context's user, 0: none.
 static uint32_t pipe_capacity(void)
 {
-    uint32_t owner = context.who.fsuid, n = 0;
+    uint32_t owner = who()->fsuid, n = 0;
     if (owner == 0) return PIPE_PAGES;
     if (is_for_root(fs->pipes.n_records - fs->pipes.n_used, fs->pipes.n_records)) return 0;
     for (uint32_t i = 0; i < fs->pipes.n_fresh; i++) {
@@ -38,7 +38,7 @@ static struct pipe *pipe_of(struct inode *inode)
     uint32_t capacity = pipe_capacity();
     struct pipe *pipe = capacity ? table_new(&fs->pipes) : NULL;
     if (!pipe) return NULL;
-    pipe->owner = context.who.fsuid;
+    pipe->owner = who()->fsuid;
     pipe->capacity = capacity;
     for (unsigned i = 0; i < PIPE_PAGES; i++) pipe->pages[i] = PIPE_NO_PAGE;
     inode->pipe = pipe;

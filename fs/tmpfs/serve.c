@@ -7,16 +7,31 @@ struct tmpfs *fs;
 
 struct context context;
 
+#define NOBODY 65534
+static struct io_credentials credentials;  // of the request in hand, once
+static bool is_known;
+
 // --- the request in hand
 
 err_t request_begin(const struct request *request)
 {
     context.session = io_session(request);
-    context.now_ns = 0;
-    if (!context.session || io_credentials(request->badge, &context.who) != OK) return ERR_LINUX(ESRCH);
-    lock_forget_wait(context.session);
-    if (request->label != FS_OPEN) fifo_forget(context.session);
+    context.badge = request->badge;
+    context.now_is_known = false;
+    is_known = false;
+    if (!context.session) return ERR_LINUX(ESRCH);
+    if (context.session->lock_inode) lock_forget_wait(context.session);
+    if (context.session->fifo && request->label != FS_OPEN) fifo_forget(context.session);
     return OK;
+}
+
+const struct io_credentials *who(void)
+{
+    if (!is_known && io_credentials(context.badge, &credentials) != OK)
+        credentials =
+            (struct io_credentials){.uid = NOBODY, .gid = NOBODY, .euid = NOBODY, .fsuid = NOBODY, .fsgid = NOBODY};
+    is_known = true;
+    return &credentials;
 }
 
 err_t request_handle(const struct request *request, struct description **description)
@@ -27,11 +42,14 @@ err_t request_handle(const struct request *request, struct description **descrip
     return *description ? OK : ERR_LINUX(EBADF);
 }
 
-bool is_for_root(uint64_t n_free, uint64_t n) { return n_free <= n / ROOT_PART && context.who.fsuid != 0; }
+bool is_for_root(uint64_t n_free, uint64_t n) { return n_free <= n / ROOT_PART && who()->fsuid != 0; }
 
 struct time time_now(void)
 {
-    if (!context.now_ns) context.now_ns = server_now() + (wall_ns() - now_ns());
+    if (!context.now_is_known) {
+        context.now_ns = wall_ns();
+        context.now_is_known = true;
+    }
     return (struct time){.seconds = (int64_t)(context.now_ns / 1000000000),
                          .ns = (uint32_t)(context.now_ns % 1000000000)};
 }
@@ -106,7 +124,7 @@ static void make_tables(void)
 
 static void make_root(void)
 {
-    context.now_ns = wall_ns();
+    is_known = true;  // root makes the first tree
     fs->root = inode_new(S_IFDIR | 0755, 0, 0);
     fs->root->links = 2;
     fs->root->parent = fs->root;

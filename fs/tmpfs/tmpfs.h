@@ -159,11 +159,12 @@ struct tmpfs {
 };
 extern struct tmpfs *fs;
 
-// The request that is being served: session, credentials, time. Valid during one handler.
+// The request that is being served. Valid during one handler.
 struct context {
     struct session *session;
-    struct io_credentials who;
-    uint64_t now_ns;  // since 1970; 0: nobody has asked yet (time_now())
+    uint64_t badge;
+    uint64_t now_ns;    // since 1970, when somebody last asked (time_now())...
+    bool now_is_known;  // ...in this request
 };
 extern struct context context;
 
@@ -178,6 +179,8 @@ extern const struct server_operations operations[SERVER_RANGES];
 err_t request_begin(const struct request *request);
 // The same, and the description of the handle in word 0 (EBADF).
 err_t request_handle(const struct request *request, struct description **description);
+// Whose request it is. Looked up once, when somebody asks; a process that is no longer known may nothing.
+const struct io_credentials *who(void);
 // The date, the same throughout a request.
 struct time time_now(void);
 // The last of everything is root's: whether these are, and the context's user is not root.
@@ -203,7 +206,7 @@ void inode_settle(struct inode *inode);
 uint64_t inode_number(const struct inode *inode);
 struct inode *inode_by_number(uint64_t number);
 void inode_stat(const struct inode *inode, struct stat *stat);
-bool may(const struct inode *inode, unsigned want);  // for the context's credentials
+bool may(const struct inode *inode, unsigned want);  // for the requester's credentials
 bool owns(const struct inode *inode);                // owner or root
 void touch_modified(struct inode *inode);            // mtime and ctime
 void touch_changed(struct inode *inode);
@@ -240,8 +243,10 @@ err_t path_walk(const struct request *request, struct answer *answer, uint64_t h
 err_t path_request(const struct request *request, struct answer *answer, unsigned walk, struct lookup *lookup);
 
 // --- extent.c
-struct extent *extent_find(const struct inode *inode, uint64_t page);   // that covers the page
-struct extent *extent_after(const struct inode *inode, uint64_t page);  // the first that begins behind the page
+struct extent *extent_find(const struct inode *inode, uint64_t page);    // that covers the page
+struct extent *extent_after(const struct inode *inode, uint64_t page);   // the first that begins behind the page
+struct extent *extent_before(const struct inode *inode, uint64_t page);  // the last that begins before the page
+struct extent *extent_last(const struct inode *inode);
 // Make sure that the page has an extent; `n_pages` more are going to be written. Null: ENOSPC.
 struct extent *extent_make(struct inode *inode, uint64_t page, uint64_t n_pages);
 // Take everything from this page on out of the file; an extent that is lent and straddles it stays whole.

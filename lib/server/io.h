@@ -185,6 +185,8 @@ struct io_credentials {
 };
 // Who the session belongs to, now. ERR_STALE: its process is not (or no longer) in the table.
 err_t io_credentials(uint64_t badge, struct io_credentials *credentials);
+// RLIMIT_FSIZE alone, for each write.
+uint64_t io_fsize_limit(uint64_t badge);
 bool io_in_group(const struct io_credentials *credentials, uint32_t gid);
 // Whether `want` (R_OK 4, W_OK 2, X_OK 1) is granted on an object of this owner and st_mode. fsuid 0 may everything, but
 // executes a file only when somebody may.

@@ -51,6 +51,13 @@ err_t io_credentials(uint64_t badge, struct io_credentials *credentials)
     return __atomic_load_n(&e->generation, __ATOMIC_ACQUIRE) == BADGE_GENERATION(badge) ? OK : ERR_STALE;
 }
 
+uint64_t io_fsize_limit(uint64_t badge)
+{
+    const struct process_table *table = io_processes();
+    if (!table || BADGE_SLOT(badge) >= PROCESS_SLOTS) return 0;
+    return __atomic_load_n(&table->entries[BADGE_SLOT(badge)].fsize_limit, __ATOMIC_RELAXED);
+}
+
 bool io_in_group(const struct io_credentials *credentials, uint32_t gid)
 {
     for (uint32_t i = 0; i < credentials->n_groups; i++)
