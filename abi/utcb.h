@@ -3,7 +3,9 @@
 // known to the kernel. It carries long messages, capability arguments and the upcall state.
 //
 // The page after it holds the shared upcall stub of whoever runs foreign programs, so that stub code
-// reaches its own thread's UTCB relative to the program counter and needs no register.
+// reaches its own thread's UTCB relative to the program counter and needs no register. The page of the system-call
+// entry is not single-stepped: a stepped program's trap flag is off at the entry, and when the stub restores it, the
+// kernel goes on at syscall.pc at once.
 // Everything here may be changed by the program at any time: the kernel reads each field once and
 // checks it; a bad value harms nobody else.
 #pragma once

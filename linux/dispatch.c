@@ -37,7 +37,7 @@ int linux_call(struct frame *frame)
     long result = call ? call(frame) : -ENOSYS;
     frame->rax = (uint64_t)result;
     if (process()->traced) trace_call(frame);
-    return frame->call == (uint64_t)NO_CALL || frame->rflags & FLAG_TRAP || (result <= -ERESTARTSYS && result >= -ERESTART_RESTARTBLOCK);
+    return frame->call == (uint64_t)NO_CALL || (result <= -ERESTARTSYS && result >= -ERESTART_RESTARTBLOCK);
 }
 
 // Deliver signals and settle how an interrupted call goes on.

@@ -6,7 +6,7 @@
 //  - All registers of the program go into a struct frame at FRAME_AT and come back from there, flags included; RAX, RCX and
 //    R11 as Linux leaves them. The program's stack and its red zone are not touched.
 //  - From an upcall to the exit, events are off. The exit turns them on, looks for pending ones and leaves; between
-//    exit_begin and exit_end the frame stays as it is, so an event in there simply starts the exit again.
+//    exit_begin and exit_end it only reads the frame, so an event in there simply starts the exit again.
 #include "linux/frame.h"
 
 #define UTCB(field) (stub_page - AREA_STUB + (field))(%rip)
@@ -94,6 +94,7 @@ stub_syscall:
 
 // @path linux-read 9/9: events on, nothing pending, and the program goes on behind its call
 // The way back. The last jump takes its target from the UTCB's system-call save area, so that no register is needed.
+// With the trap flag in the frame, the kernel does that jump (abi/utcb.h), and the program's next instruction is stepped.
 exit_begin:
     movl $1, UTCB(UTCB_EVENTS_ENABLED)
     cmpq $0, UTCB(UTCB_EVENTS_PENDING)
@@ -103,22 +104,6 @@ exit_begin:
     popfq
     pop %rsp
     jmp *UTCB(UTCB_SYSCALL + SAVE_PC)
-// The same for a program that is single-stepped: its trap flag comes into force at its own next instruction.
-exit_stepped:
-    movl $1, UTCB(UTCB_EVENTS_ENABLED)
-    cmpq $0, UTCB(UTCB_EVENTS_PENDING)
-    jne work
-    mov %ss, %eax
-    push %rax
-    push FRAME(FRAME_RSP)
-    push FRAME(FRAME_RFLAGS)
-    mov %cs, %eax
-    push %rax
-    push FRAME(FRAME_RIP)
-    lea FRAME(0), %rsp
-    pop_registers
-    lea FRAME(-40), %rsp
-    iretq
 exit_end:
 
 // Signals and restarts, with known flags (the program may have set the direction or alignment-check flag).
@@ -132,8 +117,6 @@ work:
     call *%rax
 // To the program, with everything from the frame.
 stub_leave:
-    testl $FLAG_TRAP, FRAME(FRAME_RFLAGS)
-    jnz exit_stepped
     mov FRAME(FRAME_RIP), %rax
     mov %rax, UTCB(UTCB_SYSCALL + SAVE_PC)
     jmp exit_begin

@@ -9,10 +9,7 @@
 #define AREA_STACK_HIGH 0xc000
 #define FRAME_BYTES 152
 #define FRAME_RIP 128
-#define FRAME_RFLAGS 136
-#define FRAME_RSP 144
 #define FRAME_AT (AREA_STACK_HIGH - 8 - FRAME_BYTES) /* 16-byte aligned */
-#define FLAG_TRAP 0x100 /* in rflags: the program is single-stepped */
 #define NO_CALL (-1) /* frame.call when the program was not in a system call */
 
 /* Offsets in the UTCB. */
@@ -36,9 +33,7 @@ struct frame {
     uint64_t call;  // number of the Linux call, or NO_CALL
     uint64_t rip, rflags, rsp;
 };
-_Static_assert(sizeof(struct frame) == FRAME_BYTES && offsetof(struct frame, rip) == FRAME_RIP &&
-                   offsetof(struct frame, rflags) == FRAME_RFLAGS && offsetof(struct frame, rsp) == FRAME_RSP,
-               "entry.S pushes it");
+_Static_assert(sizeof(struct frame) == FRAME_BYTES && offsetof(struct frame, rip) == FRAME_RIP, "entry.S pushes it");
 _Static_assert(AREA_STUB == THREAD_AREA_STUB && AREA_STACK_HIGH == THREAD_AREA_STACK_HIGH, "the layout");
 _Static_assert(FRAME_AT % 16 == 0, "stack alignment of C");
 _Static_assert(offsetof(struct utcb, events_enabled) == UTCB_EVENTS_ENABLED, "entry.S");

@@ -9,10 +9,29 @@
 _Noreturn void trap_user(void);
 _Noreturn void trap_idle(uint64_t vector);
 
+// The upcall stub is not stepped (abi/utcb.h): TF is not its own, but the stepped program's.
+static bool is_in_stub(uint64_t pc)
+{
+    uint64_t entry = this_cpu()->cpu.syscall_entry;
+    return entry && pc / PAGE_SIZE == entry / PAGE_SIZE;
+}
+
+// At the entry, SYSRET has taken the program's flags along. Elsewhere the stub has just restored them and is about to jump
+// back: that jump is made here, so that the trap comes behind the program's next instruction.
+static void unstep_stub(struct arch_context *c)
+{
+    if (c->rip == this_cpu()->cpu.syscall_entry) {
+        c->rflags &= ~(uint64_t)RFLAGS_TF;
+    } else {
+        uint64_t pc = this_cpu()->cpu.utcb->syscall.pc;
+        c->rip = arch_user_address_ok(pc) ? pc : 0;
+    }
+}
+
 // From user mode; the current thread's context is complete.
 void trap_user(void)
 {
-    const struct arch_context *c = this_cpu()->live;
+    struct arch_context *c = this_cpu()->live;
     if (c->vector >= VECTOR_EXCEPTIONS) {
         irq_dispatch((unsigned)c->vector);
     } else if (c->vector == EXCEPTION_NO_FPU) {
@@ -20,6 +39,8 @@ void trap_user(void)
     } else if (c->vector == EXCEPTION_PAGE) {
         kernel_fault(FAULT_KIND_PAGE, CR_READ(2),
                      c->error & (FAULT_ACCESS_PRESENT | FAULT_ACCESS_WRITE | FAULT_ACCESS_EXEC));
+    } else if (c->vector == EXCEPTION_DEBUG && is_in_stub(c->rip)) {
+        unstep_stub(c);
     } else {
         kernel_fault(FAULT_KIND_EXCEPTION, c->vector, c->error);
     }
