@@ -102,6 +102,7 @@ static void start(struct component *c, uint64_t now)
     c->state = STATE_STARTING;
     c->started_at = now;
     err_t err = instance_start(c);
+    if (err == OK) caps_log(c);
     if (err != OK) {
         log_line("%s cannot be started: %s", c->spec->name, err_name(err));
         component_died(c, DEATH_FAULT);

@@ -152,6 +152,10 @@ uint64_t component_converge(struct component *c, uint64_t now);
 void component_ready(struct component *c);
 void faults_parse(void);  // kill=NAME@US+PERIOD_US words of the command line
 
+// --- caps.c
+// Log what the component holds, when the command line asks for it.
+void caps_log(const struct component *c);
+
 // --- requests.c
 // Act on a message; *m is the answer afterwards, its count 0 when there is none to give.
 void handle_message(struct message *m);

@@ -4,11 +4,13 @@
 
 import argparse
 import os
+import re
 import signal
 import stat
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from . import console, cpio, debian, elf, graph, guest, image, log, manifest, manifest_check, qemu, rootfs, size
@@ -206,6 +208,40 @@ def run_check(project, arguments):
 
 # --- looking at things
 
+def until_logged(project, arguments, command_line, done, seconds=60):
+    """Boot the system without a user until its log matches `done`; returns the log's text."""
+    settings = guest.Settings(project.root, project.build, project.debian, system=arguments.system,
+                              memory=getattr(arguments, "memory", "256M"))
+    archive = rootfs.root_archive(project.root, project.debian.busybox())
+    with tempfile.TemporaryDirectory(prefix="bulkhead-") as folder:
+        bundle = Path(folder) / "bundle"
+        bundle.write_bytes(guest.build_bundle(settings, archive, command_line))
+        path = log.create(project.build, project.system_path(arguments.system))
+        machine = qemu.Machine(str(project.build / "kernel.elf"), str(bundle), memory=settings.memory)
+        running = qemu.Running(machine, folder, guest.N_PORTS, path)
+        try:
+            deadline = time.monotonic() + seconds
+            while not re.search(done, log.read(path)):
+                if running.process.poll() is not None or time.monotonic() > deadline:
+                    raise UsageError(f"the system did not get that far; its log:\n{log.read(path)}")
+                time.sleep(0.1)
+            return log.read(path)
+        finally:
+            running.kill()
+
+
+def run_caps(project, arguments):
+    system = manifest_check.load(project.relative(project.system_path(arguments.system)))
+    if arguments.component not in (c.name for c in system.components):
+        raise UsageError(f"there is no component '{arguments.component}'; known: "
+                         f"{' '.join(c.name for c in system.components)}")
+    project.make("world")
+    text = until_logged(project, arguments, "caps", r"system ready|exits with")
+    for slot, what in re.findall(rf"caps {re.escape(arguments.component)} (\d+) (.*)", text):
+        print(f"{slot:>4}  {what}")
+    return 0
+
+
 def run_graph(project, arguments):
     path = project.system_path(arguments.system)
     system = manifest_check.load(project.relative(path))
@@ -282,6 +318,11 @@ def build_parser():
                     "example:\n  ./bulkhead graph busybox -o busybox.svg")
     system_argument(p)
     p.add_argument("-o", dest="output", metavar="FILE.svg", help="where to (build/SYSTEM.svg)")
+
+    p = add_command(commands, "caps", run_caps, "boot a system and print the capabilities that a component starts with",
+                    "example:\n  ./bulkhead caps uart0")
+    p.add_argument("component", metavar="COMPONENT", help="its name in the system file")
+    p.add_argument("--system", default="busybox", help="systems/SYSTEM.system (busybox)")
 
     add_command(commands, "size", run_size, "code lines and bytes against their budgets",
                 "exit status: 1 when a budget is exceeded.")
