@@ -59,7 +59,7 @@ static void map_segment(struct file *file, const Elf64_Phdr *s, uint64_t base)
              "exec: a segment could not be mapped");
         // Where the file ends before its segment there is nothing to zero; the program will meet a bus error there.
         if (end > file_end && protection & PROT_WRITE)
-            (void)copy_zeros(file_end, (anonymous < end ? anonymous : end) - file_end);
+            (void)copy_zeros(file_end, anonymous - file_end);  // the dynamic linker uses the rest of the page, too
     }
     if (PAGE_UP(end) > anonymous)
         need(map_anonymous(anonymous, PAGE_UP(end) - anonymous, protection, MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS) >= 0,
