@@ -73,8 +73,8 @@ static void perform(const struct server *server, const struct effect *effect)
     case EFFECT_FORGET: reply_release(effect->slot); break;
     case EFFECT_EMPTY: (void)cspace_delete(SLOT_CSPACE, effect->slot, 1); break;
     case EFFECT_FREE:
-        (void)cspace_delete(SLOT_CSPACE, effect->slot, 1);
-        slot_release(effect->slot);
+        (void)cspace_delete(SLOT_CSPACE, effect->slot, (unsigned)effect->words[0]);
+        for (uint32_t i = 0; i < effect->words[0]; i++) slot_release(effect->slot + i);
         break;
     case EFFECT_REVOKE: (void)cspace_revoke(SLOT_CSPACE, effect->slot); break;
     case EFFECT_UNMAP: (void)aspace_unmap(SLOT_ASPACE, effect->words[0], effect->words[1]); break;

@@ -15,6 +15,9 @@ uint32_t slot_alloc_run(uint32_t n);
 // Empty the slot after the commit and give it back. 0 is ignored.
 void slot_free(uint32_t slot);
 
+// The same for n slots in a row, in one operation.
+void slot_free_run(uint32_t first, uint32_t n);
+
 // Revoke what was derived from the slot after the commit, then empty it and give it back.
 void slot_revoke_and_free(uint32_t slot);
 

@@ -44,7 +44,7 @@ enum effect_kind {
     EFFECT_REPLY,   // slot: reply object, count, label: error, words, cap
     EFFECT_FORGET,  // slot: reply object
     EFFECT_EMPTY,   // slot
-    EFFECT_FREE,    // slot, given back
+    EFFECT_FREE,    // slot, words[0]: so many from there on; given back
     EFFECT_REVOKE,  // slot
     EFFECT_UNMAP,   // words[0]: address, words[1]: pages
 };

@@ -17,6 +17,13 @@
 
 struct image image;
 
+// Argument `trace=1`: each Linux call is logged.
+static bool calls_are_traced(void)
+{
+    char value[8];
+    return rt_arg_last("trace", value, sizeof value) && value[0] != '0';
+}
+
 void image_attach(void)
 {
     const struct component_cap *cap = rt_cap("liblinux");
@@ -25,6 +32,7 @@ void image_attach(void)
     if (!image.header || image.header->magic != IMAGE_MAGIC) panic("liblinux is no image");
     image.frames = cap->slot;
     image.clock = SLOT_CLOCK;
+    image.traced = calls_are_traced();
     uint64_t stub = image.header->symbols[0];
     for (unsigned i = 0; i < image.header->n_segments; i++) {
         const struct image_segment *segment = &image.header->segments[i];
@@ -128,12 +136,6 @@ err_t proc_exec(const struct request *request, struct answer *answer)
 
 // --- the first process
 
-bool calls_are_traced(void)
-{
-    char value[8];
-    return rt_arg_last("trace", value, sizeof value) && value[0] != '0';
-}
-
 // The hand-over that an execve of the program named by the argument `init=` would leave.
 static bool write_handover(struct space *space, uint32_t *page)
 {
@@ -151,7 +153,7 @@ static bool write_handover(struct space *space, uint32_t *page)
     memcpy(text + 2 * length, environment, sizeof environment);
     *handover = (struct handover){.magic = HANDOVER_MAGIC,
                                   .version = HANDOVER_VERSION,
-                                  .flags = HANDOVER_INIT | (calls_are_traced() ? HANDOVER_TRACE : 0),
+                                  .flags = HANDOVER_INIT | (image.traced ? HANDOVER_TRACE : 0),
                                   .argc = 1,
                                   .envc = 3,
                                   .strings = sizeof *handover,

@@ -67,10 +67,10 @@ static void leave_space(struct process *process)
 // Capabilities go in the order in which servers should hear of them: descriptions, then sessions.
 static void drop_capabilities(struct process *process)
 {
-    server_invoke(process->descriptions, CSPACE_DELETE, 2, (uint64_t[]){1, process->n_descriptions - 1});
+    server_invoke(process->cspace, CSPACE_DELETE, 2, (uint64_t[]){PSLOT_DESCRIPTIONS, 1});
+    slot_free(process->descriptions);
     blocks_release(&process->block);
     kits_drop(process);
-    slot_free(process->descriptions);
     slot_free(process->cspace);
     if (io_session_gone(BADGE_SESSION_OF(process->slot, process->generation))) {
         slot_free(process->sessions[SERVER_PROC]);

@@ -61,16 +61,29 @@ static bool copy_space(struct space *to, struct space *from)
     return true;
 }
 
+// How many pages in a row are present from this number on, at most `most`.
+static unsigned present_run(const struct page_set *set, uint64_t number, uint64_t most)
+{
+    unsigned n = 0;
+    while (n < most && page_set_get(set, number + n)) n++;
+    return n;
+}
+
 // The pages present in [start, start + bytes) of liblinux's range, copied and mapped.
 static bool copy_range(struct space *to, const struct space *from, uint64_t start, uint64_t bytes)
 {
-    for (uint64_t address = start; address < start + bytes; address += PAGE_SIZE) {
-        uint32_t page = page_set_get(&from->pages, PAGE_NUMBER(address));
-        if (!page) continue;
-        uint32_t copy = page_alloc();
-        if (!copy || !page_set_put(&to->pages, PAGE_NUMBER(address), copy)) return false;
-        page_copy(copy, page);
-        space_map(to, to->pool, address, copy, 1, RIGHT_READ | RIGHT_WRITE);
+    uint64_t end = PAGE_NUMBER(start + bytes);
+    for (uint64_t number = PAGE_NUMBER(start), n; number < end; number += n ? n : 1) {
+        uint32_t first;
+        n = present_run(&from->pages, number, end - number);
+        if (n == 0) continue;
+        n = page_alloc_run((unsigned)n, &first);
+        if (n == 0) return false;
+        for (uint64_t i = 0; i < n; i++) {
+            page_copy(first + (uint32_t)i, page_set_get(&from->pages, number + i));
+            if (!page_set_put(&to->pages, number + i, first + (uint32_t)i)) return false;
+        }
+        space_map(to, to->pool, number << PAGE_BITS, first, n, RIGHT_READ | RIGHT_WRITE);
     }
     return true;
 }

@@ -104,11 +104,15 @@ err_t proc_futex_wake(const struct request *request, struct answer *answer)
 
 #define ROBUST_ENTRIES 2048  // as many as Linux follows
 
+// The program's memory is not undone with a step: one that runs again finds its own mark and still has to wake.
 static void lock_died(struct space *space, uint64_t address, uint32_t tid)
 {
     uint32_t value;
-    if (!space_load32(space, address, &value) || (value & FUTEX_TID_MASK) != tid) return;
-    if (!space_store32(space, address, (value & FUTEX_WAITERS) | FUTEX_OWNER_DIED) || !(value & FUTEX_WAITERS)) return;
+    if (!space_load32(space, address, &value)) return;
+    bool marked = value & FUTEX_OWNER_DIED && (value & FUTEX_TID_MASK) == 0;
+    if (!marked && (value & FUTEX_TID_MASK) != tid) return;
+    if (!marked && !space_store32(space, address, (value & FUTEX_WAITERS) | FUTEX_OWNER_DIED)) return;
+    if (!(value & FUTEX_WAITERS)) return;
     struct futex_key key = key_of(space, address);
     wake(key, 1, ~0u, key, 0);
 }

@@ -144,11 +144,12 @@ bool liblinux_region(const struct space *space, uint64_t address, struct region 
 
 struct space {
     uint32_t n_processes, n_regions;
-    uint32_t aspace, pool, image, clock;  // slots: the address space and its own derived capabilities of these frames
-    uint32_t block;                       // first of its chain
-    uint32_t tables_free;                 // at least so many pages are in the page-table pool
-    struct page_set pages;                // private ones
-    struct region *regions, *hint;        // hint: the region found last
+    uint32_t aspace, pool, image,
+        clock;                      // slots in a row: the address space, its own derived capabilities of these frames
+    uint32_t block;                 // first of its chain
+    uint32_t tables_free;           // at least so many pages are in the page-table pool
+    struct page_set pages;          // private ones
+    struct region *regions, *hint;  // hint: the region found last
     struct space *next_dead;
     uint64_t n_virtual_pages, n_data_pages;
     uint64_t heap_start, heap_end;

@@ -71,10 +71,9 @@ bool page_set_share(struct page_set *to, const struct page_set *from, uint64_t e
         if (chunk->key * CHUNK_PAGES >= end) continue;
         struct chunk *copy = make(to, chunk->key);
         if (!copy) return false;
-        for (unsigned i = 0; i < CHUNK_PAGES; i++) {
+        memcpy(copy->pages, chunk->pages, sizeof copy->pages);
+        for (unsigned i = 0; i < CHUNK_PAGES; i++)
             if (chunk->pages[i] && !page_hold(chunk->pages[i])) return false;
-            copy->pages[i] = chunk->pages[i];
-        }
         copy->n_used = chunk->n_used;
         to->n_pages += chunk->n_used;
     }
@@ -92,13 +91,25 @@ uint32_t page_set_take(struct page_set *set, uint64_t number)
     return page;
 }
 
+// Drop a chunk with all its pages. Its record is free: nothing needs to be cleared.
+static unsigned drop_chunk(struct page_set *set, struct chunk *chunk)
+{
+    unsigned dropped = chunk->n_used;
+    for (unsigned i = 0; i < CHUNK_PAGES; i++)
+        if (chunk->pages[i]) page_drop(chunk->pages[i]);
+    set->n_pages -= dropped;
+    destroy(chunk);
+    return dropped;
+}
+
 // Drop a chunk's pages with numbers in [first, end).
 static unsigned drop_in_chunk(struct page_set *set, struct chunk *chunk, uint64_t first, uint64_t end)
 {
+    uint64_t base = chunk->key * CHUNK_PAGES;
+    if (base >= first && base + CHUNK_PAGES <= end) return drop_chunk(set, chunk);
     unsigned dropped = 0;
     for (unsigned i = 0; i < CHUNK_PAGES; i++) {
-        uint64_t number = chunk->key * CHUNK_PAGES + i;
-        if (!chunk->pages[i] || number < first || number >= end) continue;
+        if (!chunk->pages[i] || base + i < first || base + i >= end) continue;
         page_drop(chunk->pages[i]);
         chunk->pages[i] = 0;
         dropped++;
@@ -120,7 +131,7 @@ uint64_t page_set_drop(struct page_set *set, uint64_t first, uint64_t end)
 
 bool page_set_drop_some(struct page_set *set, unsigned n)
 {
-    for (unsigned dropped = 0; set->first && dropped < n;) dropped += drop_in_chunk(set, set->first, 0, ~0ull);
+    for (unsigned dropped = 0; set->first && dropped < n;) dropped += drop_chunk(set, set->first);
     return !set->first;
 }
 

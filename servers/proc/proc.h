@@ -98,6 +98,7 @@ struct process {
     struct space *space;
     struct thread *threads;
     struct kit *free_kits;
+    uint32_t kit_block;  // slot of the block where the next kits are made
     uint32_t n_threads, block;  // block: first of its chain
     uint32_t cspace, descriptions, n_descriptions;
     uint32_t sessions[SERVERS];  // FIRST capabilities, 0: none
@@ -186,10 +187,9 @@ uint32_t block_take(uint32_t *chain);  // a block, put in front of a chain (0: e
 void blocks_release(uint32_t *chain);  // revoke all of a chain after the commit, then they are free
 
 // --- thread.c
-bool kits_add(struct process *process, uint32_t untyped, unsigned n);  // make n kits from an untyped
-void kits_drop(struct process *process);                               // their objects went with the blocks
-struct kit *kit_take(struct process *process);                         // null: no memory for one
-void kit_give_back(struct process *process, struct kit *kit);          // the next kit_take() gives it again
+void kits_drop(struct process *process);                       // their objects went with the blocks
+struct kit *kit_take(struct process *process);                 // null: no memory for one
+void kit_give_back(struct process *process, struct kit *kit);  // the next kit_take() gives it again
 // A thread that does not run yet, with its kit configured for the space. Null: something is used up (abort the step).
 struct thread *thread_new(struct process *process, struct space *space, uint32_t area, uint32_t tid);
 bool thread_give_page(struct thread *thread, struct space *space);  // a fresh thread page, mapped after the commit
@@ -215,13 +215,14 @@ err_t proc_thread_exit(const struct request *request, struct answer *answer);
 // --- fork.c, exec.c, exit.c, wait.c
 err_t proc_fork(const struct request *request, struct answer *answer);
 err_t proc_exec(const struct request *request, struct answer *answer);
-void init_start(void);        // the first process
-void image_attach(void);      // at each start: look at liblinux's image
-bool calls_are_traced(void);  // argument `trace=1`
+void init_start(void);    // the first process
+void image_attach(void);  // at each start: look at liblinux's image
+                          // argument `trace=1`
 // liblinux, found again at each start.
 extern struct image {
     const struct image_header *header;
     uint32_t frames, clock;
+    bool traced;
     uint64_t stub_page;                                    // of the frames
     uint64_t start, stub_syscall, stub_event, stub_fault;  // the entries: address, then offsets in the stub page
 } image;

@@ -6,7 +6,6 @@
 #include "servers/proc/proc.h"
 
 #define CSPACE_BITS 14       // PSLOTS slots, and as many descriptions to begin with
-#define KITS_TO_START 3      // what fits behind the two cspaces in one block
 #define PID_FIRST_AGAIN 300  // where pids go on after PID_MAX
 
 _Static_assert(PSLOTS *SLOT_BYTES == 1 << CSPACE_BITS, "the cspace of a process");
@@ -109,7 +108,7 @@ static bool fill_cspace(struct process *process)
            cspace_derive(process->cspace, PSLOT_CSPACE, 0, process->cspace, RIGHTS_ALL, 0) == OK &&
            cspace_derive(process->cspace, PSLOT_DESCRIPTIONS, 0, process->descriptions, RIGHTS_ALL, 0) == OK &&
            cspace_derive(process->cspace, PSLOT_PROC, 0, session, RIGHT_WRITE | RIGHT_GRANT, 0) == OK &&
-           (!calls_are_traced() || cspace_derive(process->cspace, PSLOT_LOG, 0, SLOT_LOG, RIGHT_WRITE, 0) == OK);
+           (!image.traced || cspace_derive(process->cspace, PSLOT_LOG, 0, SLOT_LOG, RIGHT_WRITE, 0) == OK);
 }
 
 // The descriptions' cspace is as large as the parent's: a grown one fills a block of its own.
@@ -127,10 +126,10 @@ static bool make_objects(struct process *process, uint32_t n_descriptions)
 {
     uint32_t untyped = block_take(&process->block);
     process->cspace = slot_alloc();
+    process->kit_block = untyped;
     return untyped && process->cspace &&
            untyped_retype(untyped, CAP_CSPACE, CSPACE_BITS, 1, 0, process->cspace) == OK &&
-           make_descriptions(process, untyped, n_descriptions) && kits_add(process, untyped, KITS_TO_START) &&
-           fill_cspace(process);
+           make_descriptions(process, untyped, n_descriptions) && fill_cspace(process);
 }
 
 struct process *process_new(struct process *parent)

@@ -9,6 +9,7 @@
 
 #define FREE_AT_ONCE 256  // pages let go in the step that ends a space
 #define FREE_A_STEP 2048
+#define SPACE_SLOTS 4
 #define TABLES_TO_START 6  // page tables for a first process and thread area and a hand-over
 
 unsigned rights_of(unsigned protection)
@@ -61,11 +62,12 @@ err_t space_tables_now(struct space *space, unsigned n)
     return at_once ? OK : ERR_RESTARTED;
 }
 
-// A capability of the space's own of some frames. 0: no slot left.
-static uint32_t derive(uint32_t frames, unsigned rights)
+// Capabilities of the space's own of what is mapped in it.
+static bool derive_frames(const struct space *space)
 {
-    uint32_t slot = slot_alloc();
-    return slot && cspace_derive(SLOT_CSPACE, slot, 0, frames, rights, 0) == OK ? slot : 0;
+    return cspace_derive(SLOT_CSPACE, space->pool, 0, SLOT_POOL, RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC, 0) == OK &&
+           cspace_derive(SLOT_CSPACE, space->image, 0, image.frames, RIGHT_READ | RIGHT_EXEC, 0) == OK &&
+           cspace_derive(SLOT_CSPACE, space->clock, 0, image.clock, RIGHT_READ, 0) == OK;
 }
 
 // liblinux's segments and the clock page. The space is new: nothing here can be wrong after a rollback.
@@ -86,12 +88,12 @@ struct space *space_make(void)
     uint32_t untyped = space ? block_take(&space->block) : 0;
     if (!untyped) return NULL;
     space->n_processes = 1;
-    space->aspace = slot_alloc();
-    space->pool = derive(SLOT_POOL, RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC);
-    space->image = derive(image.frames, RIGHT_READ | RIGHT_EXEC);
-    space->clock = derive(image.clock, RIGHT_READ);
-    if (!space->aspace || !space->pool || !space->image || !space->clock) return NULL;
-    if (untyped_retype(untyped, CAP_ASPACE, BLOCK_BITS, 1, 0, space->aspace) != OK || !map_image(space)) return NULL;
+    space->aspace = slot_alloc_run(SPACE_SLOTS);
+    space->pool = space->aspace + 1;
+    space->image = space->aspace + 2;
+    space->clock = space->aspace + 3;
+    if (!space->aspace || untyped_retype(untyped, CAP_ASPACE, BLOCK_BITS, 1, 0, space->aspace) != OK) return NULL;
+    if (!derive_frames(space) || !map_image(space)) return NULL;
     read_tables_free(space);
     if (space->tables_free < TABLES_TO_START) return NULL;
     space->tables_free -= TABLES_TO_START;
@@ -117,10 +119,7 @@ void space_leave(struct space *space)
 {
     if (--space->n_processes > 0) return;
     blocks_release(&space->block);
-    slot_free(space->aspace);
-    slot_free(space->pool);
-    slot_free(space->image);
-    slot_free(space->clock);
+    slot_free_run(space->aspace, SPACE_SLOTS);
     regions_drop(space);
     if (reap(space, FREE_AT_ONCE)) return;
     space->next_dead = state->dead_spaces;

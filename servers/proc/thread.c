@@ -9,31 +9,24 @@
 #define LINUX_PRIORITY 10  // of every Linux thread with nice 0; each four steps of nice are one less
 #define CROWD_BEHIND 5     // a crowd is as if it were quite nice
 #define SLICE_NS 10000000ull
-#define KITS_A_BLOCK 7
+#define KIT_BYTES (2 * SIZE_THREAD)  // with what aligning the thread may cost; the rest is small
+#define KIT_SLOTS 4
 #define FIRST_FLAGS 0x202  // interrupts on
 
-bool kits_add(struct process *process, uint32_t untyped, unsigned n)
+// Make a kit from an untyped. False: it is used up.
+static bool kit_add(struct process *process, uint32_t untyped)
 {
-    uint32_t first = slot_alloc_run(4 * n);
-    if (!first || untyped_retype(untyped, CAP_THREAD, 0, n, 0, first) != OK ||
-        untyped_retype(untyped, CAP_CONTEXT, 0, n, 0, first + n) != OK ||
-        untyped_retype(untyped, CAP_NOTIFICATION, 0, n, 0, first + 2 * n) != OK)
-        return false;
-    for (unsigned i = 0; i < n; i++) {
-        struct kit *kit = table_new(&state->kits);
-        if (!kit) return false;
-        *kit = (struct kit){.next = process->free_kits,
-                            .thread = first + i,
-                            .context = first + n + i,
-                            .notification = first + 2 * n + i,
-                            .signal = first + 3 * n + i};
-        process->free_kits = kit;
-        if (cspace_derive(SLOT_CSPACE, kit->signal, 0, kit->notification, RIGHT_WRITE, 1ull << SERVER_PROC) != OK ||
-            context_configure(kit->context, SLICE_NS, SLICE_NS, 0) != OK ||
-            thread_set_context(kit->thread, kit->context) != OK)
-            return false;
-    }
-    return true;
+    uint32_t first = slot_alloc_run(KIT_SLOTS);
+    struct kit *kit = first ? table_new(&state->kits) : NULL;
+    if (!kit) return false;
+    *kit = (struct kit){.thread = first, .context = first + 1, .notification = first + 2, .signal = first + 3};
+    kit_give_back(process, kit);
+    return untyped_retype(untyped, CAP_THREAD, 0, 1, 0, kit->thread) == OK &&
+           untyped_retype(untyped, CAP_CONTEXT, 0, 1, 0, kit->context) == OK &&
+           untyped_retype(untyped, CAP_NOTIFICATION, 0, 1, 0, kit->notification) == OK &&
+           cspace_derive(SLOT_CSPACE, kit->signal, 0, kit->notification, RIGHT_WRITE, 1ull << SERVER_PROC) == OK &&
+           context_configure(kit->context, SLICE_NS, SLICE_NS, 0) == OK &&
+           thread_set_context(kit->thread, kit->context) == OK;
 }
 
 void kit_give_back(struct process *process, struct kit *kit)
@@ -42,11 +35,18 @@ void kit_give_back(struct process *process, struct kit *kit)
     process->free_kits = kit;
 }
 
+// A step that was undone may have used some of the block up, so the block itself is asked what fits.
+static bool block_has_room(uint32_t untyped)
+{
+    uint64_t size_bits, free_bytes;
+    return untyped_info(untyped, &size_bits, &free_bytes) == OK && free_bytes >= KIT_BYTES;
+}
+
 struct kit *kit_take(struct process *process)
 {
     if (!process->free_kits) {
-        uint32_t untyped = block_take(&process->block);
-        if (!untyped || !kits_add(process, untyped, KITS_A_BLOCK)) return NULL;
+        if (!block_has_room(process->kit_block)) process->kit_block = block_take(&process->block);
+        if (!process->kit_block || !kit_add(process, process->kit_block)) return NULL;
     }
     struct kit *kit = process->free_kits;
     process->free_kits = kit->next;
@@ -58,10 +58,7 @@ void kits_drop(struct process *process)
     while (process->free_kits) {
         struct kit *kit = process->free_kits;
         process->free_kits = kit->next;
-        slot_free(kit->signal);
-        slot_free(kit->notification);
-        slot_free(kit->context);
-        slot_free(kit->thread);
+        slot_free_run(kit->thread, KIT_SLOTS);
         table_free(&state->kits, kit);
     }
 }
@@ -127,7 +124,8 @@ static bool configure(struct thread *thread, struct space *space)
 static void give_notification(const struct thread *thread)
 {
     uint32_t cspace = thread->process->cspace, slot = PSLOT_NOTIFICATION + thread->area % PROCESS_THREADS;
-    server_invoke(cspace, CSPACE_DELETE, 2, (uint64_t[]){slot, 1});
+    if (thread->process->has_execed || thread->process->n_threads > 1)
+        server_invoke(cspace, CSPACE_DELETE, 2, (uint64_t[]){slot, 1});
     server_invoke(cspace, CSPACE_DERIVE, 5, (uint64_t[]){slot, 0, thread->kit->notification, RIGHTS_ALL, 0});
 }
 
