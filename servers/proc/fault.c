@@ -50,30 +50,35 @@ static bool may_write_page(const struct place *place, uint32_t page)
     return place->region->kind == REGION_SHARED || !page_is_shared(page);
 }
 
+// The page at this number, 0: none that should be mapped now. `chunk`: where it is in a private set.
+static uint32_t page_to_map(const struct place *place, const struct chunk *chunk, uint64_t number)
+{
+    if (!chunk) return page_set_get(place->set, number + (uint64_t)place->delta);
+    bool done = chunk->mapped >> number % CHUNK_PAGES & 1 && number != place->number;
+    return done ? 0 : chunk->pages[number % CHUNK_PAGES];
+}
+
 // Map the pages present around the fault: neighbours in one chunk, in runs that are neighbours in the pool as well. The
-// faulting page is among them; the longest way from it is bounded by the chunk and the region.
+// faulting page is among them; private ones that have been mapped before are left alone.
 static void map_around(const struct place *place)
 {
     const struct region *region = place->region;
+    struct chunk *chunk = place->delta == 0 ? page_set_chunk(place->set, place->number) : NULL;
     uint64_t low = place->number & ~(uint64_t)(CHUNK_PAGES - 1), high = low + CHUNK_PAGES;
+    uint32_t mapped = 0;
     if (low < PAGE_NUMBER(region->start)) low = PAGE_NUMBER(region->start);
     if (high > PAGE_NUMBER(region->end)) high = PAGE_NUMBER(region->end);
-    for (uint64_t at = low; at < high;) {
-        uint32_t first = page_set_get(place->set, at + (uint64_t)place->delta);
-        if (!first) {
-            at++;
-            continue;
-        }
+    for (uint64_t at = low, n; at < high; at += n) {
+        uint32_t first = page_to_map(place, chunk, at);
+        n = 1;
+        if (!first) continue;
         bool writable = may_write_page(place, first);
-        uint64_t n = 1;
-        while (at + n < high) {
-            uint32_t page = page_set_get(place->set, at + n + (uint64_t)place->delta);
+        for (uint32_t page; at + n < high && (page = page_to_map(place, chunk, at + n)); n++)
             if (page != first + n || may_write_page(place, page) != writable) break;
-            n++;
-        }
         space_map(place->space, place->space->pool, at << PAGE_BITS, first, n, rights_for(place, writable));
-        at += n;
+        mapped |= (uint32_t)((1ull << n) - 1) << at % CHUNK_PAGES;
     }
+    if (chunk) chunk->mapped |= mapped;
 }
 
 // How many pages to give at once: several when the memory before is there and the memory behind is not.
@@ -105,9 +110,9 @@ static struct fault_verdict give_copy(const struct place *place, uint32_t shared
     uint32_t page = page_alloc();
     if (!page) return OUT_OF_MEMORY;
     page_copy(page, shared);
-    (void)page_set_take(place->set, place->number);
+    page_set_replace(place->set, place->number, page);
     page_drop(shared);
-    return page_set_put(place->set, place->number, page) ? NO_VERDICT : OUT_OF_MEMORY;
+    return NO_VERDICT;
 }
 
 // A private copy of the file's page.

@@ -53,7 +53,8 @@ struct chunk {
     struct chunk *next, *previous;  // of the same set
     struct page_set *set;
     uint64_t key;  // page number / CHUNK_PAGES
-    uint32_t n_used, zero;
+    uint32_t n_used;
+    uint32_t mapped;  // bit i: mapped once; so a fault maps its neighbours only if they have not been. A hint
     uint32_t pages[CHUNK_PAGES];
 };
 struct page_set {
@@ -69,6 +70,10 @@ struct chunk_walk {
 
 // The page at this number, 0: none.
 uint32_t page_set_get(const struct page_set *set, uint64_t number);
+// The chunk that holds this number, null: none of its pages is there.
+struct chunk *page_set_chunk(const struct page_set *set, uint64_t number);
+// Put a page in the place of another; the set takes over the hold, the caller has the old one's.
+void page_set_replace(struct page_set *set, uint64_t number, uint32_t page);
 // Put a page where none is; the set takes over the caller's hold. False: no memory for the record.
 bool page_set_put(struct page_set *set, uint64_t number, uint32_t page);
 // Share all pages numbered below `end` with an empty set. False: no memory for the records, or a page has too many holders.

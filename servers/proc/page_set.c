@@ -54,12 +54,20 @@ uint32_t page_set_get(const struct page_set *set, uint64_t number)
     return chunk ? chunk->pages[number % CHUNK_PAGES] : 0;
 }
 
+struct chunk *page_set_chunk(const struct page_set *set, uint64_t number) { return find(set, number / CHUNK_PAGES); }
+
+void page_set_replace(struct page_set *set, uint64_t number, uint32_t page)
+{
+    find(set, number / CHUNK_PAGES)->pages[number % CHUNK_PAGES] = page;
+}
+
 bool page_set_put(struct page_set *set, uint64_t number, uint32_t page)
 {
     struct chunk *chunk = find(set, number / CHUNK_PAGES);
     if (!chunk) chunk = make(set, number / CHUNK_PAGES);
     if (!chunk) return false;
     chunk->pages[number % CHUNK_PAGES] = page;
+    chunk->mapped &= ~(1u << number % CHUNK_PAGES);
     chunk->n_used++;
     set->n_pages++;
     return true;

@@ -98,7 +98,7 @@ struct process {
     struct space *space;
     struct thread *threads;
     struct kit *free_kits;
-    uint32_t kit_block;  // slot of the block where the next kits are made
+    uint32_t kit_block;         // slot of the block where the next kits are made
     uint32_t n_threads, block;  // block: first of its chain
     uint32_t cspace, descriptions, n_descriptions;
     uint32_t sessions[SERVERS];  // FIRST capabilities, 0: none
