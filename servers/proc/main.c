@@ -127,21 +127,29 @@ static struct server server = {
     .n_deferred = 128,
 };
 
+// Kernel objects are what bounds processes: blocks for the process and for its space.
+static uint32_t processes_that_fit(void)
+{
+    uint32_t n = state->n_blocks / 2;
+    return n < PROCESS_SLOTS ? n : PROCESS_SLOTS;
+}
+
 static void init(void *memory)
 {
     state = memory;
     pages_init();
-    table_init(&state->processes, sizeof(struct process), PROCESS_SLOTS);
-    table_init(&state->spaces, sizeof(struct space), PROCESS_SLOTS);
-    table_init(&state->threads, sizeof(struct thread), 2 * PROCESS_SLOTS);
-    table_init(&state->kits, sizeof(struct kit), 6 * PROCESS_SLOTS);
-    table_init(&state->signals, sizeof(struct queued_signal), 4096);
-    table_init(&state->sources, sizeof(struct source), 8 * PROCESS_SLOTS);
-    table_init(&state->shareds, sizeof(struct shared), PROCESS_SLOTS);
-    table_init(&state->regions, sizeof(struct region), 16 * PROCESS_SLOTS);
+    blocks_init();
+    uint32_t n = processes_that_fit();
+    table_init(&state->processes, sizeof(struct process), n);
+    table_init(&state->spaces, sizeof(struct space), n);
+    table_init(&state->threads, sizeof(struct thread), 2 * n);
+    table_init(&state->kits, sizeof(struct kit), 6 * n);
+    table_init(&state->signals, sizeof(struct queued_signal), 4 * n);
+    table_init(&state->sources, sizeof(struct source), 8 * n);
+    table_init(&state->shareds, sizeof(struct shared), n);
+    table_init(&state->regions, sizeof(struct region), 16 * n);
     state->chunk_buckets = vault_alloc(sizeof(struct chunk *) << CHUNK_BUCKET_BITS);
     procfs_init();
-    blocks_init();
     size_t left = vault_available(), one = table_bytes(sizeof(struct chunk), 1);
     uint32_t most = state->pages.n / PAGES_A_CHUNK * 4, fit = (uint32_t)(left / one);
     table_init(&state->chunks, sizeof(struct chunk), fit < most ? fit : most);

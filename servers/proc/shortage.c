@@ -20,7 +20,7 @@ bool kept_for_root(const struct process *process)
     const struct pages *pages = &state->pages;
     return process->ids.euid != 0 &&
            (state->n_free_blocks < state->n_blocks / ROOT_PART || pages->n_free < pages->n / ROOT_PART ||
-            state->processes.n_used > PROCESS_SLOTS - PROCESS_SLOTS / ROOT_PART);
+            state->processes.n_used > state->processes.n_records - state->processes.n_records / ROOT_PART);
 }
 
 bool pages_kept_for_root(const struct process *process)

@@ -70,7 +70,7 @@ static void take_blocks_of(struct component *c, unsigned size_bits)
             continue;
         }
         if (err != OK) panic("%s wants 2^%u bytes: %s", c->spec->name, size_bits, err_name(err));
-        if (part == PART_POOL || block->flexible) {
+        if (part == PART_POOL || (part == PART_UNTYPED && block->flexible)) {
             bytes_used -= 1ull << size_bits;
             bytes_in_pools += 1ull << size_bits;
         }

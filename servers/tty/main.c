@@ -9,7 +9,7 @@
 
 #define STATE_VERSION 1
 #define ATTACH_AGAIN_NS 1000000000ull
-#define BUFFERS 64  // processes that move more than IO_INLINE bytes at a time
+#define BUFFERS 16  // processes that move more than IO_INLINE bytes at a time
 
 struct tty_state *tty;
 
