@@ -42,9 +42,10 @@ void inode_settle(struct inode *inode)
     }
 }
 
-uint64_t inode_number(const struct inode *inode) { return table_handle(&fs->inodes, inode); }
+// Handles begin at 0, which readdir takes for no entry; the root is number 1, as everywhere.
+uint64_t inode_number(const struct inode *inode) { return table_handle(&fs->inodes, inode) + 1; }
 
-struct inode *inode_by_number(uint64_t number) { return table_get(&fs->inodes, number); }
+struct inode *inode_by_number(uint64_t number) { return number ? table_get(&fs->inodes, number - 1) : NULL; }
 
 // Pages that count as the file's: those that it got in advance, behind its end, do not.
 static uint64_t pages_shown(const struct inode *inode)

@@ -186,3 +186,9 @@ mkdir d; cd d; seq 1500 | xargs touch; ls | sort -n | md5sum; find . -type f | w
 ### open-directory-as-file-fails
 mkdir d; cat d 2>&1 | sed 's/.*: //'; echo x 2>/dev/null > d/; echo $?
 echo > f; cat f/ 2>&1 | sed 's/.*: //'; ls f/x 2>&1 | sed 's/.*: //'
+
+### dot-and-dotdot-are-listed-in-the-root-and-below-it
+ls -a / | head -n 2
+mkdir d; ls -a d
+ls -a /home | head -n 2
+[ "$(stat -c %i /)" -gt 0 ] && echo the root has a number
