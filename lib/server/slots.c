@@ -9,6 +9,12 @@
 void slot_note(uint32_t first, uint32_t n)
 {
     struct vault_header *header = vault.header;
+    struct noted_slots *last = header->n_noted > 0 ? &vault.noted[header->n_noted - 1] : NULL;
+    if (last && last->first + last->n == first) {
+        last->n += n;
+        barrier();
+        return;
+    }
     if (header->n_noted == vault.noted_limit) panic("a step fills more than %u runs of slots", vault.noted_limit);
     vault.noted[header->n_noted] = (struct noted_slots){first, n};
     barrier();

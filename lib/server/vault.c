@@ -25,7 +25,7 @@ _Bool vault_open(void *memory, uint64_t bytes, uint32_t version)
     vault.outbox_limit = (uint32_t)clamp(bytes / 32 / sizeof *vault.outbox, 32, 1024);
     vault.outbox = (struct effect *)at;
     at += KEEP_ALIGNED(vault.outbox_limit * sizeof *vault.outbox);
-    vault.log_limit = (uint32_t)clamp(bytes / 12 / sizeof *vault.log, 256, 65536);
+    vault.log_limit = (uint32_t)clamp(bytes / 12 / sizeof *vault.log, 256, 1 << 20);
     vault.log = (struct undo_entry *)at;
     at += KEEP_ALIGNED(vault.log_limit * sizeof *vault.log);
     uint64_t used = (uint64_t)(at - (uint8_t *)memory);

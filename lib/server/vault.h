@@ -16,6 +16,9 @@ void *vault_alloc(size_t bytes);
 // Bytes that vault_alloc() can still give, for tables that take what there is.
 size_t vault_available(void);
 
+// How many more words this step can note. A step that stores more panics, so work that grows with its input asks first.
+uint32_t vault_log_room(void);
+
 // Note the old contents of a range before changing it behind the compiler's back (assembler, kernel writes).
 void vault_log(const void *address, size_t bytes);
 

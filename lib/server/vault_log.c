@@ -32,6 +32,8 @@ void vault_log(const void *address, size_t bytes)
     if (is_logged((uintptr_t)address)) note((uintptr_t)address, bytes);
 }
 
+uint32_t vault_log_room(void) { return vault.log_limit - vault.header->n_undone; }
+
 void vault_fresh(const void *address, size_t bytes)
 {
     vault.fresh_start = (uintptr_t)address;

@@ -192,7 +192,7 @@ static void test_slots(void)
     fresh();
     uint32_t a = slot_alloc(), b = slot_alloc(), run = slot_alloc_run(8);
     check("slots are distinct and dynamic", a >= SLOT_DYNAMIC && b != a && (run > b || run + 8 <= a));
-    check("slots are noted for the rollback", vault.header->n_noted == 3 && vault.noted[2].n == 8);
+    check("adjoining slots are noted as one run", vault.header->n_noted == 1 && vault.noted[0].n == 10);
     n_deleted = 0;
     uint32_t n = slots_free();
     slot_free(a);

@@ -54,8 +54,13 @@ static void protect_private(struct space *space)
             space_protect(space, region->start, region->end, RIGHT_READ | RIGHT_EXEC);
 }
 
+// Sharing a page stores its holders' count; records and liblinux's own pages want some more.
+#define WORDS_A_PAGE 3
+#define WORDS_BESIDE 4096
+
 static bool copy_space(struct space *to, struct space *from)
 {
+    if ((uint64_t)from->pages.n_pages * WORDS_A_PAGE + WORDS_BESIDE > vault_log_room()) return false;
     if (!copy_regions(to, from) || !page_set_share(&to->pages, &from->pages, PAGE_NUMBER(LIBLINUX_BASE))) return false;
     protect_private(from);
     return true;

@@ -73,3 +73,6 @@ threads robust
 
 ### signals-find-a-thread
 threads sigthread
+
+### fork-of-a-process-of-forty-mebibytes
+bigfork 40
