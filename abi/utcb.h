@@ -30,7 +30,7 @@ struct utcb {
     uint64_t recv_badge[MSG_CAPS];   // out: the badge of an unwrapped capability
 
     // 0x260: upcalls.
-    uint32_t events_enabled;  // user sets it; the kernel clears it when it enters the system-call or event upcall
+    uint32_t events_enabled;  // user sets it; the kernel clears it when it enters an upcall
     uint32_t zero1;
     uint64_t events_pending;  // the kernel ORs event bits in; user code takes them with an atomic exchange
     uint64_t zero2[2];

@@ -41,6 +41,7 @@ bool fault_answer(struct thread *t, uint32_t decision)
     utcb->fault_kind = t->fault_kind;
     utcb->fault_address = t->fault_address;
     utcb->fault_code = t->fault_code;
+    utcb->events_enabled = 0;
     divert(t, &utcb->fault, t->fault_entry);
     return true;
 }
