@@ -211,7 +211,7 @@ def run_check(project, arguments):
 def until_logged(project, arguments, command_line, done, seconds=60):
     """Boot the system without a user until its log matches `done`; returns the log's text."""
     settings = guest.Settings(project.root, project.build, project.debian, system=arguments.system,
-                              memory=getattr(arguments, "memory", "256M"))
+                              memory=getattr(arguments, "memory", "512M"))
     archive = rootfs.root_archive(project.root, project.debian.busybox())
     with tempfile.TemporaryDirectory(prefix="bulkhead-") as folder:
         bundle = Path(folder) / "bundle"
@@ -274,7 +274,7 @@ def run_log(project, arguments):
 # --- the command line
 
 def memory_option(parser):
-    parser.add_argument("--mem", dest="memory", default="256M", metavar="SIZE", help="the machine's memory (256M)")
+    parser.add_argument("--mem", dest="memory", default="512M", metavar="SIZE", help="the machine's memory (512M)")
 
 
 def system_argument(parser):

@@ -54,7 +54,7 @@ class Settings:
     debian: object               # debian.Debian
     linux: bool = False
     system: str = "busybox"
-    memory: str = "256M"
+    memory: str = "512M"
     timeout: float = 60
     icount: bool = False
     extra: tuple = field(default_factory=tuple)

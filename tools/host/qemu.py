@@ -31,7 +31,7 @@ class Machine:
     initrd: str = ""
     command_line: str = ""
     iso: str = ""
-    memory: str = "256M"
+    memory: str = "512M"
     icount: bool = False
     gdb: bool = False
     extra: tuple = ()
