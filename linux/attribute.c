@@ -30,7 +30,10 @@ static long change(uint64_t dirfd, uint64_t path, uint64_t at_flags, uint32_t op
     return result;
 }
 
-long call_fchmodat(uint64_t dirfd, uint64_t path, uint64_t mode) { return change(dirfd, path, 0, FS_CHMOD, mode & 07777, 0); }
+long call_fchmodat(uint64_t dirfd, uint64_t path, uint64_t mode)
+{
+    return change(dirfd, path, 0, FS_CHMOD, mode & 07777, 0);
+}
 long call_chmod(uint64_t path, uint64_t mode) { return call_fchmodat(HERE, path, mode); }
 
 long call_fchownat(uint64_t dirfd, uint64_t path, uint64_t uid, uint64_t gid, uint64_t flags)
@@ -58,11 +61,11 @@ long call_faccessat2(uint64_t dirfd, uint64_t path, uint64_t mode, uint64_t flag
     struct walk w;
     struct message m;
     if ((uint32_t)mode > 7 || (uint32_t)flags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) return -EINVAL;
-    const struct path_request request = {
-        .operation = FS_ACCESS,
-        .flags = (flags & AT_EACCESS ? 0 : FS_REAL_IDS) | (flags & AT_SYMLINK_NOFOLLOW ? FS_NOFOLLOW : 0) |
-                 (flags & AT_EMPTY_PATH ? FS_EMPTY_PATH : 0),
-        .words = {mode}};
+    const struct path_request request = {.operation = FS_ACCESS,
+                                         .flags = (flags & AT_EACCESS ? 0 : FS_REAL_IDS) |
+                                                  (flags & AT_SYMLINK_NOFOLLOW ? FS_NOFOLLOW : 0) |
+                                                  (flags & AT_EMPTY_PATH ? FS_EMPTY_PATH : 0),
+                                         .words = {mode}};
     long result = walk_begin(&w, dirfd, path, (flags & AT_EMPTY_PATH) != 0);
     if (result == 0) result = walk_ask(&w, &request, &m);
     if (result == FS_CONTINUE) result = 0;  // open already
@@ -146,11 +149,19 @@ long call_statx(uint64_t dirfd, uint64_t path, uint64_t flags, uint64_t mask, ui
     long result = stat_path(dirfd, path, flags, &s);
     if (result < 0) return result;
     struct statx x = {
-        .stx_mask = STATX_BASIC_STATS, .stx_blksize = (uint32_t)s.st_blksize, .stx_nlink = (uint32_t)s.st_nlink,
-        .stx_uid = s.st_uid, .stx_gid = s.st_gid, .stx_mode = (uint16_t)s.st_mode, .stx_ino = s.st_ino,
-        .stx_size = (uint64_t)s.st_size, .stx_blocks = (uint64_t)s.st_blocks,
-        .stx_rdev_major = (uint32_t)(s.st_rdev >> 8 & 0xfff), .stx_rdev_minor = (uint32_t)((s.st_rdev & 0xff) | (s.st_rdev >> 12 & 0xfff00)),
-        .stx_dev_major = (uint32_t)(s.st_dev >> 8 & 0xfff), .stx_dev_minor = (uint32_t)((s.st_dev & 0xff) | (s.st_dev >> 12 & 0xfff00)),
+        .stx_mask = STATX_BASIC_STATS,
+        .stx_blksize = (uint32_t)s.st_blksize,
+        .stx_nlink = (uint32_t)s.st_nlink,
+        .stx_uid = s.st_uid,
+        .stx_gid = s.st_gid,
+        .stx_mode = (uint16_t)s.st_mode,
+        .stx_ino = s.st_ino,
+        .stx_size = (uint64_t)s.st_size,
+        .stx_blocks = (uint64_t)s.st_blocks,
+        .stx_rdev_major = (uint32_t)(s.st_rdev >> 8 & 0xfff),
+        .stx_rdev_minor = (uint32_t)((s.st_rdev & 0xff) | (s.st_rdev >> 12 & 0xfff00)),
+        .stx_dev_major = (uint32_t)(s.st_dev >> 8 & 0xfff),
+        .stx_dev_minor = (uint32_t)((s.st_dev & 0xff) | (s.st_dev >> 12 & 0xfff00)),
     };
     set_time(&x.stx_atime, s.st_atime, s.st_atime_nsec);
     set_time(&x.stx_mtime, s.st_mtime, s.st_mtime_nsec);

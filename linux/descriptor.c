@@ -2,13 +2,14 @@
 // The descriptor table and the open file descriptions behind it.
 //
 // Rules:
-//  - A file's number is its slot in PSLOT_DESCRIPTIONS. The file lives while something of this process uses it; then the
-//    capability goes first and the handle after it, so that the server sees the last close when IO_CLOSE returns.
+//  - A file's number is its slot in PSLOT_DESCRIPTIONS. The file lives while something of this process uses it; then
+//    the capability goes first and the handle after it, so that the server sees the last close when IO_CLOSE returns.
 //  - A file that came by fork has a capability but no handle; file_attach() gets one at its first use.
 //  - The table lock covers the two tables, never a request.
 #include "linux/linux.h"
 
-#define FILE_BITS (O_ACCMODE | O_APPEND | O_NONBLOCK | O_DIRECT | O_DIRECTORY | O_PATH | O_NOATIME | O_SYNC | O_ASYNC_BIT)
+#define FILE_BITS \
+    (O_ACCMODE | O_APPEND | O_NONBLOCK | O_DIRECT | O_DIRECTORY | O_PATH | O_NOATIME | O_SYNC | O_ASYNC_BIT)
 #define O_ASYNC_BIT FASYNC
 
 struct file *file_get(uint64_t fd)

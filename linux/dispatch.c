@@ -63,8 +63,8 @@ void linux_fault(struct frame *frame)
 {
     const struct utcb *utcb = rt_utcb();
     if (frame->rip >= LIBLINUX_BASE && frame->rip < LIBLINUX_END) {
-        trace("fault in liblinux: kind %lu address %lx pc %lx sp %lx", utcb->fault_kind, utcb->fault_address, frame->rip,
-              frame->rsp);
+        trace("fault in liblinux: kind %lu address %lx pc %lx sp %lx", utcb->fault_kind, utcb->fault_address,
+              frame->rip, frame->rsp);
         die(SIGSEGV, "fault in liblinux");
     }
     struct siginfo info = {0};

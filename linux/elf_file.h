@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What liblinux needs of an ELF file: read once before exec's point of no return, for the errors that execve returns, and
-// again by the fresh liblinux, which checks the segments (load.c).
+// What liblinux needs of an ELF file: read once before exec's point of no return, for the errors that execve returns,
+// and again by the fresh liblinux, which checks the segments (load.c).
 #pragma once
 #include <linux/elf.h>
 #include "linux/linux.h"

@@ -3,8 +3,8 @@
 //
 // A copy of this page is mapped behind each thread's UTCB, so everything of the thread (UTCB, stack) is reached
 // relative to the program counter and the rest of liblinux by absolute addresses. Rules:
-//  - All registers of the program go into a struct frame at FRAME_AT and come back from there, flags included; RAX, RCX and
-//    R11 as Linux leaves them. The program's stack and its red zone are not touched.
+//  - All registers of the program go into a struct frame at FRAME_AT and come back from there, flags included; RAX, RCX
+//    and R11 as Linux leaves them. The program's stack and its red zone are not touched.
 //  - From an upcall to the exit, events are off. The exit turns them on, looks for pending ones and leaves; between
 //    exit_begin and exit_end it only reads the frame, so an event in there simply starts the exit again.
 #include "linux/frame.h"
@@ -94,7 +94,8 @@ stub_syscall:
 
 // @path linux-read 9/9: events on, nothing pending, and the program goes on behind its call
 // The way back. The last jump takes its target from the UTCB's system-call save area, so that no register is needed.
-// With the trap flag in the frame, the kernel does that jump (abi/utcb.h), and the program's next instruction is stepped.
+// With the trap flag in the frame, the kernel does that jump (abi/utcb.h), and the program's next instruction is
+// stepped.
 exit_begin:
     movl $1, UTCB(UTCB_EVENTS_ENABLED)
     cmpq $0, UTCB(UTCB_EVENTS_PENDING)

@@ -6,8 +6,8 @@
 #include <linux/stat.h>
 #include "linux/elf_file.h"
 
-#define LINE_BYTES 256        // of a #! line, as Linux
-#define SCRIPTS 5             // nesting of scripts
+#define LINE_BYTES 256  // of a #! line, as Linux
+#define SCRIPTS 5       // nesting of scripts
 #define STRING_BYTES (128u << 10)
 #define STRINGS_BYTES (2u << 20)  // arguments and environment together
 #define NAME_BYTES 16
@@ -56,8 +56,8 @@ static char *skip_word(char *at, const char *end)
     return at;
 }
 
-// Take the #! line apart: the interpreter's name into `name`, everything into the arguments in front. The line is what the
-// file begins with, and zeros behind its end.
+// Take the #! line apart: the interpreter's name into `name`, everything into the arguments in front. The line is what
+// the file begins with, and zeros behind its end.
 static long follow_line(struct image *image, char line[LINE_BYTES], const char *path, char name[LINE_BYTES])
 {
     char *end = memchr(line, '\n', strnlen(line, LINE_BYTES));
@@ -186,7 +186,8 @@ static void put_tables(const struct image *image)
     for (unsigned i = 1; i < FILES; i++) {
         const struct file *f = &p->files[i];
         if (f->uses == 0) continue;
-        files[h->n_files++] = (struct handover_file){i, f->server, f->handle, f->attached, f->status, f->mode, f->device};
+        files[h->n_files++] =
+            (struct handover_file){i, f->server, f->handle, f->attached, f->status, f->mode, f->device};
     }
     h->descriptors = h->files + h->n_files * (uint32_t)sizeof *files;
     struct handover_descriptor *descriptors = (struct handover_descriptor *)((char *)h + h->descriptors);
@@ -244,7 +245,9 @@ static long exec_walk(struct walk *w, const char *path, uint64_t argv, uint64_t 
     image.is_script = false;
     image.front_bytes = 0;
     struct handover *h = handover();
-    *h = (struct handover){.magic = HANDOVER_MAGIC, .version = HANDOVER_VERSION, .strings = sizeof *h,
+    *h = (struct handover){.magic = HANDOVER_MAGIC,
+                           .version = HANDOVER_VERSION,
+                           .strings = sizeof *h,
                            .flags = process()->traced ? HANDOVER_TRACE : 0};
     long result = put_strings(path, argv, envp);
     if (result == 0) result = exec_file(&image, w, path);

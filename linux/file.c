@@ -76,7 +76,7 @@ static size_t part_of(const struct file *file, size_t copied, size_t bytes)
 // Take back the position's last steps over what was read and found no place.
 static void step_back(struct file *file, size_t bytes)
 {
-    struct message m = {.words = {0, FROM_CURRENT, (uint64_t)-(int64_t)bytes}};
+    struct message m = {.words = {0, FROM_CURRENT, (uint64_t) - (int64_t)bytes}};
     (void)file_ask(file, IO_SEEK, 0, &m);
 }
 
@@ -160,7 +160,8 @@ long file_write(struct file *file, uint64_t offset, uint64_t user, uint64_t byte
     uint64_t done = 0;
     do {
         struct place place = {.user = user + done};
-        result = write_piece(file, offset == IO_OFFSET_CURRENT ? offset : offset + done, &place, piece_of(bytes - done));
+        result =
+            write_piece(file, offset == IO_OFFSET_CURRENT ? offset : offset + done, &place, piece_of(bytes - done));
         if (result < 0 || (result == 0 && bytes > 0)) break;
         done += (uint64_t)result;
     } while (done < bytes);
@@ -263,7 +264,10 @@ static long gather(uint64_t fd, uint64_t from, uint64_t count)
     return result;
 }
 
-long call_readv(uint64_t fd, uint64_t from, uint64_t count) { return vector(fd, IO_OFFSET_CURRENT, from, count, file_read); }
+long call_readv(uint64_t fd, uint64_t from, uint64_t count)
+{
+    return vector(fd, IO_OFFSET_CURRENT, from, count, file_read);
+}
 
 long call_writev(uint64_t fd, uint64_t from, uint64_t count)
 {
@@ -392,7 +396,8 @@ long call_sendfile(uint64_t out_fd, uint64_t in_fd, uint64_t user_offset, uint64
     return result;
 }
 
-long call_copy_file_range(uint64_t in_fd, uint64_t in_user, uint64_t out_fd, uint64_t out_user, uint64_t bytes, uint64_t flags)
+long call_copy_file_range(uint64_t in_fd, uint64_t in_user, uint64_t out_fd, uint64_t out_user, uint64_t bytes,
+                          uint64_t flags)
 {
     struct file *in = file_get(in_fd), *out = file_get(out_fd);
     uint64_t in_offset = IO_OFFSET_CURRENT, out_offset = IO_OFFSET_CURRENT;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The program's registers while liblinux runs, and the offsets that its assembler needs.
  *
- * A frame lies at the top of the thread's liblinux stack, always at the same place (FRAME_AT in the thread area): an event
- * that hits the exit sequence finds it there and starts the exit again. */
+ * A frame lies at the top of the thread's liblinux stack, always at the same place (FRAME_AT in the thread area): an
+ * event that hits the exit sequence finds it there and starts the exit again. */
 #pragma once
 
 #define AREA_STUB 0x1000 /* THREAD_AREA_STUB and THREAD_AREA_STACK_HIGH of protocols/layout.h, which is C only */
@@ -10,7 +10,7 @@
 #define FRAME_BYTES 152
 #define FRAME_RIP 128
 #define FRAME_AT (AREA_STACK_HIGH - 8 - FRAME_BYTES) /* 16-byte aligned */
-#define NO_CALL (-1) /* frame.call when the program was not in a system call */
+#define NO_CALL (-1)                                 /* frame.call when the program was not in a system call */
 
 /* Offsets in the UTCB. */
 #define UTCB_EVENTS_ENABLED 0x260

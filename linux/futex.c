@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Futexes. Private ones are between the threads of this process and are kept here; shared ones are proc's.
 //
-// A waiter enters itself in the process's table (one entry a thread) while the lock is held, looks at the word, then sleeps
-// on its notification; a waker takes it out and signals. proc wakes clear_child_tid, which pthread_join waits for.
+// A waiter enters itself in the process's table (one entry a thread) while the lock is held, looks at the word, then
+// sleeps on its notification; a waker takes it out and signals. proc wakes clear_child_tid, which pthread_join waits
+// for.
 #include <linux/futex.h>
 #include "linux/linux.h"
 
@@ -147,7 +148,8 @@ static long wake_op(bool is_private, uint64_t address, uint32_t n, uint64_t seco
     return more < 0 ? more : result + more;
 }
 
-long call_futex(uint64_t address, uint64_t operation, uint64_t value, uint64_t timeout, uint64_t second, uint64_t value3)
+long call_futex(uint64_t address, uint64_t operation, uint64_t value, uint64_t timeout, uint64_t second,
+                uint64_t value3)
 {
     uint32_t command = (uint32_t)operation & FUTEX_CMD_MASK, expected;
     bool is_private = operation & FUTEX_PRIVATE_FLAG;
@@ -171,8 +173,7 @@ long call_futex(uint64_t address, uint64_t operation, uint64_t value, uint64_t t
     case FUTEX_CMP_REQUEUE:
         if (!load32(address, &expected)) return -EFAULT;
         if (expected != (uint32_t)value3) return -EAGAIN;  // fall through
-    case FUTEX_REQUEUE:
-        return (is_private ? wake_private : wake_shared)(address, n, ~0u, second, (uint32_t)timeout);
+    case FUTEX_REQUEUE: return (is_private ? wake_private : wake_shared)(address, n, ~0u, second, (uint32_t)timeout);
     case FUTEX_WAKE_OP: return wake_op(is_private, address, n, second, (uint32_t)timeout, (uint32_t)value3);
     default: return -ENOSYS;  // priority inheritance
     }

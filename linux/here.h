@@ -12,7 +12,4 @@ static inline uint64_t here(void)
     return sp & ~0xffffull;
 }
 
-static inline struct utcb *rt_utcb(void)
-{
-    return (struct utcb *)here();
-}
+static inline struct utcb *rt_utcb(void) { return (struct utcb *)here(); }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Who the process is: pids, groups, sessions, user and group ids. Read from the pages that proc fills in; changed by proc.
+// Who the process is: pids, groups, sessions, user and group ids. Read from the pages that proc fills in; changed by
+// proc.
 #include "linux/linux.h"
 
 #define SAME(id) ((uint32_t)(id) == ~0u ? ~0ull : (uint32_t)(id))  // -1: leave it
@@ -45,11 +46,14 @@ static long set_like(uint32_t kind, uint64_t id)
 long call_setuid(uint64_t id) { return set_like(PROC_IDS_UID, id); }
 long call_setgid(uint64_t id) { return set_like(PROC_IDS_GID, id); }
 
-// setreuid: the saved id follows the effective one when the real one is set, or the effective becomes another than the real.
-static long set_real_and_effective(uint32_t kind, uint64_t real, uint64_t effective, uint32_t old_real, uint32_t old_effective)
+// setreuid: the saved id follows the effective one when the real one is set, or the effective becomes another than the
+// real.
+static long set_real_and_effective(uint32_t kind, uint64_t real, uint64_t effective, uint32_t old_real,
+                                   uint32_t old_effective)
 {
     uint32_t new_effective = (uint32_t)effective == ~0u ? old_effective : (uint32_t)effective;
-    if (process_page()->euid != 0 && (uint32_t)real != ~0u && (uint32_t)real != old_real && (uint32_t)real != old_effective)
+    if (process_page()->euid != 0 && (uint32_t)real != ~0u && (uint32_t)real != old_real &&
+        (uint32_t)real != old_effective)
         return -EPERM;
     bool save = (uint32_t)real != ~0u || ((uint32_t)effective != ~0u && new_effective != old_real);
     return set_ids(kind, SAME(real), SAME(effective), save ? new_effective : ~0ull, ~0ull);

@@ -12,7 +12,9 @@ struct shape {
     uint32_t command;
     uint8_t in, out;  // bytes
 };
-struct window_size { uint16_t rows, columns, x, y; };
+struct window_size {
+    uint16_t rows, columns, x, y;
+};
 
 static const struct shape shapes[] = {
     {TCGETS, 0, sizeof(struct termios)},
@@ -43,7 +45,8 @@ static struct shape shape_of(uint32_t command)
     for (unsigned i = 0; i < sizeof shapes / sizeof *shapes; i++)
         if (shapes[i].command == command) return shapes[i];
     uint8_t bytes = (uint8_t)_IOC_SIZE(command);
-    return (struct shape){command, _IOC_DIR(command) & _IOC_WRITE ? bytes : 0, _IOC_DIR(command) & _IOC_READ ? bytes : 0};
+    return (struct shape){command, _IOC_DIR(command) & _IOC_WRITE ? bytes : 0,
+                          _IOC_DIR(command) & _IOC_READ ? bytes : 0};
 }
 
 static long at_server(struct file *file, uint32_t command, uint64_t argument)

@@ -24,20 +24,20 @@
 #include "protocols/proc.h"
 
 // Results that the exit turns into a restart or EINTR, as in Linux (signal.c). Servers may answer with them too.
-#define ERESTARTSYS 512       // again, unless a handler without SA_RESTART runs
-#define ERESTARTNOINTR 513    // always again
-#define ERESTARTNOHAND 514    // again, unless a handler runs
+#define ERESTARTSYS 512            // again, unless a handler without SA_RESTART runs
+#define ERESTARTNOINTR 513         // always again
+#define ERESTARTNOHAND 514         // again, unless a handler runs
 #define ERESTART_RESTARTBLOCK 516  // go on by restart_syscall, unless a handler runs
 
-#define SIGNAL_BIT(signal) (1ull << ((signal) - 1))
+#define SIGNAL_BIT(signal) (1ull << ((signal)-1))
 #define SIGNALS 64
 #define UNBLOCKABLE (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
 
 // An open file description as this process has it. Its number is also its slot in PSLOT_DESCRIPTIONS.
 struct file {
-    uint32_t uses;      // descriptors, the working directory, calls that are using it; 0: free
-    uint16_t server;    // id, or IO_LOCAL: no capability, liblinux serves `device` itself
-    uint8_t attached;   // handle is valid
+    uint32_t uses;     // descriptors, the working directory, calls that are using it; 0: free
+    uint16_t server;   // id, or IO_LOCAL: no capability, liblinux serves `device` itself
+    uint8_t attached;  // handle is valid
     uint8_t zero;
     uint64_t handle;
     uint32_t status;    // O_ACCMODE and status flags
@@ -64,15 +64,15 @@ struct futex_waiter {
 
 // What a process knows of itself. Copied by fork and vfork; exec begins with a fresh one (handover.h).
 struct process {
-    uint32_t sessions;        // bit i: PSLOT_SESSION + i is filled
-    uint32_t buffers;         // bit i: the buffer of server i is mapped
-    uint32_t traced;          // log each call
+    uint32_t sessions;  // bit i: PSLOT_SESSION + i is filled
+    uint32_t buffers;   // bit i: the buffer of server i is mapped
+    uint32_t traced;    // log each call
     uint32_t umask;
-    uint32_t description_slots;  // of PSLOT_DESCRIPTIONS, as far as known
+    uint32_t description_slots;           // of PSLOT_DESCRIPTIONS, as far as known
     uint32_t file_hint, descriptor_hint;  // no free one below
     uint32_t table_lock, buffer_lock, futex_lock;
-    uint32_t cwd;             // file, 0: the root directory
-    uint32_t executable;      // file of the program, for /proc/self/exe
+    uint32_t cwd;         // file, 0: the root directory
+    uint32_t executable;  // file of the program, for /proc/self/exe
     uint32_t n_mounts;
     uint64_t fpu_components;  // for XSAVE; 0: FXSAVE only
     uint32_t fpu_bytes;
@@ -91,9 +91,9 @@ _Static_assert(sizeof(struct process) <= PROCESS_AREA_BYTES - PAGE_SIZE, "a proc
 
 struct thread {
     struct process *process;
-    uint64_t fs_base, gs_base;       // for a new thread's first steps
-    uint32_t notified;               // bit i: server i knows this thread's notification
-    uint32_t restore_mask;           // saved_mask is the mask to go back to after the handler
+    uint64_t fs_base, gs_base;  // for a new thread's first steps
+    uint32_t notified;          // bit i: server i knows this thread's notification
+    uint32_t restore_mask;      // saved_mask is the mask to go back to after the handler
     uint64_t saved_mask;
     uint64_t altstack, altstack_bytes;
     uint32_t altstack_flags;
@@ -101,16 +101,22 @@ struct thread {
     long (*restart)(struct thread *);  // how restart_syscall goes on
     uint64_t restart_args[5];
 };
-_Static_assert(sizeof(struct thread) <= sizeof ((struct utcb *)0)->user, "the UTCB's user words");
+_Static_assert(sizeof(struct thread) <= sizeof((struct utcb *)0)->user, "the UTCB's user words");
 
 // The running thread's and process's state.
 static inline struct thread *self(void) { return (struct thread *)rt_utcb()->user; }
 static inline struct thread_page *thread_page(void) { return (struct thread_page *)(here() + THREAD_AREA_PAGE); }
 static inline struct frame *frame_here(void) { return (struct frame *)(here() + FRAME_AT); }
 static inline struct process *process(void) { return self()->process; }
-static inline struct process_page *page_of(const struct process *p) { return (struct process_page *)((uint64_t)p - PAGE_SIZE); }
+static inline struct process_page *page_of(const struct process *p)
+{
+    return (struct process_page *)((uint64_t)p - PAGE_SIZE);
+}
 static inline struct process_page *process_page(void) { return page_of(process()); }
-static inline struct process *process_in_area(unsigned area) { return (struct process *)(PROCESS_AREA(area) + PAGE_SIZE); }
+static inline struct process *process_in_area(unsigned area)
+{
+    return (struct process *)(PROCESS_AREA(area) + PAGE_SIZE);
+}
 static inline unsigned thread_index(void) { return (unsigned)((here() - THREAD_AREA(0)) / THREAD_AREA_BYTES); }
 
 // --- errno.c
@@ -128,7 +134,7 @@ bool copy_out(uint64_t to, const void *from, size_t n);
 size_t copy_in_part(void *to, uint64_t from, size_t n);
 size_t copy_out_part(uint64_t to, const void *from, size_t n);
 size_t copy_zeros(uint64_t to, size_t n);
-bool in_program(uint64_t address, uint64_t n);  // the range may be the program's
+bool in_program(uint64_t address, uint64_t n);           // the range may be the program's
 long copy_string(char *to, uint64_t from, size_t room);  // length; -EFAULT, -ENAMETOOLONG when no 0 comes within room
 bool load32(uint64_t address, uint32_t *value);
 bool store32(uint64_t address, uint32_t value);
@@ -141,13 +147,14 @@ int fpu_save_legacy(void *area);
 int fpu_restore_legacy(const void *area);
 int compare_swap_user(uint64_t address, uint32_t old, uint32_t new, uint32_t *found);
 
-// --- session.c: requests to servers. Words 0..5 in the message, long data in the UTCB. Answers are 0, FS_CONTINUE or -errno.
+// --- session.c: requests to servers. Words 0..5 in the message, long data in the UTCB. Answers are 0, FS_CONTINUE or
+// -errno.
 long session_use(unsigned server);  // make sure that there is one; before filling in long words
 long ask(unsigned server, uint32_t operation, size_t inline_bytes, struct message *m);
 long ask_proc(uint32_t operation, size_t inline_bytes, struct message *m);
-void send_cap(uint32_t cspace, uint32_t slot);     // with the next request
+void send_cap(uint32_t cspace, uint32_t slot);                 // with the next request
 void receive_cap(unsigned n, uint32_t cspace, uint32_t slot);  // with its answer; n: 0, 1
-void *long_words(void);             // word 6 and on: IO_INLINE bytes
+void *long_words(void);                                        // word 6 and on: IO_INLINE bytes
 // Data of a request of `bytes`: the long words, or the session's buffer, locked until data_end(). Null: *error.
 struct data {
     uint8_t *at;
@@ -165,9 +172,10 @@ void unlock(uint32_t *word);
 err_t thread_wait(uint64_t deadline_ns);  // OK: look again; ERR_EVENT: a signal may be there; ERR_TIMEOUT
 
 // --- descriptor.c, file.c
-struct file *file_get(uint64_t fd);  // null: EBADF. Valid while the table does not change under it; file_hold() to keep it
+struct file *file_get(
+    uint64_t fd);  // null: EBADF. Valid while the table does not change under it; file_hold() to keep it
 uint32_t file_number(const struct file *file);
-struct file *file_new(void);         // in use once, not attached; null: ENFILE
+struct file *file_new(void);  // in use once, not attached; null: ENFILE
 void file_hold(struct file *file);
 void file_drop(struct file *file);
 long file_attach(struct file *file);  // make its handle valid; 0 or -errno
@@ -179,7 +187,8 @@ uint64_t descriptor_limit(void);
 long file_read(struct file *file, uint64_t offset, uint64_t user, uint64_t bytes);
 long file_write(struct file *file, uint64_t offset, uint64_t user, uint64_t bytes);
 long file_read_here(struct file *file, uint64_t offset, void *to, size_t bytes);  // into liblinux's own memory
-long file_ask(struct file *file, uint32_t operation, size_t inline_bytes, struct message *m);  // handle into word 0; attaches
+long file_ask(struct file *file, uint32_t operation, size_t inline_bytes,
+              struct message *m);  // handle into word 0; attaches
 long file_stat(struct file *file, void *stat);
 bool file_blocks(const struct file *file);  // requests on it may have to wait, and it is not O_NONBLOCK
 
@@ -200,13 +209,13 @@ struct walk {
 };
 struct path_request {
     uint32_t operation;
-    uint64_t flags;        // FS_*
-    uint64_t words[3];     // 3..5
-    const void *head;      // 16 bytes before the path, or null
-    const char *tail;      // text behind the path
+    uint64_t flags;     // FS_*
+    uint64_t words[3];  // 3..5
+    const void *head;   // 16 bytes before the path, or null
+    const char *tail;   // text behind the path
     size_t tail_bytes;
-    uint32_t slot;         // in PSLOT_DESCRIPTIONS, for an answer's capability
-    void *answer;          // data of the answer
+    uint32_t slot;  // in PSLOT_DESCRIPTIONS, for an answer's capability
+    void *answer;   // data of the answer
     size_t answer_bytes;
 };
 long walk_begin(struct walk *w, uint64_t dirfd, uint64_t user_path, bool may_be_empty);
@@ -224,7 +233,8 @@ long time_in(uint64_t user, uint64_t *ns);  // struct timespec; -EINVAL, -EFAULT
 
 // --- memory.c
 long map_anonymous(uint64_t address, uint64_t bytes, uint32_t protection, uint32_t flags);
-long map_file(struct file *file, uint64_t address, uint64_t bytes, uint32_t protection, uint32_t flags, uint64_t offset);
+long map_file(struct file *file, uint64_t address, uint64_t bytes, uint32_t protection, uint32_t flags,
+              uint64_t offset);
 long unmap(uint64_t address, uint64_t bytes);
 
 // --- signal.c, sigframe.c

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // exec, the new program's half: map the segments, build the stack, set the first registers.
 //
-// There is nobody to return an error to: what goes wrong here ends the process, as on Linux behind its point of no return.
+// There is nobody to return an error to: what goes wrong here ends the process, as on Linux behind its point of no
+// return.
 #include <asm/mman.h>
 #include <linux/auxvec.h>
 #include <linux/mman.h>
@@ -20,7 +21,8 @@ static void need(bool ok, const char *what)
 
 static uint32_t protection_of(const Elf64_Phdr *s)
 {
-    return (s->p_flags & PF_R ? PROT_READ : 0) | (s->p_flags & PF_W ? PROT_WRITE : 0) | (s->p_flags & PF_X ? PROT_EXEC : 0);
+    return (s->p_flags & PF_R ? PROT_READ : 0) | (s->p_flags & PF_W ? PROT_WRITE : 0) |
+           (s->p_flags & PF_X ? PROT_EXEC : 0);
 }
 
 static bool is_loadable(const Elf64_Phdr *s)
@@ -62,14 +64,16 @@ static void map_segment(struct file *file, const Elf64_Phdr *s, uint64_t base)
             (void)copy_zeros(file_end, anonymous - file_end);  // the dynamic linker uses the rest of the page, too
     }
     if (PAGE_UP(end) > anonymous)
-        need(map_anonymous(anonymous, PAGE_UP(end) - anonymous, protection, MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS) >= 0,
+        need(map_anonymous(anonymous, PAGE_UP(end) - anonymous, protection, MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS) >=
+                 0,
              "exec: no memory for bss");
 }
 
 static void map_elf(struct file *file, const struct elf *elf, uint64_t base)
 {
     for (unsigned i = 0; i < elf->header.e_phnum; i++)
-        if (elf->segments[i].p_type == PT_LOAD && elf->segments[i].p_memsz > 0) map_segment(file, &elf->segments[i], base);
+        if (elf->segments[i].p_type == PT_LOAD && elf->segments[i].p_memsz > 0)
+            map_segment(file, &elf->segments[i], base);
 }
 
 // Where the program headers stand in memory.
@@ -77,7 +81,8 @@ static uint64_t headers_at(const struct elf *elf, uint64_t base)
 {
     for (unsigned i = 0; i < elf->header.e_phnum; i++) {
         const Elf64_Phdr *s = &elf->segments[i];
-        if (s->p_type == PT_LOAD && elf->header.e_phoff >= s->p_offset && elf->header.e_phoff < s->p_offset + s->p_filesz)
+        if (s->p_type == PT_LOAD && elf->header.e_phoff >= s->p_offset &&
+            elf->header.e_phoff < s->p_offset + s->p_filesz)
             return base + s->p_vaddr + (elf->header.e_phoff - s->p_offset);
     }
     return 0;
@@ -105,18 +110,34 @@ struct start {
 };
 
 // What the first stack holds besides the strings.
-static uint64_t *put_auxiliary(uint64_t *to, const struct start *start, uint64_t random, uint64_t platform, uint64_t execfn)
+static uint64_t *put_auxiliary(uint64_t *to, const struct start *start, uint64_t random, uint64_t platform,
+                               uint64_t execfn)
 {
     const struct process_page *page = process_page();
     uint32_t a = 1, b, c = 0, d, a7 = 7, b7, c7 = 0, d7;
     __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
     __asm__ volatile("cpuid" : "+a"(a7), "=b"(b7), "+c"(c7), "=d"(d7));
     const uint64_t values[][2] = {
-        {AT_HWCAP, d}, {AT_PAGESZ, PAGE_SIZE}, {AT_CLKTCK, 100}, {AT_PHDR, start->headers}, {AT_PHENT, sizeof(Elf64_Phdr)},
-        {AT_PHNUM, start->n_headers}, {AT_BASE, start->interpreter_base}, {AT_FLAGS, 0}, {AT_ENTRY, start->program_entry},
-        {AT_UID, page->uid}, {AT_EUID, page->euid}, {AT_GID, page->gid}, {AT_EGID, page->egid}, {AT_SECURE, 0},
-        {AT_RANDOM, random}, {AT_HWCAP2, b7 & 1 ? 2 : 0},  // FSGSBASE
-        {AT_EXECFN, execfn}, {AT_PLATFORM, platform}, {51, process()->fpu_bytes + 1024}, {AT_NULL, 0},  // 51: AT_MINSIGSTKSZ
+        {AT_HWCAP, d},
+        {AT_PAGESZ, PAGE_SIZE},
+        {AT_CLKTCK, 100},
+        {AT_PHDR, start->headers},
+        {AT_PHENT, sizeof(Elf64_Phdr)},
+        {AT_PHNUM, start->n_headers},
+        {AT_BASE, start->interpreter_base},
+        {AT_FLAGS, 0},
+        {AT_ENTRY, start->program_entry},
+        {AT_UID, page->uid},
+        {AT_EUID, page->euid},
+        {AT_GID, page->gid},
+        {AT_EGID, page->egid},
+        {AT_SECURE, 0},
+        {AT_RANDOM, random},
+        {AT_HWCAP2, b7 & 1 ? 2 : 0},  // FSGSBASE
+        {AT_EXECFN, execfn},
+        {AT_PLATFORM, platform},
+        {51, process()->fpu_bytes + 1024},
+        {AT_NULL, 0},  // 51: AT_MINSIGSTKSZ
     };
     memcpy(to, values, sizeof values);
     return to + sizeof values / sizeof *to;
@@ -140,7 +161,8 @@ static uint64_t make_stack(const struct handover *h, const struct start *start)
     uint64_t words = 1 + h->argc + 1 + h->envc + 1 + 2 * 24, sp = (platform - words * 8) & ~15ull;
     uint64_t low = PAGE_DOWN(sp) - STACK_PART;
     need(map_anonymous(low, PROGRAM_END - low, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_STACK) >= 0, "exec: no memory for the stack");
+                       MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_STACK) >= 0,
+         "exec: no memory for the stack");
     memcpy(strings, (const char *)h + h->strings, h->strings_bytes);
     random_bytes((void *)random, 16);
     memcpy((void *)platform, PLATFORM, sizeof PLATFORM);
@@ -168,5 +190,6 @@ void load_program(const struct handover *h, struct frame *frame)
     need(ask_proc(PROC_BRK_SET, 0, &m) == 0, "exec: no heap");
     start.entry = start.program_entry = base + elf.header.e_entry;
     if (h->interpreter) start.interpreter_base = map_interpreter(&p->files[h->interpreter], &start.entry);
-    *frame = (struct frame){.call = (uint64_t)NO_CALL, .rip = start.entry, .rflags = 0x202, .rsp = make_stack(h, &start)};
+    *frame =
+        (struct frame){.call = (uint64_t)NO_CALL, .rip = start.entry, .rflags = 0x202, .rsp = make_stack(h, &start)};
 }

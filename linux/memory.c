@@ -41,7 +41,8 @@ static long map_run(struct file *file, const struct identity *id, uint64_t addre
     *held = m.words[1];
     uint64_t first = m.words[0], pages = bytes / PAGE_SIZE;
     memcpy(long_words(), id, sizeof *id);
-    m = (struct message){.words = {address, bytes, protection | (uint64_t)flags << 32, first, *held < pages ? *held : pages, offset}};
+    m = (struct message){
+        .words = {address, bytes, protection | (uint64_t)flags << 32, first, *held < pages ? *held : pages, offset}};
     if (*held > 0) send_cap(0, slot);
     result = ask_proc(PROC_MMAP, sizeof *id, &m);
     if (*held > 0) (void)cspace_delete(PSLOT_CSPACE, slot, 1);
@@ -83,7 +84,9 @@ long call_mmap(uint64_t address, uint64_t bytes, uint64_t protection, uint64_t f
     struct file *file = file_get(fd);
     if (!file || file->status & O_PATH) return -EBADF;
     if (file->server == IO_LOCAL)  // /dev/zero is the old way to anonymous memory
-        return file->device == 0x105 ? map_anonymous(address, bytes, (uint32_t)protection, (uint32_t)flags | MAP_ANONYMOUS) : -ENODEV;
+        return file->device == 0x105
+                   ? map_anonymous(address, bytes, (uint32_t)protection, (uint32_t)flags | MAP_ANONYMOUS)
+                   : -ENODEV;
     if ((file->status & O_ACCMODE) == O_WRONLY) return -EACCES;
     if (type != MAP_PRIVATE && protection & PROT_WRITE && (file->status & O_ACCMODE) != O_RDWR) return -EACCES;
     long result = file_attach(file);

@@ -14,8 +14,11 @@
 
 long call_uname(uint64_t user)
 {
-    struct new_utsname names = {.sysname = "Linux", .release = "6.1.0-bulkhead", .version = "#1 Bulkhead",
-                                .machine = "x86_64", .domainname = "(none)"};
+    struct new_utsname names = {.sysname = "Linux",
+                                .release = "6.1.0-bulkhead",
+                                .version = "#1 Bulkhead",
+                                .machine = "x86_64",
+                                .domainname = "(none)"};
     struct message m = {0};
     long result = ask_proc(PROC_HOSTNAME, 0, &m);
     if (result < 0) return result;
@@ -43,7 +46,8 @@ long call_sysinfo(uint64_t user)
 
 static long limit(uint64_t pid, uint64_t resource, const uint64_t new[2], uint64_t old[2])
 {
-    struct message m = {.words = {(uint32_t)pid, (uint32_t)resource, new ? new[0] : ONLY_READ, new ? new[1] : ONLY_READ}};
+    struct message m = {
+        .words = {(uint32_t)pid, (uint32_t)resource, new ? new[0] : ONLY_READ, new ? new[1] : ONLY_READ}};
     long result = ask_proc(PROC_RLIMIT, 0, &m);
     old[0] = m.words[0];
     old[1] = m.words[1];

@@ -40,7 +40,8 @@ long call_creat(uint64_t path, uint64_t mode) { return call_openat(HERE, path, O
 
 long call_mkdirat(uint64_t dirfd, uint64_t path, uint64_t mode)
 {
-    return simple(dirfd, path, &(struct path_request){.operation = FS_MKDIR, .words = {mode & 07777 & ~(uint64_t)process()->umask}});
+    return simple(dirfd, path,
+                  &(struct path_request){.operation = FS_MKDIR, .words = {mode & 07777 & ~(uint64_t)process()->umask}});
 }
 
 long call_mkdir(uint64_t path, uint64_t mode) { return call_mkdirat(HERE, path, mode); }
@@ -59,8 +60,9 @@ long call_mknod(uint64_t path, uint64_t mode, uint64_t device) { return call_mkn
 long call_unlinkat(uint64_t dirfd, uint64_t path, uint64_t flags)
 {
     if ((uint32_t)flags & ~AT_REMOVEDIR) return -EINVAL;
-    return simple(dirfd, path, &(struct path_request){.operation = FS_UNLINK,
-                                                      .flags = FS_NOFOLLOW | (flags & AT_REMOVEDIR ? FS_REMOVE_DIRECTORY : 0)});
+    return simple(dirfd, path,
+                  &(struct path_request){.operation = FS_UNLINK,
+                                         .flags = FS_NOFOLLOW | (flags & AT_REMOVEDIR ? FS_REMOVE_DIRECTORY : 0)});
 }
 
 long call_unlink(uint64_t path) { return call_unlinkat(HERE, path, 0); }
@@ -71,14 +73,19 @@ long call_symlinkat(uint64_t target, uint64_t dirfd, uint64_t path)
     char text[PATH_MAX];
     long n = copy_string(text, target, sizeof text);
     if (n <= 0) return n < 0 ? n : -ENOENT;
-    return simple(dirfd, path, &(struct path_request){.operation = FS_SYMLINK, .flags = FS_NOFOLLOW, .words = {(uint64_t)n},
-                                                      .tail = text, .tail_bytes = (size_t)n});
+    return simple(dirfd, path,
+                  &(struct path_request){.operation = FS_SYMLINK,
+                                         .flags = FS_NOFOLLOW,
+                                         .words = {(uint64_t)n},
+                                         .tail = text,
+                                         .tail_bytes = (size_t)n});
 }
 
 long call_symlink(uint64_t target, uint64_t path) { return call_symlinkat(target, HERE, path); }
 
 // link and rename: both names must lie in one file system.
-static long two_names(uint32_t operation, uint64_t flags, uint64_t old_dirfd, uint64_t old_path, uint64_t dirfd, uint64_t path)
+static long two_names(uint32_t operation, uint64_t flags, uint64_t old_dirfd, uint64_t old_path, uint64_t dirfd,
+                      uint64_t path)
 {
     struct walk from, to;
     struct message m;
@@ -93,8 +100,11 @@ static long two_names(uint32_t operation, uint64_t flags, uint64_t old_dirfd, ui
     }
     if (result == 0 && from.server != to.server) result = -EXDEV;
     if (result == 0) {
-        const struct path_request request = {.operation = operation, .flags = flags, .words = {to.handle, to.bytes},
-                                             .tail = to.text, .tail_bytes = to.bytes};
+        const struct path_request request = {.operation = operation,
+                                             .flags = flags,
+                                             .words = {to.handle, to.bytes},
+                                             .tail = to.text,
+                                             .tail_bytes = to.bytes};
         result = walk_ask(&from, &request, &m);
     }
     walk_end(&from);

@@ -2,7 +2,8 @@
 // Paths: where a walk starts, how it goes on at mounts, and the links of /proc/self that only this process can follow.
 //
 // One request resolves as far as one file system goes. FS_CONTINUE sends the rest elsewhere: to the file system mounted
-// on the covered directory, or back to the root. A walk's text is liblinux's own copy; the mount table is the process's.
+// on the covered directory, or back to the root. A walk's text is liblinux's own copy; the mount table is the
+// process's.
 #include <linux/stat.h>
 #include "linux/linux.h"
 
@@ -138,8 +139,9 @@ static bool is_deleted(const char *path, long n)
     return n >= (long)sizeof mark - 1 && strcmp(path + n - (sizeof mark - 1), mark) == 0;
 }
 
-// In front of a request to proc: follow a link that leads back into this process. 1: it was. Files and directories of the
-// root file system are found anew by their path; pipes, terminals and local devices are taken as they are (w->here).
+// In front of a request to proc: follow a link that leads back into this process. 1: it was. Files and directories of
+// the root file system are found anew by their path; pipes, terminals and local devices are taken as they are
+// (w->here).
 static long follow_own_link(struct walk *w, const struct own_link *link)
 {
     char path[PATH_MAX];
@@ -208,7 +210,8 @@ static long go_on(struct walk *w, const struct message *answer)
     }
 }
 
-// One request to one file system. The data: head, path, tail; or with a head and a buffer, the head stays in the message.
+// One request to one file system. The data: head, path, tail; or with a head and a buffer, the head stays in the
+// message.
 static long request_once(struct walk *w, const struct path_request *r, struct message *m)
 {
     size_t head = r->head ? 16 : 0, text = w->bytes + r->tail_bytes;
@@ -223,8 +226,8 @@ static long request_once(struct walk *w, const struct path_request *r, struct me
     memcpy(at, w->text, w->bytes);
     if (r->tail_bytes) memcpy(at + w->bytes, r->tail, r->tail_bytes);
     if (r->slot) receive_cap(0, PSLOT_DESCRIPTIONS, r->slot);
-    *m = (struct message){.words = {w->handle, r->flags | data.flags, w->bytes | (uint64_t)w->symlinks << 32, r->words[0],
-                                    r->words[1], r->words[2]}};
+    *m = (struct message){.words = {w->handle, r->flags | data.flags, w->bytes | (uint64_t)w->symlinks << 32,
+                                    r->words[0], r->words[1], r->words[2]}};
     result = ask(w->server, r->operation, buffered ? head : data.inline_bytes, m);
     const void *answer = r->operation == FS_STAT || r->operation == FS_STATFS ? long_words() : data.at;
     if (result == FS_CONTINUE) {
@@ -306,8 +309,8 @@ long path_open(struct walk *w, uint64_t flags, uint64_t o_flags, uint32_t mode, 
 long file_path(struct file *file, char *to, size_t room)
 {
     if (file->server == IO_LOCAL) {
-        static const char *const names[] = {[3] = "/dev/null", [5] = "/dev/zero", [7] = "/dev/full", [8] = "/dev/random",
-                                            [9] = "/dev/urandom"};
+        static const char *const names[] = {
+            [3] = "/dev/null", [5] = "/dev/zero", [7] = "/dev/full", [8] = "/dev/random", [9] = "/dev/urandom"};
         string_copy(to, room, names[file->device & 15]);
         return (long)strlen(to);
     }

@@ -5,7 +5,7 @@
 #include <linux/time_types.h>
 #include "linux/linux.h"
 
-#define POLL_STACK 64     // entries looked at per piece
+#define POLL_STACK 64  // entries looked at per piece
 #define SELECT_WORDS (DESCRIPTORS / 64)
 #define ALWAYS (POLLERR | POLLHUP)
 
@@ -113,7 +113,8 @@ struct sets {
     uint64_t in[3][SELECT_WORDS], out[3][SELECT_WORDS];
 };
 static const uint32_t wanted_events[3] = {POLLIN | POLLRDNORM, POLLOUT | POLLWRNORM, POLLPRI};
-static const uint32_t ready_events[3] = {POLLIN | POLLRDNORM | POLLHUP | POLLERR, POLLOUT | POLLWRNORM | POLLERR, POLLPRI};
+static const uint32_t ready_events[3] = {POLLIN | POLLRDNORM | POLLHUP | POLLERR, POLLOUT | POLLWRNORM | POLLERR,
+                                         POLLPRI};
 
 static long look_sets(struct sets *sets, unsigned n, bool arm)
 {

@@ -30,10 +30,7 @@ static uint64_t gs_base(void)
     return base;
 }
 
-static void set_bases(uint64_t fs, uint64_t gs)
-{
-    __asm__ volatile("wrfsbase %0; wrgsbase %1" : : "r"(fs), "r"(gs));
-}
+static void set_bases(uint64_t fs, uint64_t gs) { __asm__ volatile("wrfsbase %0; wrgsbase %1" : : "r"(fs), "r"(gs)); }
 
 // First steps of a thread, on its own stack.
 void linux_thread(void)
@@ -126,7 +123,8 @@ static long make_thread(const struct birth *b, bool is_process)
     page->clear_child_tid = b->flags & CLONE_CHILD_CLEARTID ? b->child_tid : 0;
     if (b->flags & CLONE_PARENT_SETTID) (void)store32(b->parent_tid, (uint32_t)tid);
     if (b->flags & CLONE_CHILD_SETTID) (void)store32(b->child_tid, (uint32_t)tid);
-    m = (struct message){.words = {(area - THREAD_AREA(0)) / THREAD_AREA_BYTES, (uint64_t)liblinux_thread, area + FRAME_AT, area}};
+    m = (struct message){
+        .words = {(area - THREAD_AREA(0)) / THREAD_AREA_BYTES, (uint64_t)liblinux_thread, area + FRAME_AT, area}};
     result = ask_proc(PROC_START, 0, &m);
     if (result == 0 && b->flags & CLONE_VFORK) result = wait_for_vfork(tid);
     return result < 0 ? result : (long)tid;
@@ -136,8 +134,8 @@ static long make_thread(const struct birth *b, bool is_process)
 static long clone(const struct birth *b)
 {
     const uint64_t thread_flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD;
-    const uint64_t unsupported = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |
-                                 CLONE_NEWNET | CLONE_PTRACE | CLONE_PIDFD;
+    const uint64_t unsupported = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |
+                                 CLONE_NEWPID | CLONE_NEWNET | CLONE_PTRACE | CLONE_PIDFD;
     if (b->flags & unsupported) return -EINVAL;
     if (b->flags & CLONE_THREAD) return (b->flags & thread_flags) == thread_flags ? make_thread(b, false) : -EINVAL;
     if (b->flags & (CLONE_FS | CLONE_FILES | CLONE_SIGHAND)) return -EINVAL;  // tables shared between processes
@@ -161,9 +159,11 @@ long call_clone3(uint64_t user, uint64_t bytes)
     if (bytes < CLONE_ARGS_SIZE_VER0) return -EINVAL;
     if (bytes > sizeof args) return -E2BIG;
     if (!copy_in(&args, user, bytes)) return -EFAULT;
-    if (args.set_tid_size || args.flags & (CLONE_CLEAR_SIGHAND | CLONE_INTO_CGROUP) || args.flags & CSIGNAL) return -EINVAL;
+    if (args.set_tid_size || args.flags & (CLONE_CLEAR_SIGHAND | CLONE_INTO_CGROUP) || args.flags & CSIGNAL)
+        return -EINVAL;
     if (!args.stack != !args.stack_size) return -EINVAL;
-    const struct birth b = {args.flags, args.stack ? args.stack + args.stack_size : 0, args.tls, args.parent_tid, args.child_tid};
+    const struct birth b = {args.flags, args.stack ? args.stack + args.stack_size : 0, args.tls, args.parent_tid,
+                            args.child_tid};
     return clone(&b);
 }
 
@@ -199,7 +199,8 @@ static long wait_for(int64_t which, uint64_t options, uint64_t flags, struct mes
 long call_wait4(uint64_t pid, uint64_t user_status, uint64_t options, uint64_t user_usage)
 {
     struct message m;
-    if ((uint32_t)options & ~(uint32_t)(WNOHANG | WUNTRACED | WCONTINUED | __WNOTHREAD | __WALL | __WCLONE)) return -EINVAL;
+    if ((uint32_t)options & ~(uint32_t)(WNOHANG | WUNTRACED | WCONTINUED | __WNOTHREAD | __WALL | __WCLONE))
+        return -EINVAL;
     if ((int)pid == (int)0x80000000) return -ESRCH;
     long result = wait_for((int32_t)pid, (options & (WNOHANG | WUNTRACED | WCONTINUED)) | WEXITED, 0, &m);
     if (result < 0 || m.words[0] == 0) return result;
@@ -228,8 +229,11 @@ long call_waitid(uint64_t type, uint64_t id, uint64_t user_info, uint64_t option
         info.si_signo = SIGCHLD;
         info.si_pid = (int)m.words[0];
         info.si_uid = (uint32_t)m.words[2];
-        info.si_code = status == 0xffff ? CLD_CONTINUED : low == 0x7f ? CLD_STOPPED : low == 0 ? CLD_EXITED :
-                       status & 0x80 ? CLD_DUMPED : CLD_KILLED;
+        info.si_code = status == 0xffff ? CLD_CONTINUED
+                       : low == 0x7f    ? CLD_STOPPED
+                       : low == 0       ? CLD_EXITED
+                       : status & 0x80  ? CLD_DUMPED
+                                        : CLD_KILLED;
         info.si_status = status == 0xffff ? SIGCONT : low == 0x7f || low == 0 ? (int)(status >> 8 & 0xff) : (int)low;
     }
     if (user_usage && m.words[0] && !copy_out(user_usage, long_words(), RUSAGE_BYTES)) return -EFAULT;

@@ -21,8 +21,22 @@ static void quarter_round(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d)
 
 static void block(uint32_t out[16], const uint32_t key[8], uint64_t counter)
 {
-    const uint32_t in[16] = {0x61707865, 0x3320646e, 0x79622d32, 0x6b206574, key[0], key[1], key[2], key[3],
-                             key[4],     key[5],     key[6],     key[7],     (uint32_t)counter, (uint32_t)(counter >> 32), 0, 0};
+    const uint32_t in[16] = {0x61707865,
+                             0x3320646e,
+                             0x79622d32,
+                             0x6b206574,
+                             key[0],
+                             key[1],
+                             key[2],
+                             key[3],
+                             key[4],
+                             key[5],
+                             key[6],
+                             key[7],
+                             (uint32_t)counter,
+                             (uint32_t)(counter >> 32),
+                             0,
+                             0};
     memcpy(out, in, sizeof in);
     for (int i = 0; i < 10; i++) {
         for (int c = 0; c < 4; c++) quarter_round(&out[c], &out[c + 4], &out[c + 8], &out[c + 12]);
@@ -36,7 +50,8 @@ static uint64_t cpu_random(bool has_rdrand)
 {
     uint64_t value = 0;
     uint8_t ok = 0;
-    for (int i = 0; has_rdrand && !ok && i < 10; i++) __asm__ volatile("rdrand %0; setc %1" : "=r"(value), "=qm"(ok) : : "cc");
+    for (int i = 0; has_rdrand && !ok && i < 10; i++)
+        __asm__ volatile("rdrand %0; setc %1" : "=r"(value), "=qm"(ok) : : "cc");
     uint32_t low, high;
     __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
     return value ^ low ^ (uint64_t)high << 32;

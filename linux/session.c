@@ -8,7 +8,7 @@
 //    This is the one lock that is held over a call to a server; servers do not block.
 #include "linux/linux.h"
 
-#define WINDOW_SLOTS 32           // for frames in passing: PSLOT_WINDOW + SERVERS + thread
+#define WINDOW_SLOTS 32                 // for frames in passing: PSLOT_WINDOW + SERVERS + thread
 #define SCRATCH_SLOT (PSLOT_FREE + 64)  // + thread % 32: a capability on its way
 
 void lock(uint32_t *word)
@@ -113,17 +113,15 @@ void data_end(const struct data *data)
 
 // --- capabilities in passing
 
-uint32_t window_slot(void)
-{
-    return PSLOT_WINDOW + SERVERS + thread_index() % WINDOW_SLOTS;
-}
+uint32_t window_slot(void) { return PSLOT_WINDOW + SERVERS + thread_index() % WINDOW_SLOTS; }
 
 long notify_use(unsigned server)
 {
     struct thread *t = self();
     if (server == SERVER_PROC || t->notified >> server & 1) return 0;
     uint32_t scratch = SCRATCH_SLOT + thread_index() % 32;
-    err_t err = cspace_derive(PSLOT_CSPACE, scratch, 0, PSLOT_NOTIFICATION + thread_index() % 64, RIGHT_WRITE, 1ull << server);
+    err_t err =
+        cspace_derive(PSLOT_CSPACE, scratch, 0, PSLOT_NOTIFICATION + thread_index() % 64, RIGHT_WRITE, 1ull << server);
     if (err != OK) return errno_of(err);
     send_cap(0, scratch);
     struct message m = {.words = {thread_index()}};

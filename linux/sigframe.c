@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Signal frames on the program's stack, in the layout of x86-64 Linux: what a handler finds and rt_sigreturn takes back.
+// Signal frames on the program's stack, in the layout of x86-64 Linux: what a handler finds and rt_sigreturn takes
+// back.
 //
 // The frame holds all registers, the FPU state (XSAVE format with Linux's marks, or FXSAVE), the mask and the siginfo.
 // What comes back from it is the program's word: it can only spoil the program.
@@ -11,7 +12,7 @@
 #define FXSAVE_BYTES 512
 #define PAGE_FAULT_VECTOR 14
 #define PAGE_FAULT_USER 4  // of its error code
-#define UC_FLAGS 7  // FP_XSTATE, SIGCONTEXT_SS, STRICT_RESTORE_SS
+#define UC_FLAGS 7         // FP_XSTATE, SIGCONTEXT_SS, STRICT_RESTORE_SS
 #define DIRECTION_TRAP_RESUME 0x10500ull
 #define FLAGS_FROM_PROGRAM 0x250dd5ull  // arithmetic, TF, DF, OF, NT, RF, AC, ID: what sigreturn may set
 
@@ -68,8 +69,10 @@ static uint64_t save_fpu(const struct process *p, uint64_t sp)
     uint64_t area = (sp - p->fpu_bytes - sizeof(uint32_t)) & ~63ull;
     if (!in_program(area, p->fpu_bytes + sizeof(uint32_t)) || copy_zeros(area + FXSAVE_BYTES, 64) < 64) return 0;
     if (fpu_save((void *)area, p->fpu_components) != 0) return 0;
-    const struct _fpx_sw_bytes mark = {.magic1 = FP_XSTATE_MAGIC1, .extended_size = p->fpu_bytes + FP_XSTATE_MAGIC2_SIZE,
-                                       .xfeatures = p->fpu_components, .xstate_size = p->fpu_bytes};
+    const struct _fpx_sw_bytes mark = {.magic1 = FP_XSTATE_MAGIC1,
+                                       .extended_size = p->fpu_bytes + FP_XSTATE_MAGIC2_SIZE,
+                                       .xfeatures = p->fpu_components,
+                                       .xstate_size = p->fpu_bytes};
     if (!copy_out(area + FXSAVE_BYTES - sizeof mark, &mark, sizeof mark)) return 0;
     return store32(area + p->fpu_bytes, FP_XSTATE_MAGIC2) ? area : 0;
 }
@@ -128,7 +131,9 @@ bool signal_frame(struct frame *frame, int signal, const void *info, const struc
         .context = {.flags = UC_FLAGS,
                     .stack_pointer = t->altstack,
                     .stack_bytes = t->altstack_bytes,
-                    .stack_flags = t->altstack_bytes == 0 ? SS_DISABLE : on_altstack(t, frame->rsp) ? SS_ONSTACK : t->altstack_flags,
+                    .stack_flags = t->altstack_bytes == 0       ? SS_DISABLE
+                                   : on_altstack(t, frame->rsp) ? SS_ONSTACK
+                                                                : t->altstack_flags,
                     .mask = old_mask},
     };
     registers_out(&s.context.registers, frame);
@@ -172,17 +177,20 @@ long call_sigaltstack(uint64_t user, uint64_t user_old)
         uint64_t pointer;
         uint32_t flags, zero;
         uint64_t bytes;
-    } new, old = {t->altstack, t->altstack_bytes == 0 ? SS_DISABLE : on_altstack(t, sp) ? SS_ONSTACK : t->altstack_flags, 0,
-                  t->altstack_bytes};
+    } new, old = {t->altstack,
+                  t->altstack_bytes == 0 ? SS_DISABLE
+                  : on_altstack(t, sp)   ? SS_ONSTACK
+                                         : t->altstack_flags,
+                  0, t->altstack_bytes};
     if (user) {
         if (!copy_in(&new, user, sizeof new)) return -EFAULT;
         if (on_altstack(t, sp)) return -EPERM;
         if (new.flags & ~(SS_DISABLE | SS_AUTODISARM | SS_ONSTACK)) return -EINVAL;
-        bool off = new.flags & SS_DISABLE;
+        bool off = new.flags &SS_DISABLE;
         if (!off && new.bytes < MINSIGSTKSZ) return -ENOMEM;
         t->altstack = off ? 0 : new.pointer;
         t->altstack_bytes = off ? 0 : new.bytes;
-        t->altstack_flags = off ? 0 : new.flags & SS_AUTODISARM;
+        t->altstack_flags = off ? 0 : new.flags &SS_AUTODISARM;
     }
     return user_old && !copy_out(user_old, &old, sizeof old) ? -EFAULT : 0;
 }

@@ -61,8 +61,10 @@ static void settle_for_handler(struct frame *frame, const struct action *action)
     if (frame->call == (uint64_t)NO_CALL) return;
     switch (-(long)frame->rax) {
     case ERESTARTSYS:
-        if (action->flags & SA_RESTART) run_again(frame, frame->call);
-        else frame->rax = (uint64_t)-EINTR;
+        if (action->flags & SA_RESTART)
+            run_again(frame, frame->call);
+        else
+            frame->rax = (uint64_t)-EINTR;
         break;
     case ERESTARTNOINTR: run_again(frame, frame->call); break;
     case ERESTARTNOHAND:
@@ -134,8 +136,8 @@ long call_rt_sigaction(uint64_t number, uint64_t user, uint64_t user_old, uint64
         *action = new;
         page->caught = new.handler > (uint64_t)SIG_IGN ? page->caught | bit : page->caught & ~bit;
         page->ignored = new.handler == (uint64_t)SIG_IGN ? page->ignored | bit : page->ignored & ~bit;
-        if (signal == SIGCHLD) page->child_flags = new.flags & (SA_NOCLDSTOP | SA_NOCLDWAIT);
-        if (new.handler <= (uint64_t)SIG_IGN && new.handler != old.handler) {
+        if (signal == SIGCHLD) page->child_flags = new.flags &(SA_NOCLDSTOP | SA_NOCLDWAIT);
+        if (new.handler <= (uint64_t)SIG_IGN &&new.handler != old.handler) {
             struct message m = {.words = {thread_index()}};
             (void)ask_proc(PROC_SIGNAL_CHANGED, 0, &m);
         }

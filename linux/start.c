@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The first code of a new image: take over what exec left, then load the program; or, in the first process, set the scene
-// (console, /proc) and exec the program that proc names.
+// The first code of a new image: take over what exec left, then load the program; or, in the first process, set the
+// scene (console, /proc) and exec the program that proc names.
 #include <asm/mman.h>
 #include <linux/mman.h>
 #include "linux/linux.h"
@@ -9,11 +9,16 @@
 static void take_files(struct process *p, const struct handover *h)
 {
     const struct handover_file *files = (const struct handover_file *)((const char *)h + h->files);
-    const struct handover_descriptor *descriptors = (const struct handover_descriptor *)((const char *)h + h->descriptors);
+    const struct handover_descriptor *descriptors =
+        (const struct handover_descriptor *)((const char *)h + h->descriptors);
     for (uint32_t i = 0; i < h->n_files; i++) {
         const struct handover_file *f = &files[i];
-        p->files[f->slot] = (struct file){.server = (uint16_t)f->server, .attached = f->attached != 0, .handle = f->handle,
-                                          .status = f->status, .mode = f->mode, .device = f->device};
+        p->files[f->slot] = (struct file){.server = (uint16_t)f->server,
+                                          .attached = f->attached != 0,
+                                          .handle = f->handle,
+                                          .status = f->status,
+                                          .mode = f->mode,
+                                          .device = f->device};
     }
     for (uint32_t i = 0; i < h->n_descriptors; i++) {
         const struct handover_descriptor *d = &descriptors[i];
@@ -74,7 +79,8 @@ static void open_console(void)
 static _Noreturn void exec_init(const struct handover *h)
 {
     uint64_t n_pointers = h->argc + h->envc + 2, bytes = h->strings_bytes + n_pointers * 8;
-    long at = map_anonymous(0, (bytes + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
+    long at = map_anonymous(0, (bytes + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1), PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS);
     if (at < 0) die(SIGKILL, "init: no memory");
     uint64_t *pointers = (uint64_t *)at;
     char *path = (char *)(pointers + n_pointers), *text = path;

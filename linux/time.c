@@ -23,7 +23,8 @@ long time_in(uint64_t user, uint64_t *ns)
     struct __kernel_timespec t;
     if (!copy_in(&t, user, sizeof t)) return -EFAULT;
     if (t.tv_sec < 0 || t.tv_nsec < 0 || t.tv_nsec >= (long long)SECOND) return -EINVAL;
-    *ns = t.tv_sec > (long long)(NS_FOREVER / SECOND / 2) ? NS_FOREVER / 2 : (uint64_t)t.tv_sec * SECOND + (uint64_t)t.tv_nsec;
+    *ns = t.tv_sec > (long long)(NS_FOREVER / SECOND / 2) ? NS_FOREVER / 2
+                                                          : (uint64_t)t.tv_sec * SECOND + (uint64_t)t.tv_nsec;
     return 0;
 }
 

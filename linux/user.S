@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Routines that touch the program's memory and survive a fault there.
 //
-// All are leaves that use no stack: stub_fault (entry.S) sends a fault between fixup_begin and fixup_end to `fixup`, which
-// returns to the routine's caller with RAX not 0. A copy that faults goes on byte by byte, to stop at the very first that
-// is not there.
+// All are leaves that use no stack: stub_fault (entry.S) sends a fault between fixup_begin and fixup_end to `fixup`,
+// which returns to the routine's caller with RAX not 0. A copy that faults goes on byte by byte, to stop at the very
+// first that is not there.
     .text
     .globl copy_bytes, fpu_save, fpu_restore, fpu_save_legacy, fpu_restore_legacy, compare_swap_user
     .globl fixup_begin, fixup_end, fixup

@@ -37,7 +37,7 @@ enum {
                         //  command line for /proc in the rest) does not return: other threads end, a fresh liblinux starts in a new
                         //  address space with the handover pages moved there. Only the process's own state survives
     PROC_EXIT,          // (status word as wait reports it) the whole process; does not return
-    PROC_THREAD_EXIT,   // (thread) this thread; the last one ends the process with status 0; does not return
+    PROC_THREAD_EXIT,   // (thread, exit status) this thread; the last one ends the process with its status; does not return
     PROC_WAIT,          // (pid as wait4's, options WNOHANG.., flags PROC_WAIT_*, thread) -> pid, status, struct rusage in words 6..
                         //  ECHILD; none yet: ERR_AGAIN and a signal will follow; WNOHANG: pid 0. Also stopped and continued children.
                     //  The options are waitid's: wait4 adds WEXITED. Word 2: the child's uid, for waitid's siginfo

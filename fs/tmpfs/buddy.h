@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The pool's pages, in blocks of 2^order pages aligned to their size.
 //
-// A bitmap an order says which blocks are free; summaries above it (a bit for each word that is not zero) find the first
-// free block in a few steps. A page that is in use is in no bitmap, so any aligned part of what was allocated may
+// A bitmap an order says which blocks are free; summaries above it (a bit for each word that is not zero) find the
+// first free block in a few steps. A page that is in use is in no bitmap, so any aligned part of what was allocated may
 // be freed on its own. The bitmaps lie in the vault; the pages are not touched.
 #pragma once
 #include <stdbool.h>

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The first tree: an archive in cpio's "newc" format from the boot bundle, copied into the empty file system.
 //
-// Runs once, on a fresh vault and before any step, so nothing is logged; interrupted, it starts over. The archive's frames
-// are seen through a window that moves along. The archive comes with the system image: a malformed one stops the component.
+// Runs once, on a fresh vault and before any step, so nothing is logged; interrupted, it starts over. The archive's
+// frames are seen through a window that moves along. The archive comes with the system image: a malformed one stops the
+// component.
 #include "fs/tmpfs/tmpfs.h"
 
 #define WINDOW_ADDRESS (COMPONENT_DYNAMIC_ADDRESS + (1ull << 40))
@@ -66,7 +67,8 @@ static uint64_t parse_field(const char *header, unsigned field)
     return value;
 }
 
-// The directory that the last component of a path stands in; what the archive left out is made. *name is that component.
+// The directory that the last component of a path stands in; what the archive left out is made. *name is that
+// component.
 static struct inode *parent_of(const char **name, size_t *n)
 {
     struct inode *directory = fs->root, *made;

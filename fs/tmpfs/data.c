@@ -2,8 +2,8 @@
 // The bytes of regular files.
 //
 // What a program may see of a file's pages is decided by its size and by which extents it has, and both change with the
-// commit; the bytes themselves are stored at once and are not logged. Hence bytes behind the end may be overwritten freely, and
-// a step that is run again writes the same bytes again. Rules:
+// commit; the bytes themselves are stored at once and are not logged. Hence bytes behind the end may be overwritten
+// freely, and a step that is run again writes the same bytes again. Rules:
 //  - A page in an extent below the end of the file is defined; a page without one reads as zero.
 //  - Behind the end, the file's last page is zero and other pages hold anything: growing zeroes what it uncovers.
 #include "fs/tmpfs/tmpfs.h"

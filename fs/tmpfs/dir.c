@@ -2,8 +2,8 @@
 // Directories: names to inodes, one hash table for all, and a list a directory in the order of its cookies.
 //
 // A cookie is given once and never again, so reading goes on behind the last one that was told, whatever has been
-// added or removed meanwhile. The reader's description remembers that entry; where it is gone, the list is searched from its
-// start, which is short exactly when the entries told so far have been removed.
+// added or removed meanwhile. The reader's description remembers that entry; where it is gone, the list is searched
+// from its start, which is short exactly when the entries told so far have been removed.
 #include "fs/tmpfs/tmpfs.h"
 
 static uint32_t hash_name(const struct inode *directory, const char *name, size_t n)

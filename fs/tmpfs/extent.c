@@ -153,8 +153,8 @@ struct extent *extent_make(struct inode *inode, uint64_t page, uint64_t n_pages)
     return e;
 }
 
-// Give back the pages of an extent from the n-th on: the kept ones become extents of powers of two. When records for them are
-// used up, it stays whole.
+// Give back the pages of an extent from the n-th on: the kept ones become extents of powers of two. When records for
+// them are used up, it stays whole.
 static void shorten(struct inode *inode, struct extent *e, uint32_t n)
 {
     struct extent *pieces[BUDDY_ORDERS];

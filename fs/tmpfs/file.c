@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Requests on handles that move data: read, write, seek, readdir, poll, ioctl, fallocate, locks, paths.
 //
-// An offset of IO_OFFSET_CURRENT uses and moves the description's own. The answer to a read or write tells in word 1 where it
-// ended, which an appending writer cannot know otherwise.
+// An offset of IO_OFFSET_CURRENT uses and moves the description's own. The answer to a read or write tells in word 1
+// where it ended, which an appending writer cannot know otherwise.
 #include "fs/tmpfs/tmpfs.h"
 #include <asm/ioctls.h>
 #include <asm/poll.h>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // File locks: byte ranges of processes (POSIX) and of descriptions (OFD), and flock(2).
 //
-// Ranges of one owner never overlap, and neighbours of the same kind are one record. An inode has one list for ranges and
-// one for flock, which do not see each other. Who is refused and wants to wait is armed at the inode and asks again.
-// What a process waits for stands in its session, so that a circle of waiting processes is found (EDEADLK); any
+// Ranges of one owner never overlap, and neighbours of the same kind are one record. An inode has one list for ranges
+// and one for flock, which do not see each other. Who is refused and wants to wait is armed at the inode and asks
+// again. What a process waits for stands in its session, so that a circle of waiting processes is found (EDEADLK); any
 // other request of the session shows that it no longer waits.
 #include "fs/tmpfs/tmpfs.h"
 

@@ -2,8 +2,8 @@
 // IO_MAP: runs of a file as frames capabilities.
 //
 // A capability covers one extent. It is derived once for each purpose and stays in our cspace; clients get copies. From
-// then on the extent is "lent": it is not split, its pages behind the end of the file are zero, and they return to the pool
-// only after a revoke (truncate) or once no copy is left (delete). See reclaim.c.
+// then on the extent is "lent": it is not split, its pages behind the end of the file are zero, and they return to the
+// pool only after a revoke (truncate) or once no copy is left (delete). See reclaim.c.
 #include "fs/tmpfs/tmpfs.h"
 #include <asm/mman.h>
 
@@ -21,7 +21,8 @@ static void clean(const struct inode *inode, const struct extent *e)
     if (first < extent_end(e)) memset(extent_data(e, first), 0, (extent_end(e) - first) * PAGE_SIZE);
 }
 
-// The capability for the purpose, made at first use. When slots are used up some are fetched back and the client asks again.
+// The capability for the purpose, made at first use. When slots are used up some are fetched back and the client asks
+// again.
 static err_t lend(const struct inode *inode, struct extent *e, unsigned kind)
 {
     if (e->slots[kind]) return OK;

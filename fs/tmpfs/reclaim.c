@@ -3,8 +3,8 @@
 //
 //   truncated -> (revoke what is lent) -> revoked -> pool     who has them mapped loses them, as on Linux
 //   deleted -> pool, or lingering while a client has them mapped, until a process goes
-// A capability is revoked after the commit of the step that says so, hence pages are free only in a later step. Each list
-// holds roots of treaps; taking one root puts its children on the list.
+// A capability is revoked after the commit of the step that says so, hence pages are free only in a later step. Each
+// list holds roots of treaps; taking one root puts its children on the list.
 #include "fs/tmpfs/tmpfs.h"
 
 #define TICK_EXTENTS 256

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The file system in memory: its durable records, and what its files offer each other.
 //
-// All records lie in the vault, at addresses that never change, so they point at each other. File data lies in the pool,
-// in extents; it is not logged: sizes and extents are, so data counts once the step that wrote it has committed.
+// All records lie in the vault, at addresses that never change, so they point at each other. File data lies in the
+// pool, in extents; it is not logged: sizes and extents are, so data counts once the step that wrote it has committed.
 //
 //   entry (name) -> inode -> extents -> pages of the pool
 //   session -> handle -> description -> inode
@@ -221,7 +221,8 @@ void dir_remove(struct entry *entry);
 bool dir_move(struct entry *entry, struct inode *directory, const char *name, size_t n);
 size_t entry_name(const struct entry *entry, char *to);  // not terminated; returns the length
 err_t dir_read(struct description *d, uint8_t *to, size_t room, size_t *used);
-// The absolute path of a directory or entry as seen from `root`, ending at to[PATH_BYTES_MAX]; its first byte, null: too long.
+// The absolute path of a directory or entry as seen from `root`, ending at to[PATH_BYTES_MAX]; its first byte, null:
+// too long.
 char *dir_path(const struct inode *directory, const struct entry *entry, const struct inode *root, char *to);
 
 // --- path.c

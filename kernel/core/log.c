@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The kernel's log: a ring of text, every byte of which also goes to the architecture's debug port.
 //
-// Rules: positions count bytes since boot, so a reader sees what it missed. Each line begins with its writer's badge, or
-// "kernel"; control characters become '?', so that nobody's text can pass for another's.
+// Rules: positions count bytes since boot, so a reader sees what it missed. Each line begins with its writer's badge,
+// or "kernel"; control characters become '?', so that nobody's text can pass for another's.
 #include "core.h"
 
 #define WRITER_KERNEL UINT64_MAX

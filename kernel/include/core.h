@@ -34,8 +34,8 @@ struct kernel {          // written by kernel_main only
 extern struct kernel kernel;
 
 // Call between two bounded steps of a long operation: true when it is to stop for an interrupt, with what it has done
-// kept and its arguments such that running it again continues. The first steps of a run are always let through, so there
-// is progress.
+// kept and its arguments such that running it again continues. The first steps of a run are always let through, so
+// there is progress.
 #define STEP_SLOT 1   // a few links changed
 #define STEP_PAGES 8  // a page or a leaf table gone through
 bool preemption_point(unsigned step);

@@ -2,8 +2,8 @@
 // Threads: life, registers, and the capabilities that they hold inside.
 //
 // Rules:
-//  - The slots inside (address space, cspace, fault endpoint, context, bound notification) are derived from capabilities
-//    given to `configure` and its like. Losing the address space or the cspace stops the thread.
+//  - The slots inside (address space, cspace, fault endpoint, context, bound notification) are derived from
+//    capabilities given to `configure` and its like. Losing the address space or the cspace stops the thread.
 //  - An operation with an older generation than the newest seen is refused; the same one may be repeated.
 //  - The UTCB is the page behind the thread; its mapping is the thread's own and goes with it.
 // Blocking and waking are entry/ipc.c's and sched/'s work.

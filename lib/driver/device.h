@@ -24,6 +24,6 @@ void device_out8_run(const struct device *device, unsigned port, const uint8_t *
 // Read n (up to IOPORT_RUN_BYTES) bytes from one port.
 void device_in8_run(const struct device *device, unsigned port, uint8_t *bytes, unsigned n);
 
-// The interrupt is handled: let the line fire again. To be called once after each DEVICE_IRQ_BIT, and after a restart. On an
-// edge line (ISA) look at the device once more afterwards: while it still asks for service no new edge will come.
+// The interrupt is handled: let the line fire again. To be called once after each DEVICE_IRQ_BIT, and after a restart.
+// On an edge line (ISA) look at the device once more afterwards: while it still asks for service no new edge will come.
 void device_irq_done(const struct device *device);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Kernel object invocations: one inline function for each operation of abi/objects.def, which says what they do.
 //
-// Naming: <object>_<operation>(capability, arguments in the order of objects.def, results through pointers). A null result
-// pointer means "not wanted". "cspace" arguments take 0 for the thread's own. Nothing here blocks for long.
+// Naming: <object>_<operation>(capability, arguments in the order of objects.def, results through pointers). A null
+// result pointer means "not wanted". "cspace" arguments take 0 for the thread's own. Nothing here blocks for long.
 #pragma once
 #include "abi/objects.h"
 #include "lib/rt/syscall.h"

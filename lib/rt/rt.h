@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The run time of native components: start, information page, capabilities by name, clock, log and panic.
 //
-// _start (start.S, start.c) sets up the stack frame and calls component_main(); its result goes to the supervisor as the
-// component's exit code. There is one thread, no heap and no other global state.
+// _start (start.S, start.c) sets up the stack frame and calls component_main(); its result goes to the supervisor as
+// the component's exit code. There is one thread, no heap and no other global state.
 #pragma once
 #include "abi/boot.h"
 #include "lib/rt/format.h"
@@ -19,7 +19,8 @@ static inline const struct component_info *rt_info(void)
     return (const struct component_info *)COMPONENT_INFO_ADDRESS;
 }
 
-// The capability that the manifest gave under this name (peer, bundle entry, table; "ioports" and "irq" by kind), or null.
+// The capability that the manifest gave under this name (peer, bundle entry, table; "ioports" and "irq" by kind), or
+// null.
 const struct component_cap *rt_cap(const char *name);
 // The same by kind, the n-th of its kind counted from 0, or null.
 const struct component_cap *rt_cap_of_kind(enum component_cap_kind kind, unsigned n);

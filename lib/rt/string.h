@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Memory and text functions with their usual C meaning. The compiler emits calls of the first four by itself.
 //
-// The first three are weak names of rt_mem*: lib/server, where stores to durable memory are logged, puts its own in their place.
+// The first three are weak names of rt_mem*: lib/server, where stores to durable memory are logged, puts its own in
+// their place.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>

@@ -51,7 +51,8 @@ static inline err_t rt_syscall(unsigned number, uint64_t cap, uint64_t reply_slo
 }
 #endif
 
-// Send the message and block for the reply, which replaces it. The error is the kernel's; the server's is INFO_ERR(m->info).
+// Send the message and block for the reply, which replaces it. The error is the kernel's; the server's is
+// INFO_ERR(m->info).
 static inline err_t sys_call(uint32_t cap, struct message *m, uint64_t deadline)
 {
     m->count = 0;

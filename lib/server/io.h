@@ -12,7 +12,8 @@
 //
 // A server's main():        state = server_attach(...);  // its init calls io_init()
 //                           io_attach(&state->io, &io_server);
-//                           server_run(&server);  // .session_gone = io_session_gone, .description_gone = io_description_gone,
+//                           server_run(&server);  // .session_gone = io_session_gone, .description_gone =
+//                           io_description_gone,
 //                                                 // IO_NOTIFY .. IO_GET_FLAGS: the io_op_* handlers, recv_caps = 1
 // Handles are small numbers, in a radix tree of 16-way chunks: constant time, and small for small sessions.
 #pragma once
@@ -71,8 +72,8 @@ struct io_queue {
     struct io_waiter *first;
 };
 
-// Memory for session buffers. `take` finds `bytes` (a power of two of pages, at most IO_BUFFER_BYTES) that belong to the
-// server and are mapped in it: the frames capability, the first page in it, the address; null when none is left.
+// Memory for session buffers. `take` finds `bytes` (a power of two of pages, at most IO_BUFFER_BYTES) that belong to
+// the server and are mapped in it: the frames capability, the first page in it, the address; null when none is left.
 struct io_buffers {
     void *(*take)(size_t bytes, uint32_t *frames, uint64_t *first_page);
     void (*give)(void *address, size_t bytes);
@@ -113,8 +114,8 @@ void io_init(struct io *io, const struct io_sizes *sizes);
 // At each start, after server_attach().
 void io_attach(struct io *io, const struct io_server *server);
 
-// Buffers for a server without mapped pool: n (at most 64) buffers of IO_BUFFER_BYTES out of SLOT_UNTYPED, mapped. Call it
-// between io_attach() and server_run(); does nothing after a restart. ERR_NO_MEMORY: the untyped is too small.
+// Buffers for a server without mapped pool: n (at most 64) buffers of IO_BUFFER_BYTES out of SLOT_UNTYPED, mapped. Call
+// it between io_attach() and server_run(); does nothing after a restart. ERR_NO_MEMORY: the untyped is too small.
 err_t io_arena_make(uint32_t n_buffers);
 extern const struct io_buffers io_arena;
 
@@ -162,8 +163,8 @@ void io_wake(struct io_queue *queue);
 
 // --- data
 
-// `bytes` of a request's data, `skip` bytes behind its start (inline: word 6); null when it does not hold that many. What
-// lies in the buffer may change while it is looked at: copy, then check.
+// `bytes` of a request's data, `skip` bytes behind its start (inline: word 6); null when it does not hold that many.
+// What lies in the buffer may change while it is looked at: copy, then check.
 const void *io_input(const struct io_session *session, const struct request *request, uint64_t flags, size_t skip,
                      size_t bytes);
 // How much an answer can carry.
@@ -188,8 +189,8 @@ err_t io_credentials(uint64_t badge, struct io_credentials *credentials);
 // RLIMIT_FSIZE alone, for each write.
 uint64_t io_fsize_limit(uint64_t badge);
 bool io_in_group(const struct io_credentials *credentials, uint32_t gid);
-// Whether `want` (R_OK 4, W_OK 2, X_OK 1) is granted on an object of this owner and st_mode. fsuid 0 may everything, but
-// executes a file only when somebody may.
+// Whether `want` (R_OK 4, W_OK 2, X_OK 1) is granted on an object of this owner and st_mode. fsuid 0 may everything,
+// but executes a file only when somebody may.
 bool io_permits(const struct io_credentials *credentials, uint32_t mode, uint32_t uid, uint32_t gid, unsigned want);
 // The same with the real ids (access(2)).
 bool io_permits_real(const struct io_credentials *credentials, uint32_t mode, uint32_t uid, uint32_t gid,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Where the data of a request lies, and where that of an answer goes: behind the sixth word, or in the session's buffer.
+// Where the data of a request lies, and where that of an answer goes: behind the sixth word, or in the session's
+// buffer.
 #include "lib/server/io_state.h"
 
 const void *io_input(const struct io_session *session, const struct request *request, uint64_t flags, size_t skip,

@@ -2,8 +2,8 @@
 // Frames that a component keeps mapped in its own space, at COMPONENT_DYNAMIC_ADDRESS and above.
 //
 // The list is in the vault and server_attach() maps everything again after a restart, at the same addresses, so that
-// pointers into mapped frames may be stored in the vault. Only frames that a client cannot withdraw may be mapped: one's own,
-// or those of a component of higher rank. Stores into them are not logged.
+// pointers into mapped frames may be stored in the vault. Only frames that a client cannot withdraw may be mapped:
+// one's own, or those of a component of higher rank. Stores into them are not logged.
 #pragma once
 #include <stdint.h>
 

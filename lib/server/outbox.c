@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Effects: what a step does to the world, queued in the vault and performed after the commit.
 //
-// Performing may be interrupted anywhere and is then done again from the first entry by the next instance. Each kind bears
-// that: signals are hints, replies name an arming count, emptying a slot twice is emptying it once, and
+// Performing may be interrupted anywhere and is then done again from the first entry by the next instance. Each kind
+// bears that: signals are hints, replies name an arming count, emptying a slot twice is emptying it once, and
 // invocations and own effects are the server's promise. Errors are not looked at for the same reason.
 #include "lib/server/vault_layout.h"
 

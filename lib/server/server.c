@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The event loop: receive, record, run, commit, perform; and how a new instance finishes what the last one left.
 //
-// The ordinary answer leaves in the same system call that receives the next message. An answer with capabilities is sent by itself, because
-// the loop must know whether it arrived. What is recorded and when it counts is vault.c's matter.
+// The ordinary answer leaves in the same system call that receives the next message. An answer with capabilities is
+// sent by itself, because the loop must know whether it arrived. What is recorded and when it counts is vault.c's
+// matter.
 #include "lib/server/server.h"
 #include "lib/server/vault_layout.h"
 #include "protocols/proc.h"

@@ -5,9 +5,10 @@
 //  - All durable state lies in the vault. Plain stores to it are undone when the step does not commit; nothing
 //    needs to be declared. State outside the vault (statics, heap) is a cache that a restart empties.
 //  - Nothing leaves before the commit: signals, deletions, late replies and device commands are queued (server_signal,
-//    slot_free, server_reply_later, server_invoke, server_effect) and performed after it. They may be performed twice, so they set
-//    a state, they never toggle or add.
-//  - A handler never blocks, except in server_call() to a higher rank. A request that has to wait is put off (server_defer).
+//    slot_free, server_reply_later, server_invoke, server_effect) and performed after it. They may be performed twice,
+//    so they set a state, they never toggle or add.
+//  - A handler never blocks, except in server_call() to a higher rank. A request that has to wait is put off
+//    (server_defer).
 //  - Signals are hints. After a restart `notified` runs once with all bits set.
 //  - A handler looks up what it was asked about and bears that it is gone: gone notices may come twice.
 // A component's main: server_attach(), then whatever maps its devices and peers, then server_run().
@@ -71,8 +72,8 @@ struct server {
 
 // Find the vault's root structure. On a fresh vault it is cleared and `init` fills it in (vault_alloc() gives it
 // further memory); init runs again from the start when it was interrupted. After a restart init is not called.
-// `version` names the layout: a vault of another version panics. Call it first. Between here and server_run() no step runs:
-// queue nothing, and store to the vault only what may be stored again at every start.
+// `version` names the layout: a vault of another version panics. Call it first. Between here and server_run() no step
+// runs: queue nothing, and store to the vault only what may be stored again at every start.
 void *server_attach(size_t state_bytes, uint32_t version, void (*init)(void *state));
 
 // True when the vault was found as an earlier instance had left it.
@@ -103,7 +104,8 @@ void server_forget(uint64_t handle);
 // Signal a peer after the commit.
 void server_signal(uint32_t notification);
 
-// Invoke a kernel object after the commit with up to 5 words; its error is ignored. For operations that may be repeated.
+// Invoke a kernel object after the commit with up to 5 words; its error is ignored. For operations that may be
+// repeated.
 void server_invoke(uint32_t cap, uint32_t operation, uint32_t n_words, const uint64_t *words);
 
 // Call server->effects[number](a, b, c) after the commit.
@@ -113,8 +115,8 @@ void server_effect(uint32_t number, uint64_t a, uint64_t b, uint64_t c);
 // not ask again. Register words only; no capabilities. The callee must bear being asked twice.
 err_t server_call(uint32_t cap, struct message *m);
 
-// The same for an answer that brings a capability: it stands in *slot, which the caller owns then (0: none came). Nothing
-// is kept: a re-run asks again, and the rollback has given back what the first answer brought.
+// The same for an answer that brings a capability: it stands in *slot, which the caller owns then (0: none came).
+// Nothing is kept: a re-run asks again, and the rollback has given back what the first answer brought.
 err_t server_call_cap(uint32_t cap, struct message *m, uint32_t *slot);
 
 // The time, the same in a re-run of the step.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The component's own capability slots: SLOT_DYNAMIC up to info->cspace_slots, a bitmap in the vault.
 //
-// A slot allocated in a step that does not commit is emptied by the rollback, whatever it holds. Freeing empties the slot after
-// the commit; only then can it be allocated again.
+// A slot allocated in a step that does not commit is emptied by the rollback, whatever it holds. Freeing empties the
+// slot after the commit; only then can it be allocated again.
 #pragma once
 #include <stdint.h>
 

@@ -2,8 +2,8 @@
 // Records in the vault: a head with the generation, then the payload. Free records form a list; those behind n_fresh
 // were never used and are still clear.
 //
-// The contents of a free record mean nothing, so a new one is cleared, and first filled, without notes for the undo log; except when
-// it was freed in this very step, since a rollback brings it back to life.
+// The contents of a free record mean nothing, so a new one is cleared, and first filled, without notes for the undo
+// log; except when it was freed in this very step, since a rollback brings it back to life.
 #include "lib/server/table.h"
 #include "lib/server/vault.h"
 #include "lib/rt/rt.h"

@@ -40,8 +40,8 @@ struct sessions {
 void sessions_init(struct sessions *sessions, size_t record_bytes, uint32_t n_slots);
 // The session's record; null when this process has none (or its badge is of another generation than the record's).
 void *session_find(const struct sessions *sessions, uint64_t badge);
-// The same, made and cleared when there is none. When the slot holds the session of an earlier process, `gone` cleans it
-// up first. Null when the slot is outside the table or the badge is older than the record.
+// The same, made and cleared when there is none. When the slot holds the session of an earlier process, `gone` cleans
+// it up first. Null when the slot is outside the table or the badge is older than the record.
 void *session_open(struct sessions *sessions, uint64_t badge, void (*gone)(uint64_t badge));
 // Forget it.
 void session_close(struct sessions *sessions, uint64_t badge);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The vault: its layout, its allocator, and the ends of a step (record, commit, rollback).
 //
-// The sizes of the step's areas follow from the vault's size alone, so every instance finds the same layout. Writing the
-// log is vault_log.c's work.
+// The sizes of the step's areas follow from the vault's size alone, so every instance finds the same layout. Writing
+// the log is vault_log.c's work.
 #include "lib/server/vault_layout.h"
 
 struct vault vault;

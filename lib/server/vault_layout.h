@@ -8,8 +8,8 @@
 //   state       the library's durable state ---- from here on stores are logged
 //   root        the server's own, then what vault_alloc() gives
 //
-// The phase is the truth: IDLE, nothing is under way; RUNNING, the event is recorded and the handler may have run in part;
-// COMMITTED, its stores stand and its effects may have been performed in part. It is written by single stores,
+// The phase is the truth: IDLE, nothing is under way; RUNNING, the event is recorded and the handler may have run in
+// part; COMMITTED, its stores stand and its effects may have been performed in part. It is written by single stores,
 // in program order with everything else: a killed instance has executed a prefix of its instructions.
 #pragma once
 #include "lib/server/mapping.h"

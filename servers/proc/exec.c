@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// exec: a fresh address space with a fresh liblinux and the hand-over's pages; and the first process, which starts alike.
+// exec: a fresh address space with a fresh liblinux and the hand-over's pages; and the first process, which starts
+// alike.
 //
-// On paper: the new space and a second thread kit are made and filled beside the old ones. The commit decides. Then the outbox
-// stops the old threads, empties the slots that do not survive, starts the new thread, and revokes the old space.
-// Killed before: the old program is still in its call, and the record runs again. Killed after: the next instance
-// finishes; each of these operations may be repeated.
+// On paper: the new space and a second thread kit are made and filled beside the old ones. The commit decides. Then the
+// outbox stops the old threads, empties the slots that do not survive, starts the new thread, and revokes the old
+// space. Killed before: the old program is still in its call, and the record runs again. Killed after: the next
+// instance finishes; each of these operations may be repeated.
 //
 // proc does not look into the program file, nor into the hand-over. liblinux finds its way from there.
 #include "servers/proc/proc.h"

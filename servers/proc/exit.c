@@ -2,9 +2,9 @@
 // The end of a process: threads, memory and capabilities go at once; that it ended is seen only when every server where
 // it had a session has let go of it.
 //
-// On paper, killed anywhere: before the commit nothing has happened; after it the outbox revokes the blocks, which tells the
-// servers, whose PROC_SESSION_CLOSED are steps of their own, the last of which makes the zombie. Pages and regions of
-// a large space are let go in later steps (space_reap()), which nobody waits for.
+// On paper, killed anywhere: before the commit nothing has happened; after it the outbox revokes the blocks, which
+// tells the servers, whose PROC_SESSION_CLOSED are steps of their own, the last of which makes the zombie. Pages and
+// regions of a large space are let go in later steps (space_reap()), which nobody waits for.
 #include "servers/proc/proc.h"
 #include <linux/signal.h>
 #include <linux/wait.h>

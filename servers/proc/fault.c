@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Page faults: which page belongs at an address, and mapping it with its neighbours.
 //
-// Order: region, permission, page (present, copied, read from the file, or zeroed), page tables, mapping as an effect. Faults of the
-// same memory come together, so a fault also maps what is already there within its 32-page chunk, and anonymous memory
-// that is being written in order gets several pages at a time. A page that cannot be had is answered with a verdict;
-// what the verdict means to the process is signal.c's matter.
+// Order: region, permission, page (present, copied, read from the file, or zeroed), page tables, mapping as an effect.
+// Faults of the same memory come together, so a fault also maps what is already there within its 32-page chunk, and
+// anonymous memory that is being written in order gets several pages at a time. A page that cannot be had is answered
+// with a verdict; what the verdict means to the process is signal.c's matter.
 //
 // Writable and executable memory is mapped as one or the other, by what the last fault wanted.
 #include "servers/proc/proc.h"

@@ -2,12 +2,12 @@
 // Memory of Linux processes: pages of the pool, sets of pages, regions, and address spaces.
 //
 // Rules:
-//  - A page is a number in the pool (0: none); it is counted by every page set that holds it. A page with one holder may be
-//    written, one with more is copied first.
+//  - A page is a number in the pool (0: none); it is counted by every page set that holds it. A page with one holder
+//    may be written, one with more is copied first.
 //  - A space's regions are sorted and do not overlap. They say what an address means; the kernel's page tables are a
 //    cache of that, filled by faults. So nothing is ever mapped before the step that decided it is committed.
-//  - All mappings and unmappings are effects (space_map(), space_unmap(), space_protect()): they go out after the commit,
-//    in order, before anything that is freed here can be used again.
+//  - All mappings and unmappings are effects (space_map(), space_unmap(), space_protect()): they go out after the
+//    commit, in order, before anything that is freed here can be used again.
 //  - liblinux's own range has no region records: liblinux_region() makes them up from the layout.
 #pragma once
 #include <stdbool.h>
@@ -29,7 +29,8 @@ struct pages {
 
 // Take the durable tables from the vault and make all pages free; during init only.
 void pages_init(void);
-// Up to `want` neighbouring pages, each with one holder and undefined contents. Returns how many, 0: the pool is used up.
+// Up to `want` neighbouring pages, each with one holder and undefined contents. Returns how many, 0: the pool is used
+// up.
 unsigned page_alloc_run(unsigned want, uint32_t *first);
 // One page, 0 when there is none.
 uint32_t page_alloc(void);
@@ -76,7 +77,8 @@ struct chunk *page_set_chunk(const struct page_set *set, uint64_t number);
 void page_set_replace(struct page_set *set, uint64_t number, uint32_t page);
 // Put a page where none is; the set takes over the caller's hold. False: no memory for the record.
 bool page_set_put(struct page_set *set, uint64_t number, uint32_t page);
-// Share all pages numbered below `end` with an empty set. False: no memory for the records, or a page has too many holders.
+// Share all pages numbered below `end` with an empty set. False: no memory for the records, or a page has too many
+// holders.
 bool page_set_share(struct page_set *to, const struct page_set *from, uint64_t end);
 // Take a page out with its hold, 0: none.
 uint32_t page_set_take(struct page_set *set, uint64_t number);
@@ -84,7 +86,8 @@ uint32_t page_set_take(struct page_set *set, uint64_t number);
 uint64_t page_set_drop(struct page_set *set, uint64_t first, uint64_t end);
 // Drop at most about `n` pages of the whole set; true when it is empty.
 bool page_set_drop_some(struct page_set *set, unsigned n);
-// The chunks that touch [first, end), in no order: walk_start, then walk_next until null. The chunk returned may be emptied.
+// The chunks that touch [first, end), in no order: walk_start, then walk_next until null. The chunk returned may be
+// emptied.
 void chunk_walk_start(struct chunk_walk *walk, const struct page_set *set, uint64_t first, uint64_t end);
 struct chunk *chunk_walk_next(struct chunk_walk *walk);
 
@@ -131,8 +134,8 @@ struct region *region_at_or_after(struct space *space, uint64_t address);
 bool region_range_free(struct space *space, uint64_t start, uint64_t end);
 // A gap of that many bytes, as high as possible below `top`; 0: none.
 uint64_t region_find_gap(struct space *space, uint64_t bytes, uint64_t top);
-// Insert a copy of *model (its source and shared get one more holder), joined with a neighbour where that is possible. Null: no
-// record left.
+// Insert a copy of *model (its source and shared get one more holder), joined with a neighbour where that is possible.
+// Null: no record left.
 struct region *region_insert(struct space *space, const struct region *model);
 // Move the region's end up; what follows is free.
 void region_extend(struct space *space, struct region *region, uint64_t end);
@@ -168,8 +171,8 @@ struct space *space_make(void);
 void space_leave(struct space *space);
 // A process area is free again; its pages go when others still use the space.
 void space_release_area(struct space *space, unsigned area);
-// What a space-changing request answers when page tables must be found first: OK, or ERR_RESTARTED after queueing a grow, so
-// that the caller's stub sends the request again.
+// What a space-changing request answers when page tables must be found first: OK, or ERR_RESTARTED after queueing a
+// grow, so that the caller's stub sends the request again.
 err_t space_tables_now(struct space *space, unsigned n);
 // Let go of some memory of spaces that have ended. True while there is more to do.
 bool space_reap(void);
@@ -178,7 +181,8 @@ bool space_reap(void);
 void space_map(struct space *space, uint32_t frames, uint64_t address, uint64_t first, uint64_t n, unsigned rights);
 void space_unmap(struct space *space, uint64_t address, uint64_t end);
 void space_protect(struct space *space, uint64_t address, uint64_t end, unsigned rights);
-// See to it that n more page tables can be had: a new block goes to the space when its own pool may run out. False: none left.
+// See to it that n more page tables can be had: a new block goes to the space when its own pool may run out. False:
+// none left.
 bool space_tables(struct space *space, unsigned n);
 #define TABLES_A_MAPPING 4  // for a run that lies within 2 MiB, or just crosses such a border
 unsigned rights_of(unsigned protection);

@@ -3,8 +3,8 @@
 //
 // Rules:
 //  - Page 0 stays unused, so that 0 can mean "none".
-//  - Pages are searched from where the last one was found, so that pages taken one after the other are neighbours, which
-//    makes one mapping operation out of many.
+//  - Pages are searched from where the last one was found, so that pages taken one after the other are neighbours,
+//    which makes one mapping operation out of many.
 //  - A page that is freed in a step is not taken again in the same step: the handlers either free or take.
 //  - The pool is mapped at COMPONENT_POOL_ADDRESS. Contents are not logged; a step writes only pages that it took.
 #include "servers/proc/proc.h"

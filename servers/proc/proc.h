@@ -4,9 +4,9 @@
 // Everything here lies in the vault: pointers between records stay valid over a restart, and a step that does not
 // commit leaves no trace (lib/server/server.h). memory.h holds the memory side.
 //
-// A process is LIVE, then EXITING (its threads are gone, but a server still has to let go of its session), then a ZOMBIE
-// (its end can be seen: SIGCHLD has been sent, wait reports it), then its record is free. What a process owns in the kernel
-// lies in blocks of untyped memory of its own; destroying it is revoking them.
+// A process is LIVE, then EXITING (its threads are gone, but a server still has to let go of its session), then a
+// ZOMBIE (its end can be seen: SIGCHLD has been sent, wait reports it), then its record is free. What a process owns in
+// the kernel lies in blocks of untyped memory of its own; destroying it is revoking them.
 #pragma once
 #include "servers/proc/memory.h"
 #include "lib/server/io.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Process records: making and freeing them, pids, parents, and sessions with servers.
 //
-// A process's kernel objects (cspace, descriptions, thread kits) lie in its chain of blocks, its memory in its space. The
-// record's index is the slot in badges and in the published table; the generation counts its uses.
+// A process's kernel objects (cspace, descriptions, thread kits) lie in its chain of blocks, its memory in its space.
+// The record's index is the slot in badges and in the published table; the generation counts its uses.
 #include "servers/proc/proc.h"
 
 #define CSPACE_BITS 14       // PSLOTS slots, and as many descriptions to begin with

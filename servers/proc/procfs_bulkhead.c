@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // /proc/bulkhead: what proc's memory and kernel objects are used for, the system's components, and killing one of them.
 //
-// A kill names the instance by how often the component had been started when the request ran, so that the effect, performed
-// again after a restart of our own, does not hit its successor.
+// A kill names the instance by how often the component had been started when the request ran, so that the effect,
+// performed again after a restart of our own, does not hit its successor.
 #include "servers/proc/procfs.h"
 #include "protocols/supervisor.h"
 

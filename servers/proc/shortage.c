@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 // What happens when something runs short: a part is root's, who has most memory ends, a crowd runs behind the others.
 //
-// Kernel objects come from blocks, contents from pages. Ordinary users get no new process or thread once an eighth of the
-// blocks, pages or process records is left, and no new page once a sixty-fourth of the pages is: root can still look around and
-// kill. Whoever needs a page when there is none asks again after the process with most pages, which need not be itself,
-// has ended; what a dead space still holds is waited for first. A user with many threads is a crowd: it has the processor
-// when nobody else wants it, so that a fork bomb does not keep others waiting for its thousand slices.
+// Kernel objects come from blocks, contents from pages. Ordinary users get no new process or thread once an eighth of
+// the blocks, pages or process records is left, and no new page once a sixty-fourth of the pages is: root can still
+// look around and kill. Whoever needs a page when there is none asks again after the process with most pages, which
+// need not be itself, has ended; what a dead space still holds is waited for first. A user with many threads is a
+// crowd: it has the processor when nobody else wants it, so that a fork bomb does not keep others waiting for its
+// thousand slices.
 #include "servers/proc/proc.h"
 #include <linux/signal.h>
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Address spaces: making and ending them, and the effects on their page tables.
 //
-// A space has its own derived capability of everything that is mapped in it (the pool, liblinux's image, the clock, each
-// file source), because a frames capability is mapped in one space at a time. Ending a space revokes its blocks; what
-// its pages and regions hold is let go in further steps, a bounded part at a time.
+// A space has its own derived capability of everything that is mapped in it (the pool, liblinux's image, the clock,
+// each file source), because a frames capability is mapped in one space at a time. Ending a space revokes its blocks;
+// what its pages and regions hold is let go in further steps, a bounded part at a time.
 #include "servers/proc/proc.h"
 #include <asm/mman.h>
 

@@ -2,8 +2,8 @@
 // The instance of a component: address space, thread, context, stack and data, all made from one untyped, so that one
 // revoke destroys it.
 //
-// Text and read-only data are mapped straight from the bundle; data is copied afresh at every start. Vault, pool and tables are
-// mapped where protocols/component.h says.
+// Text and read-only data are mapped straight from the bundle; data is copied afresh at every start. Vault, pool and
+// tables are mapped where protocols/component.h says.
 #include "servers/supervisor/supervisor.h"
 
 #define STACK_PAGES 16

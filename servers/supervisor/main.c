@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The first task: builds the system that the manifest describes, then keeps it so.
 //
-// Building is plain code that panics when the image cannot work; from then on nothing that a component does may stop the
-// loop. The kernel enters with the boot information page in RDI.
+// Building is plain code that panics when the image cannot work; from then on nothing that a component does may stop
+// the loop. The kernel enters with the boot information page in RDI.
 #include "servers/supervisor/supervisor.h"
 
 struct system the_system;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 // What happens to components over time: starting when their turn comes, heartbeats, deaths, restarts, giving up.
 //
-// The words are OTP's: one_for_one restarts the component that died, rest_for_one those after it in start order as well;
-// more than `restart_limit` failures within the period escalate: the component is declared degraded and its endpoint
-// destroyed, so that callers get an error instead of waiting. After a first failure it restarts at once, after further ones in
-// the period with a growing delay, so that a crash loop starves nobody. A kill from outside is no failure.
+// The words are OTP's: one_for_one restarts the component that died, rest_for_one those after it in start order as
+// well; more than `restart_limit` failures within the period escalate: the component is declared degraded and its
+// endpoint destroyed, so that callers get an error instead of waiting. After a first failure it restarts at once, after
+// further ones in the period with a growing delay, so that a crash loop starves nobody. A kill from outside is no
+// failure.
 #include "servers/supervisor/supervisor.h"
 
 #define US 1000ull
@@ -116,8 +117,8 @@ static _Bool may_start(const struct component *c)
     return 1;
 }
 
-// Send a heartbeat when it is due. A component has one whole interval for its answer, and one more of grace. An interval
-// after which we ourselves come late says nothing: the machine stood still (an emulator on a busy host).
+// Send a heartbeat when it is due. A component has one whole interval for its answer, and one more of grace. An
+// interval after which we ourselves come late says nothing: the machine stood still (an emulator on a busy host).
 static uint64_t beat(struct component *c, uint64_t now)
 {
     if (c->spec->heartbeat_ns == 0) return NS_FOREVER;

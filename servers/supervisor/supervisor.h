@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The supervisor: its view of the system, shared by its files.
 //
-// It compares what the manifest wants with what is, in one loop (main.c): components wait, start, serve, die and start again. Each
-// has durable parts, made once (durable.c), and an instance, made at every start and destroyed as one (instance.c).
-// What the supervisor decides about deaths is policy.c; what it is asked is requests.c; memory is memory.c.
-// It blocks on nobody: every operation is a kernel invocation or a receive on its own endpoint.
+// It compares what the manifest wants with what is, in one loop (main.c): components wait, start, serve, die and start
+// again. Each has durable parts, made once (durable.c), and an instance, made at every start and destroyed as one
+// (instance.c). What the supervisor decides about deaths is policy.c; what it is asked is requests.c; memory is
+// memory.c. It blocks on nobody: every operation is a kernel invocation or a receive on its own endpoint.
 #pragma once
 #include "lib/rt/rt.h"
 #include "protocols/manifest.h"

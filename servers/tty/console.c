@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The console's input: what the host command types, with its escapes taken out.
 //
-// `./bulkhead run` passes the keyboard on byte by byte and adds what a serial line cannot carry behind 0xFF, a byte that
-// UTF-8 does not use: FF FF is the byte FF; FF 'W' rows cols (16 bits each, low byte first) is the size of its window. An
-// escape of another kind is dropped. The state between two bytes is the vault's: an escape may arrive in pieces.
+// `./bulkhead run` passes the keyboard on byte by byte and adds what a serial line cannot carry behind 0xFF, a byte
+// that UTF-8 does not use: FF FF is the byte FF; FF 'W' rows cols (16 bits each, low byte first) is the size of its
+// window. An escape of another kind is dropped. The state between two bytes is the vault's: an escape may arrive in
+// pieces.
 #include "servers/tty/tty.h"
 
 #define ESCAPE 0xff

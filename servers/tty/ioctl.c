@@ -8,57 +8,38 @@
 #include <asm/errno.h>
 #include <asm/signal.h>
 
-static int32_t *out_int(struct ioctl *io)
-{
-    return io->out;
-}
+static int32_t *out_int(struct ioctl *io) { return io->out; }
 
 // --- job control
 
-static err_t set_controlling(struct ioctl *io)
-{
-    return job_set_controlling(&io->call, io->argument == 1);
-}
+static err_t set_controlling(struct ioctl *io) { return job_set_controlling(&io->call, io->argument == 1); }
 
-static err_t give_up(struct ioctl *io)
-{
-    return job_give_up(&io->call);
-}
+static err_t give_up(struct ioctl *io) { return job_give_up(&io->call); }
 
 // The answer to TIOCGPGRP and TIOCGSID: from a terminal only to those whom it controls, from a master side to all.
 static err_t get_owner(struct ioctl *io, uint32_t id)
 {
     struct io_credentials who;
-    if (io_credentials(io->call.request->badge, &who) != OK)
-        return ERR_LINUX(ESRCH);
-    if (io->call.description->kind == TERMINAL_SIDE && !job_controls(&io->call, &who))
-        return ERR_LINUX(ENOTTY);
+    if (io_credentials(io->call.request->badge, &who) != OK) return ERR_LINUX(ESRCH);
+    if (io->call.description->kind == TERMINAL_SIDE && !job_controls(&io->call, &who)) return ERR_LINUX(ENOTTY);
     *out_int(io) = (int32_t)id;
     return OK;
 }
 
-static err_t get_group(struct ioctl *io)
-{
-    return get_owner(io, io->call.terminal->group);
-}
+static err_t get_group(struct ioctl *io) { return get_owner(io, io->call.terminal->group); }
 
 static err_t get_session(struct ioctl *io)
 {
-    if (io->call.terminal->session == 0)
-        return ERR_LINUX(ENOTTY);
+    if (io->call.terminal->session == 0) return ERR_LINUX(ENOTTY);
     return get_owner(io, io->call.terminal->session);
 }
 
-static err_t set_group(struct ioctl *io)
-{
-    return job_set_group(&io->call, *(const uint32_t *)io->in);
-}
+static err_t set_group(struct ioctl *io) { return job_set_group(&io->call, *(const uint32_t *)io->in); }
 
 static err_t hang_up(struct ioctl *io)
 {
     struct io_credentials who;
-    if (io_credentials(io->call.request->badge, &who) != OK || who.euid != 0)
-        return ERR_LINUX(EPERM);
+    if (io_credentials(io->call.request->badge, &who) != OK || who.euid != 0) return ERR_LINUX(EPERM);
     job_hangup(io->call.terminal);
     return OK;
 }
@@ -93,16 +74,12 @@ static err_t flush(struct ioctl *io)
 {
     struct terminal *t = io->call.terminal;
     bool master = io->call.description->kind == MASTER_SIDE;
-    if (io->argument > TCIOFLUSH)
-        return ERR_LINUX(EINVAL);
+    if (io->argument > TCIOFLUSH) return ERR_LINUX(EINVAL);
     err_t err = job_check(&io->call, SIGTTOU);
-    if (err != OK)
-        return err;
+    if (err != OK) return err;
     bool input = io->argument != TCOFLUSH, output = io->argument != TCIFLUSH;
-    if (master ? output : input)
-        ldisc_flush_input(&t->ldisc);
-    if (master ? input : output)
-        ldisc_flush_output(&t->ldisc);
+    if (master ? output : input) ldisc_flush_input(&t->ldisc);
+    if (master ? input : output) ldisc_flush_output(&t->ldisc);
     terminal_settle(t);
     terminal_refill(t);
     return OK;
@@ -111,32 +88,22 @@ static err_t flush(struct ioctl *io)
 // Send VSTOP or VSTART to the other end, in order with the output.
 static void send_key(struct ldisc *l, unsigned key)
 {
-    if (l->termios.c_cc[key] != 0 && queue_free(&l->output) > 0)
-        queue_put(&l->output, l->termios.c_cc[key]);
+    if (l->termios.c_cc[key] != 0 && queue_free(&l->output) > 0) queue_put(&l->output, l->termios.c_cc[key]);
 }
 
 static err_t flow(struct ioctl *io)
 {
     struct ldisc *l = &io->call.terminal->ldisc;
     err_t err = job_check(&io->call, SIGTTOU);
-    if (err != OK)
-        return err;
+    if (err != OK) return err;
     switch (io->argument) {
-    case TCOOFF:
-        l->stopped = l->held = true;
-        break;
+    case TCOOFF: l->stopped = l->held = true; break;
     case TCOON:
-        if (l->held)
-            l->stopped = l->held = false;
+        if (l->held) l->stopped = l->held = false;
         break;
-    case TCIOFF:
-        send_key(l, VSTOP);
-        break;
-    case TCION:
-        send_key(l, VSTART);
-        break;
-    default:
-        return ERR_LINUX(EINVAL);
+    case TCIOFF: send_key(l, VSTOP); break;
+    case TCION: send_key(l, VSTART); break;
+    default: return ERR_LINUX(EINVAL);
     }
     terminal_settle(io->call.terminal);
     return OK;
@@ -187,10 +154,7 @@ static err_t get_discipline(struct ioctl *io)
     return OK;
 }
 
-static err_t set_discipline(struct ioctl *io)
-{
-    return *(const int32_t *)io->in == 0 ? OK : ERR_LINUX(EINVAL);
-}
+static err_t set_discipline(struct ioctl *io) { return *(const int32_t *)io->in == 0 ? OK : ERR_LINUX(EINVAL); }
 
 // The device number of the terminal behind /dev/console or /dev/tty.
 static err_t get_device(struct ioctl *io)
@@ -212,24 +176,21 @@ static err_t type_for_others(struct ioctl *io)
 
 static err_t get_number(struct ioctl *io)
 {
-    if (io->call.description->kind != MASTER_SIDE)
-        return ERR_LINUX(ENOTTY);
+    if (io->call.description->kind != MASTER_SIDE) return ERR_LINUX(ENOTTY);
     *out_int(io) = (int32_t)pty_number(io->call.terminal);
     return OK;
 }
 
 static err_t set_lock(struct ioctl *io)
 {
-    if (io->call.description->kind != MASTER_SIDE)
-        return ERR_LINUX(ENOTTY);
+    if (io->call.description->kind != MASTER_SIDE) return ERR_LINUX(ENOTTY);
     io->call.terminal->locked = *(const int32_t *)io->in != 0;
     return OK;
 }
 
 static err_t get_lock(struct ioctl *io)
 {
-    if (io->call.description->kind != MASTER_SIDE)
-        return ERR_LINUX(ENOTTY);
+    if (io->call.description->kind != MASTER_SIDE) return ERR_LINUX(ENOTTY);
     *out_int(io) = io->call.terminal->locked;
     return OK;
 }
@@ -280,8 +241,7 @@ static const struct ioctl_entry {
 static const struct ioctl_entry *find_entry(uint32_t command)
 {
     for (unsigned i = 0; i < sizeof entries / sizeof entries[0]; i++)
-        if (entries[i].command == command)
-            return &entries[i];
+        if (entries[i].command == command) return &entries[i];
     return NULL;
 }
 
@@ -289,16 +249,13 @@ err_t op_ioctl(const struct request *request, struct answer *answer)
 {
     struct ioctl io = {.command = (uint32_t)request->words[1], .argument = request->words[2]};
     err_t err = call_begin(&io.call, request, answer, request->words[4]);
-    if (err != OK)
-        return err;
+    if (err != OK) return err;
     const struct ioctl_entry *entry = io.call.stream ? NULL : find_entry(io.command);
-    if (!entry)
-        return ERR_LINUX(ENOTTY);
-    if (description_is_dead(io.call.description))
-        return ERR_LINUX(EIO);
-    io.in = request->words[3] >= entry->in_bytes ? io_input(&io.call.session->io, request, 0, 0, entry->in_bytes) : NULL;
-    if (!io.in && entry->in_bytes > 0)
-        return ERR_LINUX(EFAULT);
+    if (!entry) return ERR_LINUX(ENOTTY);
+    if (description_is_dead(io.call.description)) return ERR_LINUX(EIO);
+    io.in =
+        request->words[3] >= entry->in_bytes ? io_input(&io.call.session->io, request, 0, 0, entry->in_bytes) : NULL;
+    if (!io.in && entry->in_bytes > 0) return ERR_LINUX(EFAULT);
     if (entry->out_bytes > 0) {
         io.out = io_output(&io.call.session->io, answer, 0, entry->out_bytes);
         memset(io.out, 0, entry->out_bytes);

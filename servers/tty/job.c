@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Job control: whose terminal it is, who may use it now, and what happens when its session ends.
 //
-// The terminal knows the session it controls, the session's leader (by session badge) and the foreground group; processes
-// are looked up in the table that proc publishes. Signals are proc's to deliver: we tell it the group and, for
-// SIGTTIN and SIGTTOU, the culprit, since only proc knows whether he ignores the signal or is an orphan.
+// The terminal knows the session it controls, the session's leader (by session badge) and the foreground group;
+// processes are looked up in the table that proc publishes. Signals are proc's to deliver: we tell it the group and,
+// for SIGTTIN and SIGTTOU, the culprit, since only proc knows whether he ignores the signal or is an orphan.
 #include "servers/tty/tty.h"
 
 #include <asm/errno.h>
@@ -16,8 +16,7 @@ enum { CULPRIT_SIGNALLED = 0, CULPRIT_IGNORES = 1, CULPRIT_ORPHANED = 2 };  // P
 static struct terminal *terminal_of_session(uint32_t sid)
 {
     for (unsigned i = 0; i < TERMINALS; i++)
-        if (sid != 0 && tty->terminals[i].session == sid)
-            return &tty->terminals[i];
+        if (sid != 0 && tty->terminals[i].session == sid) return &tty->terminals[i];
     return NULL;
 }
 
@@ -30,8 +29,7 @@ struct terminal *job_terminal(uint64_t badge)
 {
     struct io_credentials who;
     const struct session *session = session_find(&tty->io.sessions, badge);
-    if (io_credentials(badge, &who) != OK || (session && session->detached))
-        return NULL;
+    if (io_credentials(badge, &who) != OK || (session && session->detached)) return NULL;
     return terminal_of_session(who.sid);
 }
 
@@ -39,20 +37,15 @@ err_t job_check(const struct call *call, int signal)
 {
     struct terminal *t = call->terminal;
     struct io_credentials who;
-    if (t->group == 0)
-        return OK;
-    if (io_credentials(call->request->badge, &who) != OK)
-        return ERR_LINUX(ESRCH);
-    if (!job_controls(call, &who) || who.pgid == t->group)
-        return OK;
-    struct message m = {.info = INFO(PROC_TTY_SIGNAL, 3, 0), .words = {who.pgid, (uint64_t)signal, call->request->badge}};
+    if (t->group == 0) return OK;
+    if (io_credentials(call->request->badge, &who) != OK) return ERR_LINUX(ESRCH);
+    if (!job_controls(call, &who) || who.pgid == t->group) return OK;
+    struct message m = {.info = INFO(PROC_TTY_SIGNAL, 3, 0),
+                        .words = {who.pgid, (uint64_t)signal, call->request->badge}};
     err_t err = server_call(cap_named("proc"), &m);
-    if (err != OK)
-        return err;
-    if (m.words[0] == CULPRIT_IGNORES)
-        return signal == SIGTTIN ? ERR_LINUX(EIO) : OK;
-    if (m.words[0] == CULPRIT_ORPHANED)
-        return ERR_LINUX(EIO);
+    if (err != OK) return err;
+    if (m.words[0] == CULPRIT_IGNORES) return signal == SIGTTIN ? ERR_LINUX(EIO) : OK;
+    if (m.words[0] == CULPRIT_ORPHANED) return ERR_LINUX(EIO);
     // He stops, and asks again when he goes on; a change of the foreground group wakes him too.
     io_arm(&call->session->io, call->flags, signal == SIGTTIN ? &t->readers : &t->writers);
     return ERR_AGAIN;
@@ -61,8 +54,7 @@ err_t job_check(const struct call *call, int signal)
 void job_signal(const struct terminal *t, int signal)
 {
     uint64_t words[] = {t->group, (uint64_t)signal, 0};
-    if (t->group != 0)
-        server_invoke(cap_named("proc"), PROC_TTY_SIGNAL, 3, words);
+    if (t->group != 0) server_invoke(cap_named("proc"), PROC_TTY_SIGNAL, 3, words);
 }
 
 // --- getting and giving up
@@ -73,31 +65,24 @@ static void take(struct terminal *t, const struct io_credentials *leader, uint64
     t->session = leader->sid;
     t->group = leader->pgid;
     t->leader = badge;
-    if (session && session->detached)
-        session->detached = false;
+    if (session && session->detached) session->detached = false;
 }
 
 void job_acquire(struct terminal *t, uint64_t badge)
 {
     struct io_credentials who;
-    if (t->session != 0 || io_credentials(badge, &who) != OK)
-        return;
-    if (who.pid == who.sid && !terminal_of_session(who.sid))
-        take(t, &who, badge);
+    if (t->session != 0 || io_credentials(badge, &who) != OK) return;
+    if (who.pid == who.sid && !terminal_of_session(who.sid)) take(t, &who, badge);
 }
 
 err_t job_set_controlling(const struct call *call, bool steal)
 {
     struct terminal *t = call->terminal;
     struct io_credentials who;
-    if (io_credentials(call->request->badge, &who) != OK)
-        return ERR_LINUX(ESRCH);
-    if (who.pid == who.sid && t->session == who.sid)
-        return OK;
-    if (who.pid != who.sid || terminal_of_session(who.sid))
-        return ERR_LINUX(EPERM);
-    if (t->session != 0 && !(steal && who.euid == 0))
-        return ERR_LINUX(EPERM);
+    if (io_credentials(call->request->badge, &who) != OK) return ERR_LINUX(ESRCH);
+    if (who.pid == who.sid && t->session == who.sid) return OK;
+    if (who.pid != who.sid || terminal_of_session(who.sid)) return ERR_LINUX(EPERM);
+    if (t->session != 0 && !(steal && who.euid == 0)) return ERR_LINUX(EPERM);
     take(t, &who, call->request->badge);
     return OK;
 }
@@ -113,10 +98,8 @@ static void release(struct terminal *t)
 err_t job_give_up(const struct call *call)
 {
     struct io_credentials who;
-    if (io_credentials(call->request->badge, &who) != OK)
-        return ERR_LINUX(ESRCH);
-    if (!job_controls(call, &who))
-        return ERR_LINUX(ENOTTY);
+    if (io_credentials(call->request->badge, &who) != OK) return ERR_LINUX(ESRCH);
+    if (!job_controls(call, &who)) return ERR_LINUX(ENOTTY);
     if (who.pid == who.sid) {
         job_signal(call->terminal, SIGHUP);
         job_signal(call->terminal, SIGCONT);
@@ -134,10 +117,8 @@ static err_t find_group(uint32_t group, uint32_t sid)
     err_t err = ERR_LINUX(ESRCH);
     for (unsigned i = 0; table && i < PROCESS_SLOTS; i++) {
         const struct process_entry *e = &table->entries[i];
-        if (!e->alive || e->pgid != group)
-            continue;
-        if (e->sid == sid)
-            return OK;
+        if (!e->alive || e->pgid != group) continue;
+        if (e->sid == sid) return OK;
         err = ERR_LINUX(EPERM);
     }
     return err;
@@ -147,17 +128,12 @@ err_t job_set_group(const struct call *call, uint32_t group)
 {
     struct io_credentials who;
     err_t err = job_check(call, SIGTTOU);
-    if (err != OK)
-        return err == ERR_LINUX(EIO) ? ERR_LINUX(ENOTTY) : err;
-    if (io_credentials(call->request->badge, &who) != OK)
-        return ERR_LINUX(ESRCH);
-    if (!job_controls(call, &who))
-        return ERR_LINUX(ENOTTY);
-    if ((int32_t)group <= 0)
-        return ERR_LINUX(EINVAL);
+    if (err != OK) return err == ERR_LINUX(EIO) ? ERR_LINUX(ENOTTY) : err;
+    if (io_credentials(call->request->badge, &who) != OK) return ERR_LINUX(ESRCH);
+    if (!job_controls(call, &who)) return ERR_LINUX(ENOTTY);
+    if ((int32_t)group <= 0) return ERR_LINUX(EINVAL);
     err = find_group(group, who.sid);
-    if (err != OK)
-        return err;
+    if (err != OK) return err;
     call->terminal->group = group;
     io_wake(&call->terminal->readers);
     io_wake(&call->terminal->writers);
@@ -199,16 +175,13 @@ static void leader_ended(struct terminal *t)
 void job_look(void)
 {
     const struct process_table *table = io_processes();
-    if (!table || table->epoch == tty->epoch)
-        return;
+    if (!table || table->epoch == tty->epoch) return;
     tty->epoch = table->epoch;
     for (unsigned i = 0; i < TERMINALS; i++) {
         struct terminal *t = &tty->terminals[i];
-        if (t->session == 0)
-            continue;
+        if (t->session == 0) continue;
         const struct process_entry *e = &table->entries[BADGE_SLOT(t->leader)];
-        if (e->generation != BADGE_GENERATION(t->leader) || !e->alive || e->sid != t->session)
-            leader_ended(t);
+        if (e->generation != BADGE_GENERATION(t->leader) || !e->alive || e->sid != t->session) leader_ended(t);
     }
 }
 

@@ -12,9 +12,10 @@
 //  - Input positions never run backwards past `read`: [read, line) can be read in canonical mode, [line, end) is
 //    the line being typed and may still be edited. Otherwise everything in [read, end) can be read.
 //  - A set bit in `line_ends` marks a byte that ends a line; a marked 0 is an end of file and is not handed out.
-//  - The bytes lie outside of the struct, which is small: work on many bytes is done on a copy of it, so that a store to
-//    durable memory is made once for a run of bytes and not once for each (terminal.c).
-//  - Programs fill `output` up to LDISC_ECHO_ROOM bytes; the rest is for echoes, and an echo that finds no room is lost.
+//  - The bytes lie outside of the struct, which is small: work on many bytes is done on a copy of it, so that a store
+//    to durable memory is made once for a run of bytes and not once for each (terminal.c).
+//  - Programs fill `output` up to LDISC_ECHO_ROOM bytes; the rest is for echoes, and an echo that finds no room is
+//    lost.
 // Who may read, and who gets a signal, is decided in job.c.
 #pragma once
 #include <asm/termbits.h>

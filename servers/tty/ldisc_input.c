@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Input processing: one byte from the line through mapping, flow control, signals, editing and echo into the input queue.
+// Input processing: one byte from the line through mapping, flow control, signals, editing and echo into the input
+// queue.
 //
-// The order of the questions is N_TTY's and matters: a byte that is VSTOP and VINTR at once stops, VINTR is seen before CR
-// is mapped, and editing keys exist in canonical mode only. A c_cc of 0 (_POSIX_VDISABLE) names no key.
+// The order of the questions is N_TTY's and matters: a byte that is VSTOP and VINTR at once stops, VINTR is seen before
+// CR is mapped, and editing keys exist in canonical mode only. A c_cc of 0 (_POSIX_VDISABLE) names no key.
 #include "servers/tty/ldisc.h"
 
 #include <asm/signal.h>

@@ -3,7 +3,8 @@
 //
 // Every expectation here is what a Linux pty does. With --play the program obeys commands on standard input, for
 // tests/host/test_ldisc.py, which drives a real pty with the same random input and compares:
-//   set IFLAG OFLAG LFLAG VMIN   type HEX   write HEX   read N   output   -> one line each: HEX of the result, "-": would wait
+//   set IFLAG OFLAG LFLAG VMIN   type HEX   write HEX   read N   output   -> one line each: HEX of the result, "-":
+//   would wait
 #include "servers/tty/ldisc.h"
 
 #include <asm/signal.h>

@@ -2,11 +2,11 @@
 // A line: the client's side of a uart driver (protocols/stream.h).
 //
 // Killed at any instruction, no byte is lost or sent twice:
-//  - Output waits in a queue in the vault. After the commit the effect moves it into the driver's ring and publishes the
-//    ring's tail, which alone says how far that got; line_sync() takes the queue's head from there in the next step.
-//    Doing it again moves what is still missing.
-//  - Input stays in the driver's ring until the commit of the step that has used it; `received` is the vault's word for how
-//    far that is, and the effect publishes it.
+//  - Output waits in a queue in the vault. After the commit the effect moves it into the driver's ring and publishes
+//    the ring's tail, which alone says how far that got; line_sync() takes the queue's head from there in the next
+//    step. Doing it again moves what is still missing.
+//  - Input stays in the driver's ring until the commit of the step that has used it; `received` is the vault's word for
+//    how far that is, and the effect publishes it.
 // The driver is of higher rank: its frames stay, and calls to it are allowed.
 #include "lib/server/mapping.h"
 #include "servers/tty/tty.h"

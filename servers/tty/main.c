@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The terminal server: start, tables of operations, and what the uarts' signals and the clock set going.
 //
-// Arguments: console=COMPONENT for the serial console (/dev/console, /dev/ttyS0), stream=COMPONENT for /dev/stream0, 1, ...
-// in this order. A uart that does not answer is asked again each second; the server serves meanwhile.
+// Arguments: console=COMPONENT for the serial console (/dev/console, /dev/ttyS0), stream=COMPONENT for /dev/stream0, 1,
+// ... in this order. A uart that does not answer is asked again each second; the server serves meanwhile.
 #include "servers/tty/tty.h"
 
 #include "protocols/proc.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Opening device nodes, what open files look like (IO_STAT, IO_PATH), and their end.
 //
-// A file system asks for a description on its channel, naming the device, the opener and the node; the opener attaches the
-// description over its own session afterwards.
+// A file system asks for a description on its channel, naming the device, the opener and the node; the opener attaches
+// the description over its own session afterwards.
 #include "servers/tty/tty.h"
 
 #include <asm/errno.h>

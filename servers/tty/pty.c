@@ -2,8 +2,8 @@
 // Pseudo-terminals: a terminal whose line is the master side, an open file of its own.
 //
 // What the master side writes is the terminal's input; what it reads is the terminal's output queue. Closing the master
-// side hangs the terminal up; when nobody has the terminal open any more, the master side reads EIO. A pair is free again
-// when both sides are closed. Packet mode is not offered.
+// side hangs the terminal up; when nobody has the terminal open any more, the master side reads EIO. A pair is free
+// again when both sides are closed. Packet mode is not offered.
 #include "servers/tty/tty.h"
 
 #include <asm/errno.h>

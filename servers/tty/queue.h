@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A queue of bytes on their way out: what a program wrote or a terminal echoes, not yet taken by the uart or by the reader
-// of a pseudo-terminal's master.
+// A queue of bytes on their way out: what a program wrote or a terminal echoes, not yet taken by the uart or by the
+// reader of a pseudo-terminal's master.
 //
 // Positions run freely and are taken modulo the size: `head` is the next byte to leave, `tail` the next to come, as in
 // protocols/stream.h. The bytes lie elsewhere, so that the rest can be copied. No input or output here.

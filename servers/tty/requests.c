@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Requests on handles that all kinds of descriptions know: each is looked up, checked for its open mode and passed to its
-// kind. Settings are ioctl.c's matter.
+// Requests on handles that all kinds of descriptions know: each is looked up, checked for its open mode and passed to
+// its kind. Settings are ioctl.c's matter.
 #include "servers/tty/tty.h"
 
 #include <asm/errno.h>

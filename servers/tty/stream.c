@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Host streams: raw bytes between a program and the host command (`./bulkhead exec`), over a uart. Never a terminal.
 //
-// Output goes out as it is. Input is framed, since a serial line knows no end of file: 0x10 0x10 stands for the byte 0x10,
-// and 0x10 0x45 for the end of file, which stays. Any other pair is dropped. Bytes written are kept in the vault until the
-// uart has them, whether or not the writer still lives.
+// Output goes out as it is. Input is framed, since a serial line knows no end of file: 0x10 0x10 stands for the byte
+// 0x10, and 0x10 0x45 for the end of file, which stays. Any other pair is dropped. Bytes written are kept in the vault
+// until the uart has them, whether or not the writer still lives.
 #include "servers/tty/tty.h"
 
 #include <asm/errno.h>

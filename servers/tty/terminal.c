@@ -39,7 +39,8 @@ void call_answer_bytes(struct call *call, size_t bytes)
 
 // --- reading
 
-// Nothing to hand out, or less than VMIN, in a mode with VTIME: whether the time is over. If not, the tick is asked for.
+// Nothing to hand out, or less than VMIN, in a mode with VTIME: whether the time is over. If not, the tick is asked
+// for.
 static bool time_is_over(const struct call *call, size_t available)
 {
     const struct terminal *t = call->terminal;

@@ -8,8 +8,8 @@
 // Rules:
 //  - A step changes only the vault. Bytes go to a uart in an effect after the commit (line_transmit()); bytes
 //    received stay in the uart's ring until the commit that has used them.
-//  - Whoever has changed a terminal's line discipline calls terminal_settle(), which sends the signals that the input asked
-//    for and wakes whom the change concerns.
+//  - Whoever has changed a terminal's line discipline calls terminal_settle(), which sends the signals that the input
+//    asked for and wakes whom the change concerns.
 //  - A description made before a terminal's last hang-up is dead: it reads end of file and writes EIO.
 #pragma once
 #include <asm/termios.h>
@@ -122,7 +122,8 @@ bool line_attach(struct line *line);
 void line_sync(struct line *line);
 // Send what is in the output queue after the commit; with `report` be signalled once all of it is out.
 void line_transmit(struct line *line, bool report);
-// Bytes received that no step has used yet; each of them; use up the first n (the driver gets the space after the commit).
+// Bytes received that no step has used yet; each of them; use up the first n (the driver gets the space after the
+// commit).
 uint32_t line_waiting(const struct line *line);
 uint8_t line_byte(const struct line *line, uint32_t i);
 void line_use(struct line *line, uint32_t n);

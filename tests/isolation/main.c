@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // A driver that has been taken over: it tries to reach what the manifest did not give it, and reports what was refused.
 //
-// It has what uart3's driver has (systems/isolation.system). First its slots: what they hold must be exactly what it should hold,
-// and no operation on the others, nor one that asks for more than it has, may succeed. Then instructions that must
-// fault, one a life: the vault counts them, the supervisor starts the next instance, and one that lives on past its
-// instruction has broken out. "isolation: escaped: ..." names what was not refused; the last line counts.
+// It has what uart3's driver has (systems/isolation.system). First its slots: what they hold must be exactly what it
+// should hold, and no operation on the others, nor one that asks for more than it has, may succeed. Then instructions
+// that must fault, one a life: the vault counts them, the supervisor starts the next instance, and one that lives on
+// past its instruction has broken out. "isolation: escaped: ..." names what was not refused; the last line counts.
 #include "lib/rt/rt.h"
 #include "protocols/supervisor.h"
 

@@ -16,7 +16,8 @@
 static unsigned char *image;
 static size_t image_bytes;
 
-static void run(const char *name, const unsigned char *bytes, size_t n) {
+static void run(const char *name, const unsigned char *bytes, size_t n)
+{
     int fd = open("crafted", O_WRONLY | O_CREAT | O_TRUNC, 0755);
     if (fd < 0 || write(fd, bytes, n) != (ssize_t)n) exit(2);
     close(fd);
@@ -35,9 +36,12 @@ static void run(const char *name, const unsigned char *bytes, size_t n) {
     ssize_t got = read(error[0], &e, sizeof e);
     close(error[0]);
     waitpid(child, &status, 0);
-    if (got == sizeof e) printf("%s: execve %s\n", name, strerrorname_np(e));
-    else if (WIFSIGNALED(status)) printf("%s: signal %d\n", name, WTERMSIG(status));
-    else printf("%s: exit %d\n", name, WEXITSTATUS(status));
+    if (got == sizeof e)
+        printf("%s: execve %s\n", name, strerrorname_np(e));
+    else if (WIFSIGNALED(status))
+        printf("%s: signal %d\n", name, WTERMSIG(status));
+    else
+        printf("%s: exit %d\n", name, WEXITSTATUS(status));
     unlink("crafted");
 }
 
@@ -45,22 +49,29 @@ static void run(const char *name, const unsigned char *bytes, size_t n) {
 static Elf64_Ehdr *header;
 static Elf64_Phdr *segments;
 static unsigned char *copy;
-static void begin(void) {
+static void begin(void)
+{
     memcpy(copy, image, image_bytes);
     header = (Elf64_Ehdr *)copy;
     segments = (Elf64_Phdr *)(copy + header->e_phoff);
 }
 #define CRAFT(name, edit) \
-    do { begin(); edit; run(name, copy, image_bytes); } while (0)
+    do { \
+        begin(); \
+        edit; \
+        run(name, copy, image_bytes); \
+    } while (0)
 
-static int load(int which) {  // index of the which-th PT_LOAD
+static int load(int which)
+{  // index of the which-th PT_LOAD
     for (int i = 0; i < header->e_phnum; i++) {
         if (segments[i].p_type == PT_LOAD && which-- == 0) return i;
     }
     exit(2);
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     if (argc > 1) return strcmp(argv[1], "ran") == 0 ? 42 : 2;
     int fd = open("/proc/self/exe", O_RDONLY);
     if (fd < 0) fd = open(argv[0], O_RDONLY);
@@ -106,9 +117,16 @@ int main(int argc, char **argv) {
     CRAFT("interp-missing-file", segments[0].p_type = PT_INTERP; segments[0].p_offset = 8; segments[0].p_filesz = 4);
     CRAFT("interp-not-terminated", segments[0].p_type = PT_INTERP; segments[0].p_offset = 0; segments[0].p_filesz = 4);
     CRAFT("interp-empty", segments[0].p_type = PT_INTERP; segments[0].p_filesz = 0);
-    CRAFT("interp-beyond", segments[0].p_type = PT_INTERP; segments[0].p_offset = image_bytes; segments[0].p_filesz = 8);
-    static const char *const scripts[] = {"#!", "#!\n", "#! \n", "#!/no/such/file\n", "#!relative-missing\n", "#!/tmp\n",
-                                          "#!./crafted\n", "no script, no program\n"};
+    CRAFT("interp-beyond", segments[0].p_type = PT_INTERP; segments[0].p_offset = image_bytes;
+          segments[0].p_filesz = 8);
+    static const char *const scripts[] = {"#!",
+                                          "#!\n",
+                                          "#! \n",
+                                          "#!/no/such/file\n",
+                                          "#!relative-missing\n",
+                                          "#!/tmp\n",
+                                          "#!./crafted\n",
+                                          "no script, no program\n"};
     for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
         char name[32];
         snprintf(name, sizeof name, "script-%zu", i);

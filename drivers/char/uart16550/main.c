@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Driver of the 16550 UART: bytes between the device's FIFOs and the rings of protocols/stream.h, by interrupt.
 //
-// One function, service(), looks at everything: it may be called at any time and any number of times, so an interrupt, a kick and
-// a restart all end there. Crash rule: a byte at most once. A transmit byte leaves the ring before it goes to the device, a
-// received one is lost only when the driver dies between reading it from the device and publishing it.
+// One function, service(), looks at everything: it may be called at any time and any number of times, so an interrupt,
+// a kick and a restart all end there. Crash rule: a byte at most once. A transmit byte leaves the ring before it goes
+// to the device, a received one is lost only when the driver dies between reading it from the device and publishing it.
 // A full receive ring switches the receive interrupt off; the device's flow control then holds the sender.
 #include "drivers/char/uart16550/uart16550.h"
 #include "lib/driver/device.h"
@@ -112,7 +112,8 @@ static _Bool receive(struct stream_memory *memory)
     return received > 0;
 }
 
-// Fill the device's transmit FIFO from the ring, as long as the device takes it. True when the client wants to hear of the space.
+// Fill the device's transmit FIFO from the ring, as long as the device takes it. True when the client wants to hear of
+// the space.
 static _Bool transmit(struct stream_memory *memory)
 {
     struct byte_ring ring = stream_tx(memory);
@@ -214,8 +215,8 @@ static err_t status(const struct request *request, struct answer *answer)
     return OK;
 }
 
-// The line may be shared and it is edge-triggered: a device that still asks for service when we are done would never be heard
-// again. One that does so after several rounds is looked at again in the next step.
+// The line may be shared and it is edge-triggered: a device that still asks for service when we are done would never be
+// heard again. One that does so after several rounds is looked at again in the next step.
 static void notified(uint64_t bits)
 {
     if (bits & DEVICE_IRQ_BIT) device_irq_done(&device);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The simulated machine: what a test can see of it and do to it.
 //
-// A test stands where user code and devices stand: it sets registers of the current thread, enters the kernel, and looks
-// at what came out. Time moves only when a test moves it.
+// A test stands where user code and devices stand: it sets registers of the current thread, enters the kernel, and
+// looks at what came out. Time moves only when a test moves it.
 #pragma once
 #include "core.h"
 

@@ -2,7 +2,8 @@
 // Unit tests: registration, checks, and a small language to drive the kernel with.
 //
 // TEST(name) { ... } registers itself. Each test runs in a process of its own with a time limit, on a machine that
-// has just booted: the first task is the current thread and holds the slots of abi/boot.h. A failed `check` ends the test.
+// has just booted: the first task is the current thread and holds the slots of abi/boot.h. A failed `check` ends the
+// test.
 #pragma once
 #include <stdio.h>
 

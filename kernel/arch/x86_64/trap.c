@@ -16,8 +16,8 @@ static bool is_in_stub(uint64_t pc)
     return entry && pc / PAGE_SIZE == entry / PAGE_SIZE;
 }
 
-// At the entry, SYSRET has taken the program's flags along. Elsewhere the stub has just restored them and is about to jump
-// back: that jump is made here, so that the trap comes behind the program's next instruction.
+// At the entry, SYSRET has taken the program's flags along. Elsewhere the stub has just restored them and is about to
+// jump back: that jump is made here, so that the trap comes behind the program's next instruction.
 static void unstep_stub(struct arch_context *c)
 {
     if (c->rip == this_cpu()->cpu.syscall_entry) {

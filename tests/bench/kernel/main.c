@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // What the kernel's own ways cost, in instructions: this program is the first task, in the supervisor's place.
 //
-// Meant for `-icount shift=0`, where the TSC counts instructions. Each figure is the kernel's share: the instructions of
-// the measuring loop in user mode are taken off, SYSCALL itself counts as the kernel's. It prints one line a figure and
-// leaves through the emulator's exit device with 0, or 1 if anything did not work as it must.
+// Meant for `-icount shift=0`, where the TSC counts instructions. Each figure is the kernel's share: the instructions
+// of the measuring loop in user mode are taken off, SYSCALL itself counts as the kernel's. It prints one line a figure
+// and leaves through the emulator's exit device with 0, or 1 if anything did not work as it must.
 //
 // The partner of the message figures is a second thread of the same image in an address space of its own. It uses its
 // stack and code only, so its space holds nothing else.
@@ -55,8 +55,7 @@ static void line(const char *name, uint64_t value)
         text[n] = name[n];
         n++;
     }
-    while (n < 44)
-        text[n++] = ' ';
+    while (n < 44) text[n++] = ' ';
     for (uint64_t unit = 10000000; unit; unit /= 10)
         text[n++] = value < unit && unit > 1 ? ' ' : (char)('0' + value / unit % 10);
     text[n++] = '\n';
@@ -65,14 +64,12 @@ static void line(const char *name, uint64_t value)
 
 static _Noreturn void leave(int code)
 {
-    for (;;)
-        (void)system_power(BOOT_SLOT_SYSTEM, POWER_EXIT, (uint64_t)code);
+    for (;;) (void)system_power(BOOT_SLOT_SYSTEM, POWER_EXIT, (uint64_t)code);
 }
 
 static void must(err_t err, const char *what)
 {
-    if (err == OK)
-        return;
+    if (err == OK) return;
     (void)log_write(BOOT_SLOT_LOG, "FAILED: ", 8);
     line(what, (uint64_t)-err);
     leave(1);
@@ -87,11 +84,12 @@ static uint64_t loop(unsigned rounds, uint64_t number, uint64_t cap, uint64_t in
     uint64_t start = ticks();
     register uint64_t r14 __asm__("r14");
     register uint64_t r15 __asm__("r15") = NS_FOREVER;
-    __asm__ volatile("1: mov %[number], %%rax\n mov %[cap], %%rdi\n mov %[info], %%rsi\n mov %[reply], %%r14\n syscall\n"
-                     "dec %[n]\n jnz 1b"
-                     : [n] "+&b"(rounds), "=&r"(r14)
-                     : [number] "m"(number), [cap] "m"(cap), [info] "m"(info), [reply] "m"(reply), "r"(r15)
-                     : "rax", "rdi", "rsi", "rdx", "r10", "r8", "r9", "r12", "r13", "rcx", "r11", "memory");
+    __asm__ volatile(
+        "1: mov %[number], %%rax\n mov %[cap], %%rdi\n mov %[info], %%rsi\n mov %[reply], %%r14\n syscall\n"
+        "dec %[n]\n jnz 1b"
+        : [n] "+&b"(rounds), "=&r"(r14)
+        : [number] "m"(number), [cap] "m"(cap), [info] "m"(info), [reply] "m"(reply), "r"(r15)
+        : "rax", "rdi", "rsi", "rdx", "r10", "r8", "r9", "r12", "r13", "rcx", "r11", "memory");
     return ticks() - start;
 }
 
@@ -107,19 +105,22 @@ static void measure_null(void)
 static void measure_reflected(uint64_t number, const char *name)
 {
     uint64_t entry, taken = 0, pc;
-    __asm__ volatile("lea 1f(%%rip), %0\n jmp 2f\n"
-                     "1: rdtsc\n jmp *%%rbx\n 2:"
-                     : "=r"(entry));
+    __asm__ volatile(
+        "lea 1f(%%rip), %0\n jmp 2f\n"
+        "1: rdtsc\n jmp *%%rbx\n 2:"
+        : "=r"(entry));
     must(thread_set_upcalls(BOOT_SLOT_THREAD, entry, 0, 0), "set_upcalls");
     rt_utcb()->events_enabled = 1;
-    __asm__ volatile("lea 3f(%%rip), %%rbx\n rdtsc\n mov %%rax, %%rsi\n mov %[number], %%rax\n"
-                     "4: syscall\n ud2\n"
-                     "3: sub %%esi, %%eax\n mov %%rax, %[taken]\n lea 4b+2(%%rip), %[pc]"
-                     : [taken] "=m"(taken), [pc] "=&r"(pc)
-                     : [number] "m"(number)
-                     : "rax", "rbx", "rdx", "rsi", "rcx", "r11", "memory");
+    __asm__ volatile(
+        "lea 3f(%%rip), %%rbx\n rdtsc\n mov %%rax, %%rsi\n mov %[number], %%rax\n"
+        "4: syscall\n ud2\n"
+        "3: sub %%esi, %%eax\n mov %%rax, %[taken]\n lea 4b+2(%%rip), %[pc]"
+        : [taken] "=m"(taken), [pc] "=&r"(pc)
+        : [number] "m"(number)
+        : "rax", "rbx", "rdx", "rsi", "rcx", "r11", "memory");
     must(thread_set_upcalls(BOOT_SLOT_THREAD, 0, 0, 0), "set_upcalls back");
-    must(rt_utcb()->syscall.pc == pc && !rt_utcb()->events_enabled ? OK : ERR_INVALID, "the reflected call's save area");
+    must(rt_utcb()->syscall.pc == pc && !rt_utcb()->events_enabled ? OK : ERR_INVALID,
+         "the reflected call's save area");
     line(name, taken - 3);  // RDTSC and two MOV of our own
 }
 
@@ -129,17 +130,19 @@ static void measure_reflected(uint64_t number, const char *name)
 #define SERVER_USER 7
 static _Noreturn void partner_main(void)
 {
-    __asm__ volatile("xor %%r14, %%r14\n mov $-1, %%r15\n"
-                     "1: shl $32, %%r14\n or %[reply], %%r14\n mov %[call], %%rax\n mov %[endpoint], %%rdi\n"
-                     "xor %%esi, %%esi\n syscall\n test %%eax, %%eax\n jz 1b\n ud2"
-                     ::[reply] "i"(SLOT_REPLY), [call] "i"(NATIVE | SYS_REPLY_WAIT), [endpoint] "i"(SLOT_ENDPOINT)
-                     : "memory");
+    __asm__ volatile(
+        "xor %%r14, %%r14\n mov $-1, %%r15\n"
+        "1: shl $32, %%r14\n or %[reply], %%r14\n mov %[call], %%rax\n mov %[endpoint], %%rdi\n"
+        "xor %%esi, %%esi\n syscall\n test %%eax, %%eax\n jz 1b\n ud2" ::[reply] "i"(SLOT_REPLY),
+        [call] "i"(NATIVE | SYS_REPLY_WAIT), [endpoint] "i"(SLOT_ENDPOINT)
+        : "memory");
     __builtin_unreachable();
 }
 
 static void map_image(void)
 {
-    const struct bundle_entry *entry = (const struct bundle_entry *)(BOOT_BUNDLE_ADDRESS + sizeof(struct bundle_header));
+    const struct bundle_entry *entry =
+        (const struct bundle_entry *)(BOOT_BUNDLE_ADDRESS + sizeof(struct bundle_header));
     const struct image_header *image = (const struct image_header *)(BOOT_BUNDLE_ADDRESS + entry->offset);
     const struct image_segment *text = &image->segments[0];
     uint64_t first = (entry->offset + text->file_offset) / PAGE_SIZE;
@@ -173,8 +176,8 @@ static void make_partner(void)
 static void measure_messages(void)
 {
     uint64_t info[] = {INFO(1, 0, 0), INFO(1, 6, 0), INFO(1, 10, 0), INFO(1, 32, 0)};
-    const char *names[] = {"call + reply_wait, no words", "call + reply_wait, 6 words", "call + reply_wait, 10 words one way",
-                           "call + reply_wait, 32 words one way"};
+    const char *names[] = {"call + reply_wait, no words", "call + reply_wait, 6 words",
+                           "call + reply_wait, 10 words one way", "call + reply_wait, 32 words one way"};
     for (unsigned i = 0; i < 4; i++) {
         struct message m = {.info = info[i]};
         must(sys_call(SLOT_ENDPOINT, &m, NS_FOREVER), "call");
@@ -239,8 +242,7 @@ static void measure_interrupt(void)
 // A second thread in our own space faults at an address; we map a page there and it goes on, in a loop.
 static _Noreturn void faulter_main(void)
 {
-    for (;;)
-        *(volatile uint64_t *)WINDOW = 1;
+    for (;;) *(volatile uint64_t *)WINDOW = 1;
 }
 
 static void measure_faults(void)
@@ -249,7 +251,8 @@ static void measure_faults(void)
     must(cspace_derive(BOOT_SLOT_CSPACE, SLOT_FAULTS_BADGED, 0, SLOT_FAULTS, RIGHTS_ALL, FAULT_BADGE), "badge");
     must(thread_run(SLOT_THREAD, 0, 0), "suspend");
     must(thread_set_priority(SLOT_THREAD, 1), "lower the priority");
-    must(thread_configure(SLOT_THREAD, BOOT_SLOT_ASPACE, BOOT_SLOT_CSPACE, SLOT_FAULTS_BADGED, FAULTER_UTCB), "configure");
+    must(thread_configure(SLOT_THREAD, BOOT_SLOT_ASPACE, BOOT_SLOT_CSPACE, SLOT_FAULTS_BADGED, FAULTER_UTCB),
+         "configure");
     struct thread_registers registers = {.pc = (uint64_t)faulter_main, .sp = (uint64_t)faulter_stack + PAGE_SIZE - 8};
     must(thread_set_registers(SLOT_THREAD, 0, 1, &registers), "set_registers");
     struct message m = {0};
@@ -272,8 +275,7 @@ void bench_main(const struct boot_info *info)
 {
     unsigned largest = 0;
     for (unsigned i = 1; i < info->n_untyped; i++)
-        if (info->untyped[i].size_bits > info->untyped[largest].size_bits)
-            largest = i;
+        if (info->untyped[i].size_bits > info->untyped[largest].size_bits) largest = i;
     must(cspace_move(BOOT_SLOT_CSPACE, SLOT_UNTYPED, 0, BOOT_SLOT_UNTYPED + largest), "take the largest untyped");
     must(untyped_retype(SLOT_UNTYPED, CAP_NOTIFICATION, 0, 1, 0, SLOT_NOTIFICATION), "notification");
     must(cspace_derive(BOOT_SLOT_CSPACE, SLOT_BELL, 0, SLOT_NOTIFICATION, RIGHT_READ | RIGHT_WRITE, 1), "derive bell");
