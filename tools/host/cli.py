@@ -253,7 +253,14 @@ def run_graph(project, arguments):
 
 
 def run_size(project, arguments):
-    return 0 if size.report(project.build) else 1
+    idle = None
+    if (project.build / "kernel.elf").exists():
+        settings = guest.Settings(project.root, project.build, project.debian, memory=size.IDLE_MACHINE)
+        run, ledger = guest.Guest(settings, guest.Script(b"cat /proc/bulkhead/ledger\n", stdin=b"")), bytearray()
+        run.run(ledger.extend, writer(sys.stderr))
+        archive = rootfs.root_archive(project.root, project.debian.busybox())
+        idle = size.idle_memory(log.read(run.log), ledger.decode(), len(archive.pack()))
+    return 0 if size.report(project.build, idle) else 1
 
 
 def run_log(project, arguments):
