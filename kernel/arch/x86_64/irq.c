@@ -9,20 +9,10 @@
 #include "x86.h"
 
 #define LAPIC_BASE 0xfee00000ull
-enum {
-    LAPIC_ID = 0x20,
-    LAPIC_TASK_PRIORITY = 0x80,
-    LAPIC_END = 0xb0,
-    LAPIC_SPURIOUS = 0xf0,
-    LAPIC_REQUESTS = 0x200,  // 8 registers of 32 vectors, 16 bytes apart
-    LAPIC_TIMER = 0x320,
-    LAPIC_LINT0 = 0x350,
-    LAPIC_LINT1 = 0x360,
-    LAPIC_ERROR = 0x370,
-    LAPIC_TIMER_START = 0x380,
-    LAPIC_TIMER_NOW = 0x390,
-    LAPIC_TIMER_DIVIDE = 0x3e0
-};
+enum { LAPIC_ID = 0x20, LAPIC_TASK_PRIORITY = 0x80, LAPIC_END = 0xb0, LAPIC_SPURIOUS = 0xf0 };
+enum { LAPIC_REQUESTS = 0x200 };  // 8 registers of 32 vectors, 16 bytes apart
+enum { LAPIC_LINT0 = 0x350, LAPIC_LINT1 = 0x360, LAPIC_ERROR = 0x370 };
+enum { LAPIC_TIMER = 0x320, LAPIC_TIMER_START = 0x380, LAPIC_TIMER_NOW = 0x390, LAPIC_TIMER_DIVIDE = 0x3e0 };
 enum { LAPIC_ENABLE = 0x100, LVT_MASKED = 0x10000, LVT_NMI = 0x400, TIMER_DIVIDE_1 = 0xb };
 enum { MSR_APIC_BASE = 0x1b, APIC_BASE_ENABLE = 0x800 };
 
@@ -66,16 +56,12 @@ static void io_apic_init(const struct acpi_io_apic *found)
 static void old_controllers_mask(void)
 {
     enum { MASTER = 0x20, SLAVE = 0xa0, DATA = 1, INIT = 0x11, VECTOR = 0x20, SLAVE_LINE = 2, MODE_8086 = 1 };
-    outb(MASTER, INIT);
-    outb(SLAVE, INIT);
-    outb(MASTER + DATA, VECTOR);
-    outb(SLAVE + DATA, VECTOR + 8);
-    outb(MASTER + DATA, 1 << SLAVE_LINE);
-    outb(SLAVE + DATA, SLAVE_LINE);
-    outb(MASTER + DATA, MODE_8086);
-    outb(SLAVE + DATA, MODE_8086);
-    outb(MASTER + DATA, 0xff);
-    outb(SLAVE + DATA, 0xff);
+    static const uint8_t writes[][2] = {
+        {MASTER, INIT}, {SLAVE, INIT}, {MASTER + DATA, VECTOR}, {SLAVE + DATA, VECTOR + 8},
+        {MASTER + DATA, 1 << SLAVE_LINE}, {SLAVE + DATA, SLAVE_LINE}, {MASTER + DATA, MODE_8086},
+        {SLAVE + DATA, MODE_8086}, {MASTER + DATA, 0xff}, {SLAVE + DATA, 0xff},
+    };
+    for (unsigned i = 0; i < sizeof writes / sizeof *writes; i++) outb(writes[i][0], writes[i][1]);
 }
 
 void irq_init(void)

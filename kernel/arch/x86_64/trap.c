@@ -20,12 +20,9 @@ static bool is_in_stub(uint64_t pc)
 // jump back: that jump is made here, so that the trap comes behind the program's next instruction.
 static void unstep_stub(struct arch_context *c)
 {
-    if (c->rip == this_cpu()->cpu.syscall_entry) {
-        c->rflags &= ~(uint64_t)RFLAGS_TF;
-    } else {
-        uint64_t pc = this_cpu()->cpu.utcb->syscall.pc;
-        c->rip = arch_user_address_ok(pc) ? pc : 0;
-    }
+    uint64_t pc = this_cpu()->cpu.utcb->syscall.pc;
+    if (c->rip != this_cpu()->cpu.syscall_entry) c->rip = arch_user_address_ok(pc) ? pc : 0;
+    else c->rflags &= ~(uint64_t)RFLAGS_TF;
 }
 
 // From user mode; the current thread's context is complete.
