@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: MIT
+"""Servers are killed again and again while programs work; what the programs print may not show it."""
+
+import re
+import unittest
+
+from test_stress import in_guest
+
+KILLED = (("tmpfs",), ("tty",), ("proc",), ("tmpfs", "tty", "proc"))
+
+
+def work(*killed):
+    """Output of kills.sh without its last lines, and how often each component was started (they say)."""
+    status, output = in_guest("kills.sh", [], killed, "--icount", timeout=120)
+    starts = {name: int(n) for name, n in re.findall(r"^\d+ (\S+) state \d+ starts (\d+) .*\n", output, re.MULTILINE)}
+    return status, re.sub(r"^\d+ \S+ state \d+ starts .*\n", "", output, flags=re.MULTILINE), starts
+
+
+class Kills(unittest.TestCase):
+    def test_killed_servers_are_not_noticed(self):
+        status, expected, starts = work()
+        self.assertEqual((status, set(starts.values())), (0, {1}), expected)
+        for killed in KILLED:
+            with self.subTest(killed=" ".join(killed)):
+                status, output, starts = work(*killed)
+                self.assertEqual(output, expected)
+                self.assertEqual(status, 0)
+                for name in killed:
+                    self.assertGreater(starts[name], 5, f"{name} was hardly killed")
+
+
+if __name__ == "__main__":
+    unittest.main()
