@@ -64,7 +64,6 @@ enum {
                          //  first page in the frames, pages (>= 1), file size; capability: frames that hold this run of the file.
                          //  Rights follow the open mode. ENODEV where it makes no sense. Beyond the end of file: pages 0.
     IO_PATH,             // (handle, flags) -> bytes; the absolute path, " (deleted)" appended as Linux does
-    IO_SPLICE,           // reserved: copying between two handles of the same server: (handle in, offset, handle out, offset, bytes) -> bytes
     IO_OPERATIONS_END
 };
 #define IO_MAP_SHARED 0x100
