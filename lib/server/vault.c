@@ -22,7 +22,7 @@ _Bool vault_open(void *memory, uint64_t bytes, uint32_t version)
     vault.noted_limit = (uint32_t)clamp(bytes / 64 / sizeof *vault.noted, 64, 1024);
     vault.noted = (struct noted_slots *)at;
     at += KEEP_ALIGNED(vault.noted_limit * sizeof *vault.noted);
-    vault.outbox_limit = (uint32_t)clamp(bytes / 32 / sizeof *vault.outbox, 32, 1024);
+    vault.outbox_limit = (uint32_t)clamp(bytes / 32 / sizeof *vault.outbox, 32, 4096);
     vault.outbox = (struct effect *)at;
     at += KEEP_ALIGNED(vault.outbox_limit * sizeof *vault.outbox);
     vault.log_limit = (uint32_t)clamp(bytes / 12 / sizeof *vault.log, 256, 1 << 20);
