@@ -45,14 +45,22 @@ enum component_cap_kind {
     COMPONENT_CAP_TABLE = 7,    // frames shared read-only: `publishes`/`reads` table; detail: bytes, and it is mapped at .address
 };
 
-// How an instance ended. Those from DEATH_FAULT on it caused itself: they count against the step that was running.
+// How an instance ended. Some it brought about by what it ran (death_is_own): they count against that step.
 enum component_death {
     DEATH_NONE = 0,     // first start
     DEATH_KILLED = 1,   // from outside
     DEATH_EXIT = 2,     // it asked for it
     DEATH_FAULT = 3,
     DEATH_HANG = 4,     // missed its heartbeat
+    DEATH_OVERRUN = 5,  // used up its budget
+    DEATH_CEILING = 6,  // grew over its ceiling of memory
+    DEATH_PLANNED = 7,  // by plan: rejuvenated, updated, or taken down with a peer
+    COMPONENT_DEATHS
 };
+static inline _Bool death_is_own(uint32_t death)
+{
+    return death == DEATH_FAULT || death == DEATH_HANG || death == DEATH_OVERRUN;
+}
 
 #define COMPONENT_MAGIC 0x31544e454e4f5043ull
 #define COMPONENT_NAME 32

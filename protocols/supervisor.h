@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What components may ask of the supervisor, on SLOT_SUPERVISOR. The badge names the component.
 #pragma once
-#include "abi/types.h"
+#include "abi/ipc.h"
+#include "protocols/component.h"
 
 enum {
     SUPERVISOR_READY = 1,      // () the component serves; components that depend on it may start
@@ -12,4 +13,34 @@ enum {
     SUPERVISOR_LIST = 6,       // (index) -> state, starts, memory bytes; name in words 8..11; ERR_NOT_FOUND behind the last
     SUPERVISOR_KILL = 7,       // (index) end the component's instance as a fault would; only with `may power`
     SUPERVISOR_CHANNEL_GONE = 8, // (badge) a server saw KMSG_GONE for a client's channel: the first capability is to be deleted
+    SUPERVISOR_SHOW = 9,       // (index) -> struct component_status in words 8..; ERR_NOT_FOUND behind the last
 };
+#define SUPERVISOR_TEXT_WORD 8  // where names and structures begin in an answer
+#define SUPERVISOR_TEXT_WORDS (MSG_WORDS - SUPERVISOR_TEXT_WORD)
+
+enum component_state {
+    STATE_WAITING = 0,   // for the components that it starts after
+    STATE_STARTING = 1,  // runs, not yet ready
+    STATE_READY = 2,
+    STATE_BACKOFF = 3,   // dead, starts again after a while
+    STATE_DEGRADED = 4,  // given up: calls on it fail
+    STATE_ENDED = 5,     // by its own wish
+};
+
+// What an operator wants to know of a component. Times are ns since boot, 0: never.
+struct component_status {
+    char name[COMPONENT_NAME];
+    uint32_t state;       // enum component_state
+    uint32_t last_death;  // enum component_death
+    uint64_t starts;
+    uint64_t deaths[COMPONENT_DEATHS];  // by enum component_death
+    uint64_t started_ns;        // the instance that runs
+    uint64_t ready_ns;          // since when it serves, 0: it does not
+    uint64_t recovery_ns;       // from the latest death to service again
+    uint64_t recovery_max_ns;   // the longest of all
+    uint64_t memory_bytes;      // its blocks
+    uint64_t cpu_ns;            // on its own scheduling context, all instances together
+    uint64_t beat_age_ns;       // since it last answered a heartbeat
+    uint64_t now_ns;
+};
+_Static_assert(sizeof(struct component_status) <= 8 * SUPERVISOR_TEXT_WORDS, "one answer");

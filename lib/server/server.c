@@ -307,7 +307,7 @@ static void finish_step(const struct server *server)
 {
     struct vault_header *header = vault.header;
     if (header->phase == STEP_RUNNING) {
-        header->deaths += rt_info()->last_death >= DEATH_FAULT;
+        header->deaths += death_is_own(rt_info()->last_death);
         step_restart();
         if (header->deaths < POISON_DEATHS) {
             run_event(server);

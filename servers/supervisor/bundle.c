@@ -4,14 +4,17 @@
 
 const struct bundle_entry *bundle_find(const char *name)
 {
-    const struct bundle_header *bundle = the_system.bundle;
+    const struct bundle_header *bundle = the_system->bundle;
     const struct bundle_entry *entries = (const struct bundle_entry *)(bundle + 1);
     for (uint32_t i = 0; i < bundle->n_entries; i++)
         if (strncmp(entries[i].name, name, BUNDLE_NAME) == 0) return &entries[i];
     return NULL;
 }
 
-const void *bundle_data(const struct bundle_entry *entry) { return (const uint8_t *)the_system.bundle + entry->offset; }
+const void *bundle_data(const struct bundle_entry *entry)
+{
+    return (const uint8_t *)the_system->bundle + entry->offset;
+}
 
 static _Bool segment_ok(const struct image_segment *s, uint64_t image_bytes)
 {

@@ -8,8 +8,8 @@
 static _Bool wanted(void)
 {
     const size_t n = sizeof WORD - 1;
-    for (const char *p = the_system.command_line; *p != '\0'; p++) {
-        _Bool begins = p == the_system.command_line || p[-1] == ' ';
+    for (const char *p = the_system->command_line; *p != '\0'; p++) {
+        _Bool begins = p == the_system->command_line || p[-1] == ' ';
         if (begins && strncmp(p, WORD, n) == 0 && (p[n] == ' ' || p[n] == '\0' || p[n] == '\n')) return 1;
     }
     return 0;

@@ -102,7 +102,7 @@ static int line_length(const char *text)
 static void fill_args(struct component *c)
 {
     int n = snprintf(c->info->args, sizeof c->info->args, "%s %.*s", c->spec->args,
-                     line_length(the_system.command_line), the_system.command_line);
+                     line_length(the_system->command_line), the_system->command_line);
     if (n >= (int)sizeof c->info->args) log_line("%s: arguments cut at %lu bytes", c->spec->name, sizeof c->info->args);
 }
 

@@ -173,6 +173,9 @@ err_t instance_start(struct component *c)
 // @path crash-restart 3/6: one revoke destroys all that the dead instance consisted of
 void instance_destroy(struct component *c)
 {
+    uint64_t consumed = 0;
+    (void)context_info(part_slot(c, PART_CONTEXT), &consumed, NULL);
+    c->cpu_ns += consumed;
     err_t err = cspace_revoke(BOOT_SLOT_CSPACE, part_slot(c, PART_INSTANCE));
     if (err == OK) err = cspace_delete(BOOT_SLOT_CSPACE, part_slot(c, PART_FAULT), 1);
     if (err != OK) panic("%s cannot be taken down: %s", c->spec->name, err_name(err));

@@ -5,11 +5,12 @@
 // the loop. The kernel enters with the boot information page in RDI.
 #include "servers/supervisor/supervisor.h"
 
-struct system the_system;
+static struct system system_state;
+struct system *the_system = &system_state;
 
 static void read_bundle(const struct component_info *page)
 {
-    struct system *s = &the_system;
+    struct system *s = the_system;
     s->boot = (const struct boot_info *)(const void *)page;
     s->bundle = (const struct bundle_header *)BOOT_BUNDLE_ADDRESS;
     const struct bundle_entry *manifest = bundle_find("manifest");
@@ -31,7 +32,7 @@ static void make_own_objects(void)
 
 static void make_components(void)
 {
-    struct system *s = &the_system;
+    struct system *s = the_system;
     s->n_components = s->manifest->n_components;
     for (unsigned i = 0; i < s->n_components; i++) {
         struct component *c = &s->components[i];
@@ -49,8 +50,8 @@ static void make_components(void)
 static uint64_t converge(void)
 {
     uint64_t next = NS_FOREVER;
-    for (unsigned i = 0; i < the_system.n_components; i++) {
-        uint64_t at = component_converge(&the_system.components[i], now_ns());
+    for (unsigned i = 0; i < the_system->n_components; i++) {
+        uint64_t at = component_converge(&the_system->components[i], now_ns());
         if (at < next) next = at;
     }
     return next;

@@ -14,7 +14,7 @@ static uint64_t free_at_boot, bytes_used, bytes_in_pools;
 
 void memory_init(void)
 {
-    const struct boot_info *boot = the_system.boot;
+    const struct boot_info *boot = the_system->boot;
     n_untypeds = (unsigned)boot->n_untyped;
     for (unsigned i = 0; i < n_untypeds; i++) {
         unsigned at = i;
@@ -80,7 +80,7 @@ static void take_blocks_of(struct component *c, unsigned size_bits)
 void memory_take_blocks(void)
 {
     for (unsigned size_bits = size_bits_of(free_at_boot); size_bits >= PAGE_BITS; size_bits--)
-        for (unsigned i = 0; i < the_system.n_components; i++) take_blocks_of(&the_system.components[i], size_bits);
+        for (unsigned i = 0; i < the_system->n_components; i++) take_blocks_of(&the_system->components[i], size_bits);
 }
 
 uint32_t slot_take(void)

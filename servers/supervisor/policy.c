@@ -19,7 +19,8 @@
 
 static const char *death_name(enum component_death death)
 {
-    static const char *const names[] = {"nothing", "a kill", "its own exit", "a fault", "a hang"};
+    static const char *const names[COMPONENT_DEATHS] = {
+        "nothing", "a kill", "its own exit", "a fault", "a hang", "an overrun of its budget", "growth", "plan"};
     return names[death];
 }
 
@@ -62,6 +63,8 @@ static void take_down(struct component *c, enum component_death death)
 {
     if (c->state == STATE_STARTING || c->state == STATE_READY) instance_destroy(c);
     c->last_death = death;
+    c->deaths[death]++;
+    c->died_at = now_ns();
     c->beat_open = 0;
     c->beats_missed = 0;
 }
@@ -69,8 +72,8 @@ static void take_down(struct component *c, enum component_death death)
 // Those after it in start order begin anew with it; that is no failure of theirs.
 static void restart_rest(const struct component *c, uint64_t now)
 {
-    for (unsigned i = c->index + 1; i < the_system.n_components; i++) {
-        struct component *other = &the_system.components[i];
+    for (unsigned i = c->index + 1; i < the_system->n_components; i++) {
+        struct component *other = &the_system->components[i];
         if (other->state != STATE_STARTING && other->state != STATE_READY) continue;
         take_down(other, DEATH_KILLED);
         other->state = STATE_BACKOFF;
@@ -112,8 +115,8 @@ static void start(struct component *c, uint64_t now)
 
 static _Bool may_start(const struct component *c)
 {
-    for (unsigned i = 0; i < the_system.n_components; i++)
-        if ((c->spec->starts_after >> i & 1) && !the_system.components[i].was_ready) return 0;
+    for (unsigned i = 0; i < the_system->n_components; i++)
+        if ((c->spec->starts_after >> i & 1) && !the_system->components[i].was_ready) return 0;
     return 1;
 }
 
@@ -182,7 +185,7 @@ uint64_t component_converge(struct component *c, uint64_t now)
 // All components serve for the first time.
 static void announce(void)
 {
-    struct system *s = &the_system;
+    struct system *s = the_system;
     for (unsigned i = 0; i < s->n_components; i++)
         if (!s->components[i].was_ready) return;
     s->announced = 1;
@@ -202,25 +205,37 @@ void component_ready(struct component *c)
     if (c->state != STATE_STARTING) return;
     c->state = STATE_READY;
     c->was_ready = 1;
+    c->ready_at = c->answered_at = now;
     c->beat_at = now + c->spec->heartbeat_ns;
-    if (c->info->starts > 1) log_line("%s serves again after %lu us", c->spec->name, (now - c->started_at) / 1000);
-    if (!the_system.announced) announce();
+    if (c->died_at) {
+        c->recovery_ns = now - c->died_at;
+        if (c->recovery_ns > c->recovery_max_ns) c->recovery_max_ns = c->recovery_ns;
+        log_line("%s serves again, %lu us after its death, %lu us after its start", c->spec->name,
+                 c->recovery_ns / 1000, (now - c->started_at) / 1000);
+    }
+    if (!the_system->announced) announce();
+}
+
+void component_answered(struct component *c)
+{
+    c->beat_open = 0;
+    c->answered_at = now_ns();
 }
 
 // --- injected faults: kill=NAME@US or kill=NAME@US+PERIOD_US in the boot command line, microseconds after boot
 
 static struct component *component_named(const char *name, size_t n)
 {
-    for (unsigned i = 0; i < the_system.n_components; i++) {
-        const char *candidate = the_system.components[i].spec->name;
-        if (strlen(candidate) == n && strncmp(candidate, name, n) == 0) return &the_system.components[i];
+    for (unsigned i = 0; i < the_system->n_components; i++) {
+        const char *candidate = the_system->components[i].spec->name;
+        if (strlen(candidate) == n && strncmp(candidate, name, n) == 0) return &the_system->components[i];
     }
     return NULL;
 }
 
 void faults_parse(void)
 {
-    for (const char *p = the_system.command_line; *p != '\0'; p++) {
+    for (const char *p = the_system->command_line; *p != '\0'; p++) {
         if (strncmp(p, "kill=", 5) != 0) continue;
         const char *name = p + 5, *at = strchr(name, '@');
         struct component *c = at ? component_named(name, (size_t)(at - name)) : NULL;

@@ -74,7 +74,39 @@ static err_t list(struct message *m, uint64_t index)
     m->words[0] = c->state;
     m->words[1] = c->info->starts;
     m->words[2] = memory_of(c);
-    memcpy(&rt_utcb()->words[8], c->spec->name, COMPONENT_NAME);
+    memcpy(&rt_utcb()->words[SUPERVISOR_TEXT_WORD], c->spec->name, COMPONENT_NAME);
+    return OK;
+}
+
+// What its context has used, and what those of earlier instances had.
+static uint64_t cpu_of(const struct component *c)
+{
+    uint64_t consumed = 0;
+    (void)context_info(part_slot(c, PART_CONTEXT), &consumed, NULL);  // 0 between two instances
+    return c->cpu_ns + consumed;
+}
+
+static err_t show(uint64_t index)
+{
+    const struct component *c = index < MANIFEST_COMPONENTS ? component_at((unsigned)index) : NULL;
+    if (!c) return ERR_NOT_FOUND;
+    uint64_t now = now_ns();
+    struct component_status status = {
+        .state = c->state,
+        .last_death = c->last_death,
+        .starts = c->info->starts,
+        .started_ns = c->started_at,
+        .ready_ns = c->state == STATE_READY ? c->ready_at : 0,
+        .recovery_ns = c->recovery_ns,
+        .recovery_max_ns = c->recovery_max_ns,
+        .memory_bytes = memory_of(c),
+        .cpu_ns = cpu_of(c),
+        .beat_age_ns = c->answered_at ? now - c->answered_at : 0,
+        .now_ns = now,
+    };
+    memcpy(status.name, c->spec->name, COMPONENT_NAME);
+    memcpy(status.deaths, c->deaths, sizeof status.deaths);
+    memcpy(&rt_utcb()->words[SUPERVISOR_TEXT_WORD], &status, sizeof status);
     return OK;
 }
 
@@ -91,14 +123,24 @@ static err_t handle_request(struct component *c, uint32_t operation, struct mess
 {
     switch (operation) {
     case SUPERVISOR_READY: component_ready(c); return OK;
-    case SUPERVISOR_HEARTBEAT: c->beat_open = 0; return OK;
+    case SUPERVISOR_HEARTBEAT: component_answered(c); return OK;
     case SUPERVISOR_EXIT: return ended(c, m->words[0]);
     case SUPERVISOR_STOPPED: return OK;
     case SUPERVISOR_POWER: return power(c, m->words[0], m->words[1]);
     case SUPERVISOR_LIST: return list(m, m->words[0]);
+    case SUPERVISOR_SHOW: return show(m->words[0]);
     case SUPERVISOR_KILL: return kill(c, m->words[0]);
     case SUPERVISOR_CHANNEL_GONE: return channel_gone(c, m->words[0]);
     default: return ERR_NO_SYSCALL;
+    }
+}
+
+static unsigned answer_words(uint32_t operation)
+{
+    switch (operation) {
+    case SUPERVISOR_LIST: return SUPERVISOR_TEXT_WORD + COMPONENT_NAME / 8;
+    case SUPERVISOR_SHOW: return SUPERVISOR_TEXT_WORD + sizeof(struct component_status) / 8;
+    default: return MSG_REGISTERS;
     }
 }
 
@@ -117,6 +159,6 @@ void handle_message(struct message *m)
     if (!c) return;
     uint32_t operation = INFO_LABEL(m->info);
     err_t err = handle_request(c, operation, m);
-    m->info = INFO(err, operation == SUPERVISOR_LIST ? 12 : MSG_REGISTERS, 0);
+    m->info = INFO(err, answer_words(operation), 0);
     m->count = count;
 }

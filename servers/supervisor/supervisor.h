@@ -49,15 +49,6 @@ enum part {
 };
 _Static_assert(N_PARTS <= PART_SLOTS, "a component's slots");
 
-enum state {
-    STATE_WAITING,   // for the components that it starts after
-    STATE_STARTING,  // runs, not yet ready
-    STATE_READY,
-    STATE_BACKOFF,   // dead, starts again at retry_at
-    STATE_DEGRADED,  // given up: its endpoint is gone
-    STATE_ENDED      // by its own wish
-};
-
 struct block {
     enum cap_type type;
     unsigned size_bits;  // 0: none
@@ -71,14 +62,19 @@ struct component {
     const struct image_header *image;
     struct component_info *info;  // mapped writable for us
     uint32_t index;
-    enum state state;
+    enum component_state state;
     enum component_death last_death;
+    uint64_t deaths[COMPONENT_DEATHS];  // how many of each kind
     struct block blocks[N_BLOCKS];
     uint32_t views[COMPONENT_CAPS];      // per grant: the capability that we keep of it
     uint64_t mapped_at[COMPONENT_CAPS];  // per grant: where it is mapped in the component, 0: nowhere
     uint64_t mapped_pages[COMPONENT_CAPS];
     uint64_t started_at, retry_at;
-    uint64_t restarts[RESTARTS_KEPT];  // times of the latest, newest last
+    uint64_t ready_at, died_at;             // of the latest, 0: never
+    uint64_t recovery_ns, recovery_max_ns;  // from death to service
+    uint64_t cpu_ns;                        // used by instances that are gone
+    uint64_t answered_at;                   // the latest heartbeat
+    uint64_t restarts[RESTARTS_KEPT];       // times of the latest, newest last
     unsigned n_restarts;
     uint64_t beat_at;  // when the next heartbeat is due to be sent
     unsigned beats_missed;
@@ -99,7 +95,7 @@ struct system {
     struct component components[MANIFEST_COMPONENTS];
     _Bool announced;
 };
-extern struct system the_system;
+extern struct system *the_system;
 
 static inline uint32_t part_slot(const struct component *c, enum part part)
 {
@@ -108,7 +104,7 @@ static inline uint32_t part_slot(const struct component *c, enum part part)
 
 static inline struct component *component_at(unsigned index)
 {
-    return index < the_system.n_components ? &the_system.components[index] : NULL;
+    return index < the_system->n_components ? &the_system->components[index] : NULL;
 }
 
 // --- bundle.c
@@ -150,7 +146,8 @@ void component_died(struct component *c, enum component_death death);
 // Bring the component nearer to its wanted state. Returns when to look again.
 uint64_t component_converge(struct component *c, uint64_t now);
 void component_ready(struct component *c);
-void faults_parse(void);  // kill=NAME@US+PERIOD_US words of the command line
+void component_answered(struct component *c);  // its heartbeat
+void faults_parse(void);                       // kill=NAME@US+PERIOD_US words of the command line
 
 // --- caps.c
 // Log what the component holds, when the command line asks for it.
