@@ -81,7 +81,7 @@ void *vault_alloc(size_t bytes)
 
 size_t vault_available(void) { return TEST_VAULT - vault_used; }
 
-uint32_t vault_step(void) { return step_number; }
+uint64_t vault_step(void) { return step_number; }
 
 void vault_log(const void *address, size_t bytes)
 {

@@ -28,6 +28,14 @@ void server_invoke(uint32_t cap, uint32_t operation, uint32_t n_words, const uin
     for (uint32_t i = 0; i < n_words; i++) effect->words[i] = words[i];
 }
 
+void server_send(uint32_t cap, uint32_t operation, uint32_t n_words, const uint64_t *words)
+{
+    struct effect *effect = outbox_add(EFFECT_CALL, cap);
+    effect->label = operation;
+    effect->n_words = (uint16_t)n_words;
+    for (uint32_t i = 0; i < n_words; i++) effect->words[i] = words[i];
+}
+
 void server_effect(uint32_t number, uint64_t a, uint64_t b, uint64_t c)
 {
     struct effect *effect = outbox_add(EFFECT_OWN, 0);
@@ -54,7 +62,7 @@ static void perform_reply(const struct effect *effect)
     reply_release(effect->slot);
 }
 
-static void perform(const struct server *server, const struct effect *effect)
+static void perform(const struct server *server, const struct effect *effect, uint64_t number)
 {
     struct message m;
     switch ((enum effect_kind)effect->kind) {
@@ -66,7 +74,7 @@ static void perform(const struct server *server, const struct effect *effect)
     case EFFECT_CALL:
         load_words(&m, effect);
         m.info = INFO(effect->label, effect->n_words, 0);
-        (void)ipc_call(effect->slot, &m);
+        (void)call_numbered(effect->slot, &m, number);
         break;
     case EFFECT_OWN: server->effects[effect->label](effect->words[0], effect->words[1], effect->words[2]); break;
     case EFFECT_REPLY: perform_reply(effect); break;
@@ -83,7 +91,7 @@ static void perform(const struct server *server, const struct effect *effect)
 
 void outbox_perform(const struct server *server)
 {
-    for (uint32_t i = 0; i < vault.header->n_effects; i++) perform(server, &vault.outbox[i]);
+    for (uint32_t i = 0; i < vault.header->n_effects; i++) perform(server, &vault.outbox[i], EFFECT_NUMBER(i));
 }
 
 void answer_load(struct message *m)

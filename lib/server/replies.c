@@ -24,6 +24,7 @@ err_t server_defer(uint64_t *handle)
 {
     struct vault_state *state = vault.state;
     struct vault_header *header = vault.header;
+    if (BADGE_KIND(header->request.badge) == BADGE_KIND(BADGE_CHANNEL)) return ERR_INVALID;
     if (state->n_replies_free == 0) return ERR_LIMIT;
     *handle = header->reply;
     state->reply_slot = state->replies_free[--state->n_replies_free];

@@ -20,7 +20,7 @@ void *server_attach(size_t state_bytes, uint32_t version, void (*init)(void *sta
     const struct component_info *info = rt_info();
     restarted = vault_open((void *)COMPONENT_VAULT_ADDRESS, info->vault_bytes, version);
     if (!restarted) {
-        vault_format(info->cspace_slots);
+        vault_format(info->cspace_slots, info->starts);
         vault.state->root = vault_alloc(state_bytes);
         init(vault.state->root);
         vault_finish(version);
@@ -40,61 +40,6 @@ err_t server_abort(err_t err)
 }
 
 void server_wake_at(uint64_t time_ns) { wake_at = time_ns; }
-
-// --- what a step used from outside, kept for its next run
-
-static struct journal_entry *journal_replay(void)
-{
-    struct vault_header *header = vault.header;
-    return header->journal_next < header->n_journal ? &header->journal[header->journal_next++] : NULL;
-}
-
-static void journal_add(err_t err, const struct message *result)
-{
-    struct vault_header *header = vault.header;
-    if (header->n_journal == JOURNAL_ENTRIES) panic("a step asks for more than %u answers", JOURNAL_ENTRIES);
-    header->journal[header->n_journal] = (struct journal_entry){.err = err, .result = *result};
-    barrier();
-    header->journal_next = ++header->n_journal;
-}
-
-err_t server_call(uint32_t cap, struct message *m)
-{
-    const struct journal_entry *kept = journal_replay();
-    if (kept) {
-        *m = kept->result;
-        return kept->err;
-    }
-    err_t err = ipc_call(cap, m);
-    journal_add(err, m);
-    return err;
-}
-
-err_t server_call_cap(uint32_t cap, struct message *m, uint32_t *slot)
-{
-    struct utcb *utcb = rt_utcb();
-    *slot = slot_alloc();
-    if (*slot == 0) return ERR_NO_MEMORY;
-    utcb->recv_cspace = 0;
-    utcb->recv_slot[0] = *slot;
-    for (unsigned i = 1; i < MSG_CAPS; i++) utcb->recv_slot[i] = 0;
-    err_t err = ipc_call(cap, m);
-    utcb->recv_slot[0] = 0;
-    if (err != OK || INFO_CAPS(m->info) == 0 || utcb->recv_kind[0] != CAP_PLACED) {
-        slot_free(*slot);
-        *slot = 0;
-    }
-    return err;
-}
-
-uint64_t server_now(void)
-{
-    const struct journal_entry *kept = journal_replay();
-    if (kept) return kept->result.words[0];
-    struct message now = {.words = {now_ns()}};
-    journal_add(OK, &now);
-    return now.words[0];
-}
 
 // --- descriptions and capabilities received
 
@@ -135,23 +80,26 @@ static server_handler find_handler(const struct server_operations ranges[SERVER_
     return NULL;
 }
 
+// Another server's: a number that was answered already gets the same answer, and nothing runs.
+static err_t run_channel(const struct server *server, const struct request *request, struct answer *answer)
+{
+    err_t err;
+    if (channel_repeats(request, answer, &err)) return err;
+    server_handler handler = find_handler(server->channel, request->label);
+    err = handler ? handler(request, answer) : ERR_NO_SYSCALL;
+    channel_keep(request, answer, err);
+    return err;
+}
+
 static err_t run_request(const struct server *server, const struct request *request, struct answer *answer)
 {
     server_handler handler = NULL;
     switch ((uint64_t)BADGE_KIND(request->badge) << 56) {
+    case BADGE_CHANNEL: return run_channel(server, request, answer);
     case BADGE_SESSION: handler = find_handler(server->session, request->label); break;
     case BADGE_DESCRIPTION: handler = find_handler(server->description, request->label); break;
-    case BADGE_CHANNEL: handler = find_handler(server->channel, request->label); break;
     }
     return handler ? handler(request, answer) : ERR_NO_SYSCALL;
-}
-
-static void add_call(uint32_t cap, uint32_t operation, uint64_t badge)
-{
-    struct effect *effect = outbox_add(EFFECT_CALL, cap);
-    effect->label = operation;
-    effect->n_words = 1;
-    effect->words[0] = badge;
 }
 
 // The badge's last holder is gone. A kind without handler stays with whoever keeps its first capability.
@@ -163,9 +111,9 @@ static void run_gone(const struct server *server, uint64_t badge)
         break;
     case BADGE_SESSION:
         if (server->session_gone && !server->session_gone(badge)) break;
-        if (proc_channel != 0) add_call(proc_channel, PROC_SESSION_CLOSED, badge);
+        if (proc_channel != 0) server_send(proc_channel, PROC_SESSION_CLOSED, 1, &badge);
         break;
-    case BADGE_CHANNEL: add_call(SLOT_SUPERVISOR, SUPERVISOR_CHANNEL_GONE, badge); break;
+    case BADGE_CHANNEL: server_send(SLOT_SUPERVISOR, SUPERVISOR_CHANNEL_GONE, 1, &badge); break;
     default:
         if (server->badge_gone) server->badge_gone(badge);
     }
@@ -191,6 +139,7 @@ static void run_event(const struct server *server)
     }
     header->answer_err = err;
     drop_caps(request);
+    if (header->journal_next < header->n_journal) journal_drop_unclaimed();
     step_commit();
 }
 
@@ -316,6 +265,7 @@ static void finish_step(const struct server *server)
                      header->request.label, header->deaths);
             header->answer_err = ERR_FAILED;
             drop_caps(&header->request);
+            journal_drop_unclaimed();
             step_commit();
         }
     }

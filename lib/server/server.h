@@ -5,7 +5,7 @@
 //  - All durable state lies in the vault. Plain stores to it are undone when the step does not commit; nothing
 //    needs to be declared. State outside the vault (statics, heap) is a cache that a restart empties.
 //  - Nothing leaves before the commit: signals, deletions, late replies and device commands are queued (server_signal,
-//    slot_free, server_reply_later, server_invoke, server_effect) and performed after it. They may be performed twice,
+//    slot_free, server_reply_later, server_send, server_invoke, server_effect) and performed after it. They may be performed twice,
 //    so they set a state, they never toggle or add.
 //  - A handler never blocks, except in server_call() to a higher rank. A request that has to wait is put off
 //    (server_defer).
@@ -89,7 +89,8 @@ _Noreturn void server_run(const struct server *server);
 err_t server_abort(err_t err);
 
 // Keep the caller waiting: the step sends no answer. *handle (store it in the vault) stands for the caller until
-// server_reply_later() or server_forget(). ERR_LIMIT: n_deferred callers wait already.
+// server_reply_later() or server_forget(). ERR_LIMIT: n_deferred callers wait already; ERR_INVALID: it is another
+// server, which waits for nobody.
 err_t server_defer(uint64_t *handle);
 
 // Send no answer at all: the caller is being destroyed or set going by an effect of this step.
@@ -104,6 +105,10 @@ void server_forget(uint64_t handle);
 // Signal a peer after the commit.
 void server_signal(uint32_t notification);
 
+// Call a server of higher rank after the commit with up to 6 words; its answer is ignored. The call has a number, so that
+// the server acts on it once however often it is made.
+void server_send(uint32_t cap, uint32_t operation, uint32_t n_words, const uint64_t *words);
+
 // Invoke a kernel object after the commit with up to 5 words; its error is ignored. For operations that may be
 // repeated.
 void server_invoke(uint32_t cap, uint32_t operation, uint32_t n_words, const uint64_t *words);
@@ -111,12 +116,13 @@ void server_invoke(uint32_t cap, uint32_t operation, uint32_t n_words, const uin
 // Call server->effects[number](a, b, c) after the commit.
 void server_effect(uint32_t number, uint64_t a, uint64_t b, uint64_t c);
 
-// Call a server of higher rank during a step. The answer is kept with the step, so that a re-run sees the same and does
-// not ask again. Register words only; no capabilities. The callee must bear being asked twice.
+// Call a server of higher rank during a step. The answer is kept with the step: a re-run sees the same and does not
+// ask again. The call has a number, so that a re-run after a death in between gets the first run's answer. Only reading, or
+// acquiring what a capability's deletion gives back, since the step may still fail; anything else is for server_send().
+// Register words only.
 err_t server_call(uint32_t cap, struct message *m);
 
 // The same for an answer that brings a capability: it stands in *slot, which the caller owns then (0: none came).
-// Nothing is kept: a re-run asks again, and the rollback has given back what the first answer brought.
 err_t server_call_cap(uint32_t cap, struct message *m, uint32_t *slot);
 
 // The time, the same in a re-run of the step.

@@ -22,9 +22,9 @@ void slot_note(uint32_t first, uint32_t n)
     barrier();
 }
 
-uint32_t slot_alloc(void)
+uint32_t slot_find(void)
 {
-    struct vault_state *state = vault.state;
+    const struct vault_state *state = vault.state;
     uint32_t n_words = (state->n_slots + 63) / 64;
     for (uint32_t i = 0; i < n_words; i++) {
         uint32_t word = state->slot_hint + i;
@@ -32,13 +32,25 @@ uint32_t slot_alloc(void)
         uint64_t free = ~state->slot_map[word];
         if (free == 0) continue;
         uint32_t slot = word * 64 + (uint32_t)__builtin_ctzll(free);
-        if (slot >= state->n_slots) continue;
-        slot_note(slot, 1);
-        state->slot_map[word] |= 1ull << slot % 64;
-        if (state->slot_hint != word) state->slot_hint = word;
-        return slot;
+        if (slot < state->n_slots) return slot;
     }
     return 0;
+}
+
+void slot_claim(uint32_t slot)
+{
+    struct vault_state *state = vault.state;
+    state->slot_map[slot / 64] |= 1ull << slot % 64;
+    if (state->slot_hint != slot / 64) state->slot_hint = slot / 64;
+}
+
+uint32_t slot_alloc(void)
+{
+    uint32_t slot = slot_find();
+    if (slot == 0) return 0;
+    slot_note(slot, 1);
+    slot_claim(slot);
+    return slot;
 }
 
 static _Bool is_free(const struct vault_state *state, uint32_t slot)

@@ -56,7 +56,7 @@ void *table_new(struct table *table)
     table->n_used++;
     head->next = IN_USE;
     size_t bytes = table->stride - sizeof *head;
-    if (head->freed_step == vault_step() && head->generation != 0)
+    if (head->freed_step == (uint32_t)vault_step() && head->generation != 0)
         vault_log(head + 1, bytes);
     else
         vault_fresh(head + 1, bytes);
@@ -68,7 +68,7 @@ void table_free(struct table *table, void *record)
 {
     struct head *head = head_of(record);
     head->generation++;
-    head->freed_step = vault_step();
+    head->freed_step = (uint32_t)vault_step();
     head->next = table->free_head;
     table->free_head = table_index(table, record) + 1;
     table->n_used--;

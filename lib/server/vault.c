@@ -38,11 +38,12 @@ _Bool vault_open(void *memory, uint64_t bytes, uint32_t version)
     return 1;
 }
 
-void vault_format(uint32_t cspace_slots)
+void vault_format(uint32_t cspace_slots, uint32_t starts)
 {
     (void)cspace_delete(SLOT_CSPACE, SLOT_DYNAMIC, cspace_slots - SLOT_DYNAMIC);  // what an interrupted init left
     rt_memset(vault.header, 0, sizeof *vault.header);
     rt_memset(vault.state, 0, vault.state_limit);
+    vault.header->step = starts * STEPS_A_START;
     vault.state->allocated = KEEP_ALIGNED(sizeof *vault.state);
     vault.allocating = 1;
     vault.state->n_slots = cspace_slots;
@@ -79,7 +80,7 @@ void *vault_alloc(size_t bytes)
 
 size_t vault_available(void) { return vault.state_limit - vault.state->allocated; }
 
-uint32_t vault_step(void) { return vault.header->step; }
+uint64_t vault_step(void) { return vault.header->step; }
 
 void step_rollback(void)
 {
@@ -96,5 +97,7 @@ void step_rollback(void)
             (void)cspace_revoke(SLOT_CSPACE, slot);  // an empty slot has nothing to revoke
         (void)cspace_delete(SLOT_CSPACE, noted->first, noted->n);
     }
+    if (header->receiving != 0) (void)cspace_delete(SLOT_CSPACE, header->receiving, 1);
+    header->receiving = 0;
     step_restart();
 }

@@ -30,4 +30,4 @@ void vault_fresh(const void *address, size_t bytes);
 void vault_clear_unlogged(void *address, size_t bytes);
 
 // A number that is different in each step.
-uint32_t vault_step(void);
+uint64_t vault_step(void);

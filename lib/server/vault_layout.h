@@ -14,6 +14,7 @@
 #pragma once
 #include "lib/server/mapping.h"
 #include "lib/server/server.h"
+#include "protocols/manifest.h"
 
 #define VAULT_MAGIC 0x31544c554156ull
 
@@ -39,7 +40,7 @@ struct noted_slots {
 enum effect_kind {
     EFFECT_SIGNAL,  // slot
     EFFECT_INVOKE,  // slot, label, words
-    EFFECT_CALL,    // slot, label, words: a server of higher rank
+    EFFECT_CALL,    // slot, label, words: a server of higher rank, with a number
     EFFECT_OWN,     // label: number; words: arguments
     EFFECT_REPLY,   // slot: reply object, count, label: error, words, cap
     EFFECT_FORGET,  // slot: reply object
@@ -59,26 +60,45 @@ struct effect {
 #define JOURNAL_ENTRIES 8
 struct journal_entry {
     err_t err;
-    uint32_t zero;
+    uint32_t slot;  // of the capability that came with it, 0: none
     struct message result;
+};
+
+// A call to another server carries its number in the first word behind the registers (channel.c).
+#define CHANNEL_NUMBER MSG_REGISTERS
+#define CHANNEL_WORDS (MSG_REGISTERS + 1)
+#define CHANNELS MANIFEST_COMPONENTS
+#define NUMBERS_A_STEP 8192         // the handler's calls, then the outbox's
+#define STEPS_A_START (1ull << 36)  // a vault that starts empty again goes on above its predecessor's numbers
+#define CALL_NUMBER(i) (vault.header->step * NUMBERS_A_STEP + (i))
+#define EFFECT_NUMBER(i) CALL_NUMBER(JOURNAL_ENTRIES + (i))
+
+// The last answer given on a channel.
+struct channel {
+    uint64_t number;
+    err_t err;
+    uint32_t n_words;
+    uint32_t cap, cap_type;  // slot of the capability that went with it, 0: none
+    uint64_t cap_badge;
+    uint64_t words[MSG_REGISTERS];
 };
 
 struct vault_header {
     uint64_t magic;
     uint32_t version;
     uint32_t phase;  // enum step_phase
-    uint32_t step;
+    uint64_t step;
     uint32_t event;  // enum event_kind
     uint32_t n_undone, n_noted, n_effects;
     uint32_t no_answer;     // the handler put the caller off
     uint32_t journal_next;  // of this run
     uint32_t n_journal;
-    uint32_t deaths;  // that this event has caused
+    uint32_t deaths;     // that this event has caused
+    uint32_t receiving;  // the slot that a call's capability is to arrive in
     uint32_t n_undelivered;
     uint64_t undelivered[MSG_CAPS];  // badges of descriptions whose receiver died before the answer
     uint64_t reply;                  // handle of the caller: slot | arming count << 32, 0: none
     err_t answer_err;
-    uint32_t zero;
     struct request request;
     struct answer answer;
     struct journal_entry journal[JOURNAL_ENTRIES];
@@ -102,6 +122,7 @@ struct vault_state {
     uint32_t replies_free[REPLIES];  // slots of reply objects
     uint32_t recv_slot[MSG_CAPS];
     struct mapping mappings[MAPPINGS];
+    struct channel channels[CHANNELS];
 };
 
 // Where everything is; computed at each start, the same each time.
@@ -174,7 +195,7 @@ static inline void step_commit(void)
 // Lay the vault out over these bytes. True when it is an earlier instance's.
 _Bool vault_open(void *memory, uint64_t bytes, uint32_t version);
 // Make a fresh vault ready for init, and after it durable.
-void vault_format(uint32_t cspace_slots);
+void vault_format(uint32_t cspace_slots, uint32_t starts);
 void vault_finish(uint32_t version);
 void vault_start_logging(void);
 // Undo the stores, empty the slots that were filled, drop the queued effects.
@@ -183,6 +204,20 @@ void step_rollback(void);
 // --- slots.c
 void slot_note(uint32_t first, uint32_t n);
 void slot_release(uint32_t slot);  // it is empty: may be allocated again
+uint32_t slot_find(void);          // an empty slot, not taken yet; 0: none
+void slot_claim(uint32_t slot);    // take it without a note: a rollback leaves what it holds
+
+// --- journal.c
+// Call with this number.
+err_t call_numbered(uint32_t cap, struct message *m, uint64_t number);
+// Queue the emptying of slots whose capability came for an earlier run of the step and has not been asked for by this.
+void journal_drop_unclaimed(void);
+
+// --- channel.c
+// The request was answered before: that answer again. Also when the number is older than that, which is an error.
+_Bool channel_repeats(const struct request *request, struct answer *answer, err_t *err);
+// Keep the answer of a numbered request.
+void channel_keep(const struct request *request, const struct answer *answer, err_t err);
 
 // --- replies.c
 // Make the loop's reply objects and receive slots, once.

@@ -84,7 +84,7 @@ static void fresh(void)
     plain_memset(memory, 0xa5, sizeof memory);
     plain_memset(&vault, 0, sizeof vault);
     (void)vault_open(memory, VAULT_BYTES, VERSION);
-    vault_format(256);
+    vault_format(256, 1);
     root = vault.state->root = vault_alloc(sizeof *root);
     table_init(&root->table, 24, 10);
     sessions_init(&root->sessions, 16, 32);

@@ -54,7 +54,7 @@ err_t job_check(const struct call *call, int signal)
 void job_signal(const struct terminal *t, int signal)
 {
     uint64_t words[] = {t->group, (uint64_t)signal, 0};
-    if (t->group != 0) server_invoke(cap_named("proc"), PROC_TTY_SIGNAL, 3, words);
+    if (t->group != 0) server_send(cap_named("proc"), PROC_TTY_SIGNAL, 3, words);
 }
 
 // --- getting and giving up
@@ -152,7 +152,7 @@ void job_hangup(struct terminal *t)
         const struct process_entry *leader = &table->entries[BADGE_SLOT(t->leader)];
         uint64_t words[] = {leader->pgid, SIGHUP, 0};
         if (leader->alive && leader->generation == BADGE_GENERATION(t->leader) && leader->pgid != t->group)
-            server_invoke(cap_named("proc"), PROC_TTY_SIGNAL, 3, words);
+            server_send(cap_named("proc"), PROC_TTY_SIGNAL, 3, words);
     }
     ldisc_flush_input(&t->ldisc);
     t->ldisc.stopped = t->ldisc.held = false;

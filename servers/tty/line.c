@@ -183,5 +183,5 @@ void line_configure(struct line *line, tcflag_t cflag)
     uint64_t parity = !(cflag & PARENB) ? STREAM_PARITY_NONE : cflag & PARODD ? STREAM_PARITY_ODD : STREAM_PARITY_EVEN;
     uint64_t words[] = {speed_of(cflag), 5 + ((cflag & CSIZE) >> 4), parity, cflag & CSTOPB ? 2 : 1};
     if (line->attached && words[0] != 0)
-        server_invoke(line->cap, STREAM_SET_LINE, 4, words);
+        server_send(line->cap, STREAM_SET_LINE, 4, words);
 }
