@@ -72,7 +72,7 @@ long session_use(unsigned server)
 static uint8_t *buffer_of(const struct process *p, unsigned server)
 {
     uint64_t area = ((uint64_t)p - PROCESS_AREA(0)) / PROCESS_AREA_BYTES;
-    return (uint8_t *)(WINDOW_BASE + (area << 30) + server * IO_BUFFER_BYTES);
+    return (uint8_t *)(WINDOW_OF_AREA(area) + server * IO_BUFFER_BYTES);
 }
 
 static long map_buffer(struct process *p, unsigned server)

@@ -38,6 +38,8 @@
 // Windows: the only part of its address space that liblinux itself may map (session buffers, page-cache windows, rings).
 #define WINDOW_BASE (LIBLINUX_BASE + 0x80000000)
 #define WINDOW_END (LIBLINUX_BASE + 0x4000000000ull)
+#define WINDOW_OF_AREA(i) (WINDOW_BASE + ((uint64_t)(i) << 30))  // of the process in process area i: its first 2 MiB are
+#define WINDOW_RINGS 0x100000                                    // session buffers and, from here on, rings of pipes
 
 // Kept writable by both proc and the process; each distrusts the other. The identity fields are proc's word for
 // the process's own use: servers look at the published table instead.
@@ -73,7 +75,8 @@ enum {
     PSLOT_ASPACE = 4,        // limited to the window range
     PSLOT_LOG = 5,           // the kernel's log, only when calls are traced (protocols/handover.h)
     PSLOT_SESSION = 8,       // + server id: sessions, made by PROC_SESSION
-    PSLOT_WINDOW = 32,       // .. 95: frames of buffers and windows, liblinux's own
+    PSLOT_WINDOW = 32,       // .. 71: frames of buffers and windows, liblinux's own
+    PSLOT_RING = 72,         // .. 95: four for each ring of a pipe
     PSLOT_NOTIFICATION = 96, // + thread area index % 64: the thread's own notification (all rights)
     PSLOT_FREE = 160,
     PSLOTS = 256
