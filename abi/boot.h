@@ -40,7 +40,8 @@ struct image_header {
     uint64_t entry;
     uint32_t n_segments, zero;
     struct image_segment segments[IMAGE_SEGMENTS];
-    uint64_t symbols[16];  // image-defined values: liblinux: [0] upcall stub address, [1] its entry for a new image; others 0
+    uint64_t symbols[16];  // image-defined values: liblinux: [0] upcall stub address, [1] its entry for a new image;
+                           // others 0
 };
 _Static_assert(sizeof(struct image_header) <= PAGE_SIZE, "ABI");
 

@@ -9,7 +9,7 @@
 #include "abi/types.h"
 
 #define COMPONENT_IMAGE_ADDRESS 0x400000ull         // images are linked here
-#define COMPONENT_INFO_ADDRESS 0x100000000000ull    // struct component_info, read only; the stack (64 KiB) ends below it
+#define COMPONENT_INFO_ADDRESS 0x100000000000ull    // struct component_info, read only; the 64 KiB stack ends below it
 #define COMPONENT_UTCB_ADDRESS 0x100000010000ull
 #define COMPONENT_CLOCK_ADDRESS 0x100000020000ull   // struct clock_page
 #define COMPONENT_VAULT_ADDRESS 0x200000000000ull   // vault memory, zeroed at first start only
@@ -37,12 +37,13 @@ enum {
 
 enum component_cap_kind {
     COMPONENT_CAP_CALL = 1,     // endpoint of a peer, RIGHT_WRITE|GRANT, badge: BADGE_CHANNEL | own index
-    COMPONENT_CAP_MINT = 2,     // endpoint of a peer with RIGHT_MINT (proc makes sessions from it); detail: the peer's index
+    COMPONENT_CAP_MINT = 2,     // endpoint of a peer with RIGHT_MINT (proc makes sessions from it); detail: its index
     COMPONENT_CAP_SIGNAL = 3,   // notification of a peer, badge: bit 1 << (own index % 48)
     COMPONENT_CAP_IOPORT = 4,   // detail: first | n << 16
     COMPONENT_CAP_IRQ = 5,      // detail: line; already bound to the own notification with bit 1 << 56
     COMPONENT_CAP_FRAMES = 6,   // bundle entry of that name, read only (read | exec); detail: bytes
-    COMPONENT_CAP_TABLE = 7,    // frames shared read-only: `publishes`/`reads` table; detail: bytes, and it is mapped at .address
+    COMPONENT_CAP_TABLE = 7,    // frames shared read-only: `publishes`/`reads` table; detail: bytes, and it is mapped
+                                //  at .address
 };
 
 // How an instance ended. Some it brought about by what it ran (death_is_own): they count against that step.
@@ -78,7 +79,7 @@ struct component_info {
     uint64_t magic;
     char name[COMPONENT_NAME];
     uint32_t index;         // of the component in the system
-    uint32_t starts;        // 1 at the first start, then counted up: a vault is fresh exactly when it holds no magic of its own
+    uint32_t starts;        // 1 at the first start, then counted up: a vault is fresh exactly when it holds no magic
     uint32_t cspace_slots;
     uint32_t n_caps;
     uint64_t vault_bytes;

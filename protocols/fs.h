@@ -16,7 +16,7 @@
 #define FS_EMPTY_PATH 0x20u    // an empty path means the handle itself
 #define FS_REMOVE_DIRECTORY 0x40u
 #define FS_REAL_IDS 0x80u      // FS_ACCESS: with real, not effective, ids
-#define FS_EXEC 0x100u         // FS_OPEN: for execution: needs execute permission on a regular file, not read permission
+#define FS_EXEC 0x100u         // FS_OPEN: for execution: needs execute, not read permission, and a regular file
 #define FS_NO_REPLACE 0x200u   // FS_RENAME: RENAME_NOREPLACE
 #define FS_EXCHANGE 0x400u     // FS_RENAME: RENAME_EXCHANGE
 
@@ -28,7 +28,8 @@ enum {
 };
 
 enum {
-    FS_OPEN = 0x2100,  // (.., 3: O_* flags, 4: mode with umask applied) -> struct io_opened; capability: the description
+    FS_OPEN = 0x2100,  // (.., 3: O_* flags, 4: mode with umask applied) -> struct io_opened; capability: the
+                       //  description
     FS_STAT,           // -> struct stat in words 6..
     FS_ACCESS,         // (.., 3: R_OK|W_OK|X_OK)
     FS_READLINK,       // -> bytes; text inline or buffer
@@ -43,7 +44,8 @@ enum {
     FS_UTIME,          // (.., 3: atime s, 4: atime ns, 5: mtime s; words 6, 7 before the text: mtime ns, 0)
     FS_TRUNCATE,       // (.., 3: length)
     FS_STATFS,         // -> struct statfs in words 6..
-    FS_PIPE,           // (0: O_NONBLOCK|O_CLOEXEC are liblinux's: status flags) -> read handle, write handle; capabilities: both descriptions
+    FS_PIPE,           // (0: O_NONBLOCK|O_CLOEXEC are liblinux's: status flags) -> read handle, write handle;
+                       //  capabilities: both descriptions
     FS_COVER,          // (.., 3: 1 cover | 0 uncover) mark a directory as carrying a mount; euid 0
     FS_OPERATIONS_END
 };

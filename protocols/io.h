@@ -32,24 +32,30 @@ struct io_opened {  // words 0..4 of the answer
     uint64_t mode;   // st_mode (type and permissions)
     uint64_t flags;  // status flags of the description (O_ACCMODE, O_APPEND, O_NONBLOCK, O_DIRECTORY, O_PATH)
     uint64_t device; // st_rdev of device nodes
-    uint64_t server; // 0, or the id of the server (protocols/layout.h) to which the capability in the answer must be attached
-                     // first; or IO_LOCAL: no capability, liblinux serves device itself (null, zero, full, random, urandom)
+    uint64_t server; // 0, or the id of the server (protocols/layout.h) to which the capability in the answer must be
+                     // attached first; or IO_LOCAL: no capability, liblinux serves device itself (null, zero, full,
+                     // random, urandom)
 };
 #define IO_LOCAL 255
 
 enum {
     IO_NOTIFY = 0x2000,  // (thread index; capability: notification to signal, already badged). Replaces an older one.
-    IO_BUFFER,           // (bytes <= IO_BUFFER_BYTES) -> bytes; capability: frames to map read-write. The server's memory, lent.
-    IO_ATTACH,           // (; capability: description) -> struct io_opened. Again: another reference to the same handle's description
+    IO_BUFFER,           // (bytes <= IO_BUFFER_BYTES) -> bytes; capability: frames to map read-write. The server's
+                         //  memory, lent.
+    IO_ATTACH,           // (; capability: description) -> struct io_opened. Again: another reference to the same
+                         //  handle's description
     IO_CLOSE,            // (handle): the handle ends (posix locks of the process on that file too)
     IO_READ,             // (handle, offset | IO_OFFSET_CURRENT, bytes, flags) -> bytes (0: end of file); data
-    IO_WRITE,            // (handle, offset | IO_OFFSET_CURRENT, bytes, flags; data) -> bytes. EPIPE: liblinux raises SIGPIPE
+    IO_WRITE,            // (handle, offset | IO_OFFSET_CURRENT, bytes, flags; data) -> bytes. EPIPE: liblinux raises
+                         //  SIGPIPE
     IO_SEEK,             // (handle, whence, offset) -> new offset; SEEK_SET CUR END DATA HOLE
     IO_STAT,             // (handle) -> struct stat of Linux x86-64 (144 bytes) in words 6..
     IO_SET_FLAGS,        // (handle, O_APPEND|O_NONBLOCK...) change the description's status flags
     IO_GET_FLAGS,        // (handle) -> flags
-    IO_POLL,             // (handle, POLL* events, flags) -> events ready now (POLLHUP POLLERR included); with IO_ARM and none: arm
-    IO_IOCTL,            // (handle, command, argument, bytes in, flags; data inline) -> result, bytes out; data inline. ENOTTY
+    IO_POLL,             // (handle, POLL* events, flags) -> events ready now (POLLHUP POLLERR included); with IO_ARM
+                         //  and none: arm
+    IO_IOCTL,            // (handle, command, argument, bytes in, flags; data inline) -> result, bytes out; data inline.
+                         //  ENOTTY
     IO_READDIR,          // (handle, flags, bytes) -> bytes; struct linux_dirent64 records; moves the offset. 0: end
     IO_TRUNCATE,         // (handle, length)
     IO_SYNC,             // (handle, flags)
@@ -57,12 +63,14 @@ enum {
     IO_CHMOD,            // (handle, mode)
     IO_CHOWN,            // (handle, uid | ~0, gid | ~0)
     IO_UTIME,            // (handle, atime seconds, atime ns | UTIME_NOW | UTIME_OMIT, mtime s, mtime ns)
-    IO_LOCK,             // (handle, command F_GETLK|F_SETLK|F_SETLKW or FS_FLOCK, type F_RDLCK|F_WRLCK|F_UNLCK, start, length (0: to
-                         //  the end), flags) -> F_GETLK: type, start, length, pid. Byte ranges are absolute. ERR_AGAIN while held
+    IO_LOCK,             // (handle, command F_GETLK|F_SETLK|F_SETLKW or FS_FLOCK, type F_RDLCK|F_WRLCK|F_UNLCK, start,
+                         //  length (0: to the end), flags) -> F_GETLK: type, start, length, pid. Byte ranges are
+                         //  absolute. ERR_AGAIN while held
     IO_STATFS,           // (handle) -> struct statfs (120 bytes) in words 6..
     IO_MAP,              // (handle, file offset (page aligned), bytes, protection PROT_* | IO_MAP_SHARED) ->
-                         //  first page in the frames, pages (>= 1), file size; capability: frames that hold this run of the file.
-                         //  Rights follow the open mode. ENODEV where it makes no sense. Beyond the end of file: pages 0.
+                         //  first page in the frames, pages (>= 1), file size; capability: frames that hold this run of
+                         //  the file. Rights follow the open mode. ENODEV where it makes no sense. Beyond the end of
+                         //  file: pages 0.
     IO_PATH,             // (handle, flags) -> bytes; the absolute path, " (deleted)" appended as Linux does
     IO_OPERATIONS_END
 };

@@ -14,7 +14,8 @@
 
 #define LIBLINUX_BASE 0x7f8000000000ull
 #define LIBLINUX_END USER_END
-#define LIBLINUX_TEXT (LIBLINUX_BASE + 0x00010000)   // the image is linked here: text and read-only data, no writable segment
+#define LIBLINUX_TEXT (LIBLINUX_BASE + 0x00010000)   // the image is linked here: text and read-only data, nothing
+                                                     //  writable
 #define LIBLINUX_CLOCK (LIBLINUX_BASE + 0x01000000)  // struct clock_page
 #define LIBLINUX_HANDOVER (LIBLINUX_BASE + 0x40000000) // what exec leaves for the fresh liblinux, up to 16 MiB
 #define HANDOVER_MAX (16ull << 20)
@@ -35,7 +36,7 @@
 #define THREAD_AREA_BYTES 0x10000
 #define THREAD_AREAS 256  // per address space
 
-// Windows: the only part of its address space that liblinux itself may map (session buffers, page-cache windows, rings).
+// Windows: the only part of its address space that liblinux itself may map (session buffers, pages of files, rings).
 #define WINDOW_BASE (LIBLINUX_BASE + 0x80000000)
 #define WINDOW_END (LIBLINUX_BASE + 0x4000000000ull)
 #define WINDOW_OF_AREA(i) (WINDOW_BASE + ((uint64_t)(i) << 30))  // of the process in process area i: its first 2 MiB are
@@ -61,8 +62,8 @@ struct thread_page {
     uint32_t zero;
     uint64_t clear_child_tid;  // written by liblinux: proc zeroes it and wakes its futex at the thread's death
     uint64_t robust_list, robust_list_bytes;
-    uint64_t waited;        // signals that rt_sigtimedwait waits for: they wake the thread though they are blocked, have no
-                            // default action meanwhile, and are taken by PROC_SIGNAL_TAKE; written by liblinux
+    uint64_t waited;        // signals that rt_sigtimedwait waits for: they wake the thread though they are blocked,
+                            // have no default action meanwhile, and are taken by PROC_SIGNAL_TAKE; written by liblinux
     uint32_t fault_signal;  // of the fault that was reflected last: signal and si_code; written by proc before the
     int32_t fault_code;     // fault upcall. si_addr is utcb->fault_address
 };

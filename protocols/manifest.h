@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// The compiled manifest: bundle entry "manifest", made by the host tool from systems/NAME.system (docs/building-blocks.md)
-// and read by the supervisor. struct manifest, then n_components records.
+// The compiled manifest: bundle entry "manifest", made by the host tool from systems/NAME.system
+// (docs/building-blocks.md) and read by the supervisor. struct manifest, then n_components records.
 //
 // The host tool has checked it: names are unique and 0-terminated, peers exist, calls go up in rank, ranges do not
-// overlap, no list is too long. Components stand in start order: whatever a component waits for comes before it, so that
-// a component's index is also its place in the start order. Unused bytes are zero.
+// overlap, no list is too long. Components stand in start order: whatever a component waits for comes before it, so
+// that a component's index is also its place in the start order. Unused bytes are zero.
 #pragma once
 #include "abi/boot.h"
 #include "protocols/component.h"

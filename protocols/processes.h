@@ -20,7 +20,8 @@ struct process_entry {
     uint32_t groups[PROCESS_GROUPS];
     uint64_t fsize_limit;    // RLIMIT_FSIZE
     uint64_t nofile_limit;
-    uint64_t root;           // inode number of the process's root directory in the root file system, 0: the file system's own
+    uint64_t root;           // inode number of the process's root directory in the root file system, 0: the file
+                             // system's own
     uint32_t zero[2];
 };
 struct process_table {

@@ -10,9 +10,11 @@
 #include "abi/types.h"
 
 enum {
-    STREAM_ATTACH = 0x4000,  // () -> pages; capability: frames of struct stream_memory. A second attach gives the same frames, with
-                             //  the bytes in flight (a restarted client goes on). ERR_NOT_FOUND: the device is absent
-    STREAM_KICK,             // () look again: transmit bytes were added while tx_idle, or receive space was made while rx_stopped
+    STREAM_ATTACH = 0x4000,  // () -> pages; capability: frames of struct stream_memory. A second attach gives the same
+                             //  frames, with the bytes in flight (a restarted client goes on). ERR_NOT_FOUND: the
+                             //  device is absent
+    STREAM_KICK,             // () look again: transmit bytes were added while tx_idle, or receive space was made while
+                             //  rx_stopped
     STREAM_SET_LINE,         // (bits per second, 5..8 data bits, STREAM_PARITY_*, 1..2 stop bits) ERR_INVALID
     STREAM_STATUS,           // () -> bits per second, STREAM_LINE_* bits, bytes received, bytes sent, receive overruns
     STREAM_OPERATIONS_END

@@ -9,10 +9,13 @@ enum {
     SUPERVISOR_HEARTBEAT = 2,  // () answer to NOTIFY_HEARTBEAT
     SUPERVISOR_EXIT = 3,       // (code) the component wants to end; 0 is a planned end
     SUPERVISOR_STOPPED = 4,    // () answer to NOTIFY_STOP
-    SUPERVISOR_POWER = 5,      // (POWER_*, exit code) only for components with `may power` in the manifest; ERR_NO_RIGHT
-    SUPERVISOR_LIST = 6,       // (index) -> state, starts, memory bytes; name in words 8..11; ERR_NOT_FOUND behind the last
+    SUPERVISOR_POWER = 5,      // (POWER_*, exit code) only for components with `may power` in the manifest;
+                               //  ERR_NO_RIGHT
+    SUPERVISOR_LIST = 6,       // (index) -> state, starts, memory bytes; name in words 8..11; ERR_NOT_FOUND behind the
+                               //  last
     SUPERVISOR_KILL = 7,       // (index) end the component's instance as a fault would; only with `may power`
-    SUPERVISOR_CHANNEL_GONE = 8, // (badge) a server saw KMSG_GONE for a client's channel: the first capability is to be deleted
+    SUPERVISOR_CHANNEL_GONE = 8, // (badge) a server saw KMSG_GONE for a client's channel: the first capability is to be
+                                 //  deleted
     SUPERVISOR_SHOW = 9,       // (index) -> struct component_status in words 8..; ERR_NOT_FOUND behind the last
 };
 #define SUPERVISOR_TEXT_WORD 8  // where names and structures begin in an answer
