@@ -1,27 +1,14 @@
 // SPDX-License-Identifier: MIT
 // Memory as programs see it: each argument names a check, which prints what it found.
 #define _GNU_SOURCE
+#include "check.h"
 #include <alloca.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#define CHECK(x) printf("%s: %s\n", #x, (x) ? "yes" : "no")
-
-static volatile sig_atomic_t got;
-static siginfo_t last;
-
-static void handle(int s, void (*f)(int, siginfo_t *, void *), int flags)
-{
-    struct sigaction a = {.sa_sigaction = f, .sa_flags = SA_SIGINFO | flags};
-    sigaction(s, &a, 0);
-}
 
 static char *guard;
 
@@ -79,9 +66,7 @@ static void check_mremap(void)
 
 static void on_segv(int s, siginfo_t *i, void *c)
 {
-    (void)c;
-    got = s;
-    last = *i;
+    note(s, i, c);
     mprotect(guard, 4096, PROT_READ | PROT_WRITE);
 }
 
@@ -197,20 +182,5 @@ static void check_filemap(void)
     unlink("/tmp/map");
 }
 
-int main(int n, char **v)
-{
-    static const struct {
-        const char *name;
-        void (*check)(void);
-    } checks[] = {
-        {"fork-cow", check_fork_cow}, {"shared", check_shared}, {"mremap", check_mremap},   {"segv", check_segv},
-        {"protect", check_protect},   {"stack", check_stack},   {"madvise", check_madvise}, {"filemap", check_filemap},
-    };
-    setvbuf(stdout, 0, _IOLBF, 0);
-    for (unsigned i = 0; i < sizeof checks / sizeof *checks; i++) {
-        if (n != 2 || strcmp(v[1], checks[i].name) != 0) continue;
-        checks[i].check();
-        return 0;
-    }
-    return 1;
-}
+CHECKS({"fork-cow", check_fork_cow}, {"shared", check_shared}, {"mremap", check_mremap}, {"segv", check_segv},
+       {"protect", check_protect}, {"stack", check_stack}, {"madvise", check_madvise}, {"filemap", check_filemap})

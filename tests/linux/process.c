@@ -1,36 +1,14 @@
 // SPDX-License-Identifier: MIT
 // Processes coming and going: each argument names a check, which prints what it found.
 #define _GNU_SOURCE
+#include "check.h"
 #include <errno.h>
 #include <grp.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
-
-#define CHECK(x) printf("%s: %s\n", #x, (x) ? "yes" : "no")
-
-static void nap(long ms)
-{
-    struct timespec t = {ms / 1000, ms % 1000 * 1000000};
-    while (nanosleep(&t, &t)) {
-    }
-}
-
-static volatile sig_atomic_t got;
-static siginfo_t last;
-
-static void note(int s, siginfo_t *i, void *c)
-{
-    (void)c;
-    got = s;
-    last = *i;
-}
 
 static void check_wait(void)
 {
@@ -141,8 +119,7 @@ static void check_orphan(void)
         pid_t g = fork();
         if (!g) {
             setpgid(0, 0);
-            struct sigaction a = {.sa_sigaction = note, .sa_flags = SA_SIGINFO};
-            sigaction(SIGHUP, &a, 0);
+            handle(SIGHUP, note, 0);
             write(p[1], "r", 1);
             raise(SIGSTOP);
             char b = got == SIGHUP ? 'H' : 'n';
@@ -244,20 +221,5 @@ static void check_usage(void)
     CHECK(r.ru_utime.tv_usec + r.ru_stime.tv_usec >= 30000);
 }
 
-int main(int n, char **v)
-{
-    static const struct {
-        const char *name;
-        void (*check)(void);
-    } checks[] = {
-        {"wait", check_wait},     {"vfork", check_vfork}, {"groups", check_groups}, {"orphan", check_orphan},
-        {"limits", check_limits}, {"ids", check_ids},     {"many", check_many},     {"usage", check_usage},
-    };
-    setvbuf(stdout, 0, _IOLBF, 0);
-    for (unsigned i = 0; i < sizeof checks / sizeof *checks; i++) {
-        if (n != 2 || strcmp(v[1], checks[i].name) != 0) continue;
-        checks[i].check();
-        return 0;
-    }
-    return 1;
-}
+CHECKS({"wait", check_wait}, {"vfork", check_vfork}, {"groups", check_groups}, {"orphan", check_orphan},
+       {"limits", check_limits}, {"ids", check_ids}, {"many", check_many}, {"usage", check_usage})

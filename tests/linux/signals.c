@@ -1,41 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Signals: each argument names a check, which prints what it found.
 #define _GNU_SOURCE
+#include "check.h"
 #include <errno.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/time.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
-
-#define CHECK(x) printf("%s: %s\n", #x, (x) ? "yes" : "no")
-
-static void nap(long ms)
-{
-    struct timespec t = {ms / 1000, ms % 1000 * 1000000};
-    while (nanosleep(&t, &t)) {
-    }
-}
-
-static volatile sig_atomic_t got;
-static siginfo_t last;
-
-static void note(int s, siginfo_t *i, void *c)
-{
-    (void)c;
-    got = s;
-    last = *i;
-}
-
-static void handle(int s, void (*f)(int, siginfo_t *, void *), int flags)
-{
-    struct sigaction a = {.sa_sigaction = f, .sa_flags = SA_SIGINFO | flags};
-    sigaction(s, &a, 0);
-}
 
 static void check_sigchld(void)
 {
@@ -207,22 +179,4 @@ static void check_stopped(void)
     CHECK(waitpid(c, &s, 0) == c && WTERMSIG(s) == SIGKILL);
 }
 
-int main(int n, char **v)
-{
-    static const struct {
-        const char *name;
-        void (*check)(void);
-    } checks[] = {
-        {"sigchld", check_sigchld},
-        {"signals", check_signals},
-        {"eintr", check_eintr},
-        {"stopped", check_stopped},
-    };
-    setvbuf(stdout, 0, _IOLBF, 0);
-    for (unsigned i = 0; i < sizeof checks / sizeof *checks; i++) {
-        if (n != 2 || strcmp(v[1], checks[i].name) != 0) continue;
-        checks[i].check();
-        return 0;
-    }
-    return 1;
-}
+CHECKS({"sigchld", check_sigchld}, {"signals", check_signals}, {"eintr", check_eintr}, {"stopped", check_stopped})

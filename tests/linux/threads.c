@@ -1,44 +1,16 @@
 // SPDX-License-Identifier: MIT
 // Threads and shared futexes: each argument names a check, which prints what it found.
 #define _GNU_SOURCE
+#include "check.h"
 #include <errno.h>
 #include <linux/futex.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
-
-#define CHECK(x) printf("%s: %s\n", #x, (x) ? "yes" : "no")
-
-static void nap(long ms)
-{
-    struct timespec t = {ms / 1000, ms % 1000 * 1000000};
-    while (nanosleep(&t, &t)) {
-    }
-}
-
-static volatile sig_atomic_t got;
-static siginfo_t last;
-
-static void note(int s, siginfo_t *i, void *c)
-{
-    (void)c;
-    got = s;
-    last = *i;
-}
-
-static void handle(int s, void (*f)(int, siginfo_t *, void *), int flags)
-{
-    struct sigaction a = {.sa_sigaction = f, .sa_flags = SA_SIGINFO | flags};
-    sigaction(s, &a, 0);
-}
 
 static pthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t cv = PTHREAD_COND_INITIALIZER;
@@ -203,20 +175,5 @@ static void check_sigthread(void)
     CHECK(got);
 }
 
-int main(int n, char **v)
-{
-    static const struct {
-        const char *name;
-        void (*check)(void);
-    } checks[] = {
-        {"threads", check_threads},         {"exec-thread", check_exec_thread}, {"exec-child", check_exec_child},
-        {"exit-thread", check_exit_thread}, {"robust", check_robust},           {"sigthread", check_sigthread},
-    };
-    setvbuf(stdout, 0, _IOLBF, 0);
-    for (unsigned i = 0; i < sizeof checks / sizeof *checks; i++) {
-        if (n != 2 || strcmp(v[1], checks[i].name) != 0) continue;
-        checks[i].check();
-        return 0;
-    }
-    return 1;
-}
+CHECKS({"threads", check_threads}, {"exec-thread", check_exec_thread}, {"exec-child", check_exec_child},
+       {"exit-thread", check_exit_thread}, {"robust", check_robust}, {"sigthread", check_sigthread})
