@@ -1,27 +1,13 @@
 // SPDX-License-Identifier: MIT
 // The instance of a component: address space, thread, context, stack and data, all made from one untyped, so that one
-// revoke destroys it.
+// revoke destroys it. Making the objects and loading the image is lib/instance's work.
 //
 // Text and read-only data are mapped straight from the bundle; data is copied afresh at every start. Vault, pool and
 // tables are mapped where protocols/component.h says.
 #include "servers/supervisor/supervisor.h"
 
-#define STACK_PAGES 16
-#define ASPACE_OWN_PAGES 2
+#define STACK_BITS 16
 #define TABLES_BESIDES 24  // image, stack, information page and the component's own mappings, beyond what is counted
-#define TABLE_REACH (2ull << 20)
-
-static uint64_t pages_of(uint64_t bytes) { return (bytes + PAGE_SIZE - 1) / PAGE_SIZE; }
-
-static uint64_t data_pages(const struct component *c)
-{
-    uint64_t pages = 0;
-    for (uint32_t i = 0; i < c->image->n_segments; i++)
-        if (c->image->segments[i].rights & RIGHT_WRITE) pages += pages_of(c->image->segments[i].memory_bytes);
-    return pages;
-}
-
-static uint64_t tables_for(uint64_t bytes) { return (bytes + TABLE_REACH - 1) / TABLE_REACH + (bytes >> 30); }
 
 static uint64_t block_bytes(const struct component *c, enum part part)
 {
@@ -36,37 +22,21 @@ static unsigned aspace_bits(const struct component *c)
     return size_bits_of(pages * PAGE_SIZE);
 }
 
-static unsigned data_bits(const struct component *c) { return size_bits_of(data_pages(c) * PAGE_SIZE); }
+static struct instance parts_of(const struct component *c)
+{
+    return (struct instance){
+        .untyped = part_slot(c, PART_INSTANCE),
+        .first = part_slot(c, PART_ASPACE),
+        .aspace_bits = aspace_bits(c),
+        .stack_bits = STACK_BITS,
+        .data_bits = image_data_bits(c->image),
+    };
+}
 
 unsigned instance_size_bits(const struct component *c)
 {
-    uint64_t bytes =
-        (1ull << aspace_bits(c)) + STACK_PAGES * PAGE_SIZE + (1ull << data_bits(c)) + SIZE_THREAD + SIZE_CONTEXT;
-    return size_bits_of(bytes);
-}
-
-// Make the objects, largest first: an untyped wastes nothing then.
-static err_t make_objects(const struct component *c)
-{
-    struct {
-        enum part part;
-        enum cap_type type;
-        unsigned size_bits, order;
-    } objects[] = {
-        {PART_ASPACE, CAP_ASPACE, aspace_bits(c), aspace_bits(c)},
-        {PART_STACK, CAP_FRAMES, PAGE_BITS + 4, PAGE_BITS + 4},
-        {PART_DATA, CAP_FRAMES, data_bits(c), data_bits(c)},
-        {PART_THREAD, CAP_THREAD, 0, PAGE_BITS + 1},
-        {PART_CONTEXT, CAP_CONTEXT, 0, 0},
-    };
-    const unsigned n = sizeof objects / sizeof objects[0];
-    err_t err = OK;
-    for (unsigned size = 63; size < 64 && err == OK; size--)
-        for (unsigned i = 0; i < n && err == OK; i++)
-            if (objects[i].order == size)
-                err = untyped_retype(part_slot(c, PART_INSTANCE), objects[i].type, objects[i].size_bits, 1, 0,
-                                     part_slot(c, objects[i].part));
-    return err;
+    struct instance instance = parts_of(c);
+    return instance_untyped_bits(&instance);
 }
 
 static err_t map_part(const struct component *c, enum part part, uint64_t address, uint64_t first, uint64_t n_pages,
@@ -75,40 +45,16 @@ static err_t map_part(const struct component *c, enum part part, uint64_t addres
     return frames_map(part_slot(c, part), part_slot(c, PART_ASPACE), address, first, n_pages, rights);
 }
 
-// Pages of the image inside the bundle are counted from the bundle's start.
-static uint64_t bundle_page(const struct component *c, const struct image_segment *segment)
+// The image lies in the bundle.
+static err_t load(const struct component *c, const struct instance *instance)
 {
-    return ((uint64_t)c->image - BOOT_BUNDLE_ADDRESS + segment->file_offset) / PAGE_SIZE;
-}
-
-// A writable segment: the file's pages copied, the rest zero. The last copied page's tail is zero in the image already.
-static err_t load_data(const struct component *c, const struct image_segment *segment, uint64_t first)
-{
-    uint64_t copied = pages_of(segment->file_bytes), pages = pages_of(segment->memory_bytes);
-    err_t err = OK;
-    if (copied > 0)
-        err = frames_copy(part_slot(c, PART_DATA), first, BOOT_SLOT_BUNDLE, bundle_page(c, segment), copied);
-    if (err == OK && pages > copied) err = frames_zero(part_slot(c, PART_DATA), first + copied, pages - copied);
-    if (err == OK) err = map_part(c, PART_DATA, segment->address, first, pages, RIGHT_READ | RIGHT_WRITE);
-    return err;
-}
-
-static err_t load_image(const struct component *c)
-{
-    uint64_t data_at = 0;
-    err_t err = OK;
-    for (uint32_t i = 0; i < c->image->n_segments && err == OK; i++) {
-        const struct image_segment *segment = &c->image->segments[i];
-        uint64_t pages = pages_of(segment->memory_bytes);
-        if (segment->memory_bytes == 0) continue;
-        if (segment->rights & RIGHT_WRITE) {
-            err = load_data(c, segment, data_at);
-            data_at += pages;
-        } else {
-            err = map_part(c, PART_BUNDLE_VIEW, segment->address, bundle_page(c, segment), pages, segment->rights);
-        }
-    }
-    return err;
+    const struct image_place place = {
+        .image = c->image,
+        .text = part_slot(c, PART_BUNDLE_VIEW),
+        .source = BOOT_SLOT_BUNDLE,
+        .first = ((uint64_t)c->image - BOOT_BUNDLE_ADDRESS) / PAGE_SIZE,
+    };
+    return instance_load(instance, &place);
 }
 
 static err_t map_durable(const struct component *c)
@@ -127,14 +73,6 @@ static err_t map_durable(const struct component *c)
             err = frames_map(c->views[i], part_slot(c, PART_ASPACE), c->mapped_at[i], 0, c->mapped_pages[i], rights);
     }
     return err;
-}
-
-static err_t map_stack(const struct component *c)
-{
-    err_t err = frames_zero(part_slot(c, PART_STACK), 0, STACK_PAGES);
-    if (err != OK) return err;
-    return map_part(c, PART_STACK, COMPONENT_INFO_ADDRESS - STACK_PAGES * PAGE_SIZE, 0, STACK_PAGES,
-                    RIGHT_READ | RIGHT_WRITE);
 }
 
 static err_t make_thread(const struct component *c)
@@ -159,9 +97,10 @@ err_t instance_start(struct component *c)
 {
     c->info->starts++;
     c->info->last_death = c->last_death;
-    err_t err = make_objects(c);
-    if (err == OK) err = load_image(c);
-    if (err == OK) err = map_stack(c);
+    const struct instance instance = parts_of(c);
+    err_t err = instance_make(&instance);
+    if (err == OK) err = load(c, &instance);
+    if (err == OK) err = instance_map_stack(&instance, COMPONENT_INFO_ADDRESS);
     if (err == OK) err = map_durable(c);
     if (err == OK) err = make_thread(c);
     if (err != OK) return err;

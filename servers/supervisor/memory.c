@@ -33,13 +33,6 @@ uint64_t memory_used_bytes(void) { return bytes_used; }
 
 uint64_t memory_pool_bytes(void) { return bytes_in_pools; }
 
-unsigned size_bits_of(uint64_t bytes)
-{
-    unsigned bits = PAGE_BITS;
-    while (1ull << bits < bytes) bits++;
-    return bits;
-}
-
 static uint64_t bytes_of(enum cap_type type, unsigned size_bits)
 {
     switch (type) {

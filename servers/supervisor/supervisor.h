@@ -6,6 +6,7 @@
 // (instance.c). What the supervisor decides about deaths is policy.c; what it is asked is requests.c; memory is
 // memory.c. It blocks on nobody: every operation is a kernel invocation or a receive on its own endpoint.
 #pragma once
+#include "lib/instance/instance.h"
 #include "lib/rt/rt.h"
 #include "protocols/manifest.h"
 #include "protocols/supervisor.h"
@@ -38,7 +39,7 @@ enum part {
     PART_INFO_VIEW,   // read-only capabilities to map in the component's space
     PART_BUNDLE_VIEW,
     PART_CLOCK_VIEW,
-    // The instance.
+    // The instance. Those from PART_ASPACE on stand as in enum instance_part.
     PART_FAULT,  // our endpoint with the badge of this start
     PART_ASPACE,
     PART_THREAD,
@@ -48,6 +49,7 @@ enum part {
     N_PARTS
 };
 _Static_assert(N_PARTS <= PART_SLOTS, "a component's slots");
+_Static_assert(N_PARTS - PART_ASPACE == INSTANCE_PARTS, "the instance's parts");
 
 struct block {
     enum cap_type type;
@@ -115,7 +117,6 @@ const struct image_header *bundle_image(const char *name);
 
 // --- memory.c
 void memory_init(void);
-unsigned size_bits_of(uint64_t bytes);  // the smallest power of two >= bytes, at least a page
 uint64_t memory_free_bytes(void);
 // Make an object from boot memory. ERR_NO_MEMORY when no untyped has room.
 err_t memory_take(enum cap_type type, unsigned size_bits, uint32_t cspace, uint32_t index);
