@@ -115,6 +115,7 @@ static struct slot *put_cap(ref_t cspace, unsigned index, struct slot cap)
 {
     struct slot *slot = slot_at(cspace + index);
     *slot = cap;
+    view_note((struct cspace_view){cspace, BOOT_SLOTS - 1}, index);
     return slot;
 }
 

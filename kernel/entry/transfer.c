@@ -46,8 +46,11 @@ static void transfer_caps(struct thread *from, struct thread *to, unsigned n_cap
     for (unsigned i = 0; i < n_caps; i++) {
         uint64_t badge = 0;
         struct slot *source = from_ok ? view_slot(from_view, in->send_slot[i]) : NULL;
-        struct slot *place = to_ok ? view_slot(to_view, out->recv_slot[i]) : NULL;
-        out->recv_kind[i] = transfer_cap(source, place, endpoint, &badge);
+        uint64_t place_index = out->recv_slot[i];
+        struct slot *place = to_ok ? view_slot(to_view, place_index) : NULL;
+        uint32_t kind = transfer_cap(source, place, endpoint, &badge);
+        if (kind == CAP_PLACED) view_note(to_view, place_index);
+        out->recv_kind[i] = kind;
         out->recv_badge[i] = badge;
     }
 }

@@ -29,6 +29,8 @@ typedef struct {
 // own text and read-only data are not writable through it.
 void *arch_direct(paddr_t pa);         // kernel address of a physical one
 paddr_t arch_physical(const void *p);  // the reverse, for direct-map addresses only
+void arch_page_clear(void *page);      // whole pages, in the fastest way that the CPU has
+void arch_page_copy(void *to, const void *from);
 
 // --- page tables: ARCH_LEVELS radix levels of 512 eight-byte entries, level 0 holds leaves of 4 KiB.
 // arch_types.h provides inline:

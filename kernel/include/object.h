@@ -11,13 +11,20 @@ struct queue {  // of threads, first in first out, linked by queue_next and queu
 };
 
 // --- cspace: slot 0 never holds a capability; its 64 bytes are the header
+#define CSPACE_GROUPS 128  // the slots in equal groups, so that walks pass by what was never used
 struct cspace {
     uint32_t refs;
-    uint32_t zero[15];
+    uint32_t zero;
+    uint64_t used[CSPACE_GROUPS / 64];  // bit g: a slot of group g has been filled some time
+    uint32_t zero1[10];
 };
 _Static_assert(sizeof(struct cspace) == SLOT_BYTES, "slot 0");
 #define CSPACE_SIZE_BITS_MAX 20
 static inline struct cspace *cspace_at(ref_t ref) { return ref_direct(ref); }
+static inline unsigned cspace_group(uint64_t index, uint64_t n_slots)  // n_slots: a power of two
+{
+    return (unsigned)(index * CSPACE_GROUPS >> __builtin_ctzll(n_slots));
+}
 
 // --- endpoint
 struct endpoint {
@@ -139,7 +146,8 @@ struct aspace {
     ref_t pool_free;         // empty tables that came back, linked by their first entry
     ref_t fresh, fresh_end;  // pages never used since the tables were last dropped: the rest of an extent
     uint32_t extent;         // which one: 0 its own pages, else slots[extent]
-    uint32_t zero[22];
+    uint32_t n_slots;        // used of those below, some time
+    uint32_t zero[21];
     struct slot slots[1 + ASPACE_GROWS];  // 0: dying; the rest: untypeds that became tables
 };
 _Static_assert(sizeof(struct aspace) <= PAGE_SIZE && offsetof(struct aspace, slots) % SLOT_BYTES == 0, "layout");

@@ -35,7 +35,8 @@ struct slot {
     ref_t list_next, list_prev;             // the endpoint's gone list, or the list of dying objects; FRAMES: the
                                             // ticket of a revoke_run, and how far it has come in units of 512 pages
     uint32_t aspace_id, aspace_generation;  // FRAMES: the address space mapped in
-    uint64_t hull_first, hull_end;          // FRAMES: all pages of it that may hold an entry into this memory
+    uint64_t hull_first, hull_end;          // FRAMES: all pages of it that may hold an entry into this memory;
+                                            // DYING cspace: the groups of slots that have been used
 };
 _Static_assert(sizeof(struct slot) == SLOT_BYTES, "ABI");
 
@@ -61,6 +62,9 @@ bool slot_delete_step(struct slot *);
 // Empty a slot, or delete all descendants of one, then reap. ERR_PREEMPTED: stopped at a preemption point.
 err_t slot_delete(struct slot *);
 err_t slot_revoke(struct slot *);
+
+// The first slot from `index` on, of n, that lies in a used group of a cspace; n: none.
+uint64_t slot_next_used(uint64_t used_0, uint64_t used_1, uint64_t index, uint64_t n);
 
 // Empty the slots inside dying objects, until none is left (OK) or at a preemption point (ERR_PREEMPTED).
 err_t slots_reap(void);

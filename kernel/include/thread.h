@@ -13,6 +13,12 @@ static inline struct slot *view_slot(struct cspace_view view, uint64_t index)
 {
     return index - 1 < view.last ? slot_at(view.base + (ref_t)index) : NULL;
 }
+// Slot `index`, which is there, is filled now.
+static inline void view_note(struct cspace_view view, uint64_t index)
+{
+    unsigned group = cspace_group(index, view.last + 1);
+    cspace_at(view.base)->used[group / 64] |= 1ull << group % 64;
+}
 static inline struct cspace_view thread_cspace(const struct thread *t)
 {
     return (struct cspace_view){t->cspace, t->cspace_last};

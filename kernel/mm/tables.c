@@ -77,7 +77,7 @@ static pte_t *take_table(struct aspace *as)
         next_extent(as);
         table = table_at(as->fresh);
         as->fresh += REFS_PER_PAGE;
-        for (unsigned i = 0; i < TABLE_ENTRIES; i++) table[i].raw = 0;
+        arch_page_clear(table);
     }
     as->pool_used++;
     return table;
@@ -205,7 +205,7 @@ pte_t tables_entry(const struct aspace *as, uint64_t vpn)
 void tables_drop(struct aspace *as)
 {
     pte_t *root = table_at(aspace_root(ref_of(as)));
-    for (unsigned i = 0; i < TABLE_ENTRIES; i++) root[i].raw = 0;
+    arch_page_clear(root);
     arch_aspace_init(root);
     as->mapped = 0;
     as->pool_used = 0;

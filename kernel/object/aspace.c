@@ -13,6 +13,7 @@ void aspace_init(ref_t ref, unsigned size_bits)
 {
     struct aspace *as = aspace_at(ref);
     as->size_bits = size_bits;
+    as->n_slots = 1;
     as->pool_pages = (uint32_t)((1ull << (size_bits - PAGE_BITS)) - OWN_PAGES);
     as->id = ids_take(ref);
     tables_drop(as);
@@ -76,6 +77,7 @@ static err_t grow(struct invocation *inv)
         if (as->slots[i].type != CAP_EMPTY) continue;
         slot_derive(untyped, &as->slots[i], RIGHTS_ALL, SLOT_IN_ASPACE);
         as->pool_pages += 1u << (untyped->size_bits - PAGE_BITS);
+        if (as->n_slots <= i) as->n_slots = i + 1;
         return OK;
     }
     return ERR_LIMIT;

@@ -84,6 +84,7 @@ static err_t derive(struct invocation *inv)
     if (!err) err = check_badge(from, badge);
     if (err) return err;
     slot_derive(from, to, rights & RIGHTS_ALL, 0);
+    view_note(view_of(inv->cap), inv_word(inv, 0));
     if (badge) {
         to->badge = badge;
         if (to->type == CAP_ENDPOINT) to->flags |= SLOT_FIRST;
@@ -103,6 +104,7 @@ static err_t derive_frames(struct invocation *inv)
     uint64_t n = 1ull << (size_bits - PAGE_BITS);
     if (first >= pages || (first + n > pages && !from->badge)) return ERR_INVALID;
     slot_derive(from, to, rights & RIGHTS_ALL, 0);
+    view_note(view_of(inv->cap), inv_word(inv, 0));
     to->object = from->object + page_ref(first);
     to->size_bits = (uint8_t)size_bits;
     to->badge = first + n > pages ? pages - first : 0;
@@ -116,6 +118,7 @@ static err_t move(struct invocation *inv)
     if (err) return err;
     if (!slot_children_up_to(from, MOVE_CHILDREN)) return ERR_LIMIT;
     slot_move(from, to, 0);
+    view_note(view_of(inv->cap), inv_word(inv, 0));
     return OK;
 }
 
@@ -145,10 +148,12 @@ static err_t copy_all(struct invocation *inv)
     err_t err = cspace_resolve(inv->self, inv_word(inv, 0), &from);
     if (err) return err;
     uint64_t last = from.last < to.last ? from.last : to.last;
-    for (uint64_t i = 1; i <= last; i++) {
+    const uint64_t *used = from.last ? cspace_at(from.base)->used : NULL;
+    for (uint64_t i = 1; used && (i = slot_next_used(used[0], used[1], i, from.last + 1)) <= last; i++) {
         struct slot *src = view_slot(from, i), *dst = view_slot(to, i);
         if (dst->type != CAP_EMPTY || src->type == CAP_UNTYPED || slot_check_derive(src)) continue;
         slot_derive(src, dst, RIGHTS_ALL, 0);
+        view_note(to, i);
         if (preemption_point(STEP_SLOT)) return ERR_PREEMPTED;
     }
     return OK;

@@ -160,7 +160,7 @@ static err_t revoke_run(struct invocation *inv)
     return OK;
 }
 
-static uint64_t *page_words(const struct slot *s, uint64_t first) { return ref_direct(s->object + page_ref(first)); }
+static void *page_at(const struct slot *s, uint64_t n) { return ref_direct(s->object + page_ref(n)); }
 
 // copy(first, src_frames, src_first, n)
 static err_t copy(struct invocation *inv)
@@ -172,7 +172,7 @@ static err_t copy(struct invocation *inv)
     if (!err) err = check_run(from, from_first, n);
     if (err) return err;
     for (;;) {
-        words_copy(page_words(inv->cap, first++), page_words(from, from_first++), PAGE_SIZE / sizeof(uint64_t));
+        arch_page_copy(page_at(inv->cap, first++), page_at(from, from_first++));
         if (--n == 0) return OK;
         if (preemption_point(STEP_PAGES)) break;
     }
@@ -189,7 +189,7 @@ static err_t zero(struct invocation *inv)
     err_t err = check_run(inv->cap, first, n);
     if (err) return err;
     for (;;) {
-        words_clear(page_words(inv->cap, first++), PAGE_SIZE / sizeof(uint64_t));
+        arch_page_clear(page_at(inv->cap, first++));
         if (--n == 0) return OK;
         if (preemption_point(STEP_PAGES)) break;
     }

@@ -71,6 +71,7 @@ static err_t control_get(struct invocation *inv)
         *irq = (struct irq){.refs = 1, .line = (uint32_t)line};
         *slot = (struct slot){.type = CAP_IRQ, .rights = RIGHTS_ALL, .object = ref_of(irq)};
         slot_link(slot, inv->cap);
+        view_note(thread_cspace(inv->self), inv_word(inv, 1));
         return OK;
     }
     return ERR_LIMIT;

@@ -32,7 +32,8 @@ void object_init(unsigned type, ref_t object, unsigned size_bits)
 {
     if (type == CAP_UNTYPED || type == CAP_FRAMES) return;
     size_t n_bytes = type == CAP_ASPACE ? 2 * PAGE_SIZE : 1ull << object_size_bits(type, size_bits);
-    words_clear(ref_direct(object), n_bytes / sizeof(uint64_t));
+    if (n_bytes < PAGE_SIZE) words_clear(ref_direct(object), n_bytes / sizeof(uint64_t));
+    for (uint64_t page = 0; page < n_bytes / PAGE_SIZE; page++) arch_page_clear(ref_direct(object + page_ref(page)));
     if (type == CAP_THREAD) thread_init(object);
     if (type == CAP_CONTEXT) context_init(context_at(object));
     if (type == CAP_ASPACE) aspace_init(object, size_bits);
@@ -80,7 +81,7 @@ unsigned object_slots(unsigned type, ref_t object, unsigned size_bits, ref_t *fi
     switch (type) {
     case CAP_CSPACE: *first = object; return 1u << (size_bits - REF_BITS);
     case CAP_THREAD: *first = object + offsetof(struct thread, slots) / SLOT_BYTES; return THREAD_SLOTS;
-    case CAP_ASPACE: *first = object + offsetof(struct aspace, slots) / SLOT_BYTES; return 1 + ASPACE_GROWS;
+    case CAP_ASPACE: *first = object + offsetof(struct aspace, slots) / SLOT_BYTES; return aspace_at(object)->n_slots;
     case CAP_CONTEXT: *first = object; return 2;
     case CAP_IRQ: *first = object + 1; return 2;
     default: return 0;

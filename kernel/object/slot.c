@@ -97,7 +97,11 @@ static void start_dying(struct slot *s, ref_t first)
 {
     struct cpu_core *core = this_core();
     struct slot *keeper = slot_at(first);
+    uint64_t used[CSPACE_GROUPS / 64] = {UINT64_MAX, UINT64_MAX};
+    if (s->type == CAP_CSPACE) words_copy(used, cspace_at(s->object)->used, CSPACE_GROUPS / 64);
     slot_move(s, keeper, SLOT_DYING);
+    keeper->hull_first = used[0];
+    keeper->hull_end = used[1];
     keeper->badge = 1;
     keeper->list_next = NO_REF;
     if (core->dying_tail)
@@ -135,12 +139,29 @@ bool slot_delete_step(struct slot *s)
     return true;
 }
 
+uint64_t slot_next_used(uint64_t used_0, uint64_t used_1, uint64_t index, uint64_t n)
+{
+    if (index >= n) return n;
+    unsigned group = cspace_group(index, n);
+    uint64_t ahead = group < 64 ? used_0 >> group : 0;
+    if (!ahead) {
+        if (group < 64) group = 64;
+        ahead = used_1 >> group % 64;
+    }
+    if (!ahead) return n;
+    uint64_t start = ((uint64_t)group + (unsigned)__builtin_ctzll(ahead)) * n / CSPACE_GROUPS;
+    return start > index ? start : index;
+}
+
 // One step of emptying the first dying object.
 static void reap_step(struct cpu_core *core)
 {
     struct slot *keeper = slot_at(core->dying_head);
     ref_t first;
     unsigned n = object_slots(keeper->type, keeper->object, keeper->size_bits, &first);
+    if (keeper->type == CAP_CSPACE) {
+        keeper->badge = slot_next_used(keeper->hull_first, keeper->hull_end, keeper->badge, n);
+    }
     if (keeper->badge < n) {
         if (slot_delete_step(slot_at(first + (ref_t)keeper->badge))) keeper->badge++;
         return;

@@ -284,7 +284,7 @@ static err_t clone_state(struct invocation *inv, struct thread *t)
     if (!in_call || t->state != THREAD_STOPPED) return ERR_BUSY;
     t->context = source->context;
     arch_fpu_copy(&t->fpu, &source->fpu);
-    *thread_utcb(t) = *thread_utcb(source);
+    arch_page_copy(thread_utcb(t), thread_utcb(source));
     thread_set_result(t, OK, 0, INFO(0, 0, 0), 0);
     t->revoke_ticket = 0;
     return OK;

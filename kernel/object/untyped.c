@@ -42,6 +42,7 @@ static err_t retype(struct invocation *inv)
         *slot = (struct slot){
             .type = (uint8_t)type, .rights = RIGHTS_ALL, .size_bits = (uint8_t)size_bits, .object = object};
         slot_link(slot, u);
+        view_note(view, index + i);
         u->badge = at + size;
     }
     return OK;

@@ -119,6 +119,9 @@ paddr_t arch_physical(const void *p)
     return (paddr_t){HOST_MEMORY_START + offset};
 }
 
+void arch_page_clear(void *page) { memset(page, 0, PAGE_SIZE); }
+void arch_page_copy(void *to, const void *from) { memcpy(to, from, PAGE_SIZE); }
+
 void arch_aspace_init(pte_t *root) { (void)root; }
 
 void arch_aspace_activate(paddr_t root)

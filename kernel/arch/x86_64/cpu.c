@@ -3,7 +3,7 @@
 //
 // Rules:
 //  - A control bit is set only if CPUID offers it: some emulators hang on others, hardware faults.
-//  - Required: long mode with SYSCALL, NX, FSGSBASE. All else is used where it is there.
+//  - Required: long mode with SYSCALL, NX, FSGSBASE and XSAVE. All else is used where it is there.
 //  - User mode has one code and one data segment, no I/O bitmap, and no gate but that of int3.
 #include "x86.h"
 
@@ -60,18 +60,17 @@ static void control_init(void)
     if (!(extended.d >> 20 & 1)) panic_text("this CPU lacks NX (no-execute pages), which Bulkhead needs");
     if (!(extended.d >> 11 & 1)) panic_text("this CPU lacks SYSCALL, which Bulkhead needs");
     if (!(structured.b & 1)) panic_text("this CPU lacks FSGSBASE, which Bulkhead needs (QEMU: -cpu max)");
+    if (!(basic.c >> 26 & 1)) panic_text("this CPU lacks XSAVE, which Bulkhead needs");
     features = (struct x86_features){
-        .xsave = basic.c >> 26 & 1,
-        .avx = (basic.c >> 26 & 1) && (basic.c >> 28 & 1),
+        .avx = basic.c >> 28 & 1,
         .smep = structured.b >> 7 & 1,
         .smap = structured.b >> 20 & 1,
         .umip = structured.c >> 2 & 1,
         .big_pages = extended.d >> 26 & 1,
     };
     msr_write(MSR_EFER, msr_read(MSR_EFER) | EFER_SCE | EFER_NXE);
-    CR_WRITE(4, CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_FSGSBASE | (features.umip ? CR4_UMIP : 0) |
-                    (features.xsave ? CR4_OSXSAVE : 0) | (features.smep ? CR4_SMEP : 0) |
-                    (features.smap ? CR4_SMAP : 0));
+    CR_WRITE(4, CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_FSGSBASE | CR4_OSXSAVE |
+                    (features.umip ? CR4_UMIP : 0) | (features.smep ? CR4_SMEP : 0) | (features.smap ? CR4_SMAP : 0));
 }
 
 static void gate_set(unsigned vector, unsigned ist, unsigned flags)

@@ -25,31 +25,14 @@ static void set_off(struct x86_cpu *cpu, bool off)
     }
 }
 
-static void save(struct arch_fpu *fpu)
-{
-    if (features.xsave) {
-        __asm__ volatile("xsave64 %0" : "+m"(*fpu) : "a"(-1), "d"(-1));
-    } else {
-        __asm__ volatile("fxsave64 %0" : "+m"(*fpu));
-    }
-}
-
-static void load(const struct arch_fpu *fpu)
-{
-    if (features.xsave) {
-        __asm__ volatile("xrstor64 %0" ::"m"(*fpu), "a"(-1), "d"(-1));
-    } else {
-        __asm__ volatile("fxrstor64 %0" ::"m"(*fpu));
-    }
-}
+static void save(struct arch_fpu *fpu) { __asm__ volatile("xsave64 %0" : "+m"(*fpu) : "a"(-1), "d"(-1)); }
+static void load(const struct arch_fpu *fpu) { __asm__ volatile("xrstor64 %0" ::"m"(*fpu), "a"(-1), "d"(-1)); }
 
 void fpu_init(void)
 {
     CR_WRITE(0, (CR_READ(0) & ~(uint64_t)CR0_EM) | CR0_MP | CR0_NE | CR0_TS);
     this_cpu()->fpu_off = true;
-    if (features.xsave) {
-        __asm__ volatile("xsetbv" ::"c"(0), "a"(XCR0_X87 | XCR0_SSE | (features.avx ? XCR0_AVX : 0)), "d"(0));
-    }
+    __asm__ volatile("xsetbv" ::"c"(0), "a"(XCR0_X87 | XCR0_SSE | (features.avx ? XCR0_AVX : 0)), "d"(0));
 }
 
 void arch_fpu_init(struct arch_fpu *fpu)

@@ -46,7 +46,7 @@ static inline struct x86_cpu *this_cpu(void) { return (struct x86_cpu *)arch_cpu
 
 // What CPUID offers; only these bits are ever set in CR4, XCR0 and page tables.
 struct x86_features {
-    bool xsave, avx, smep, smap, umip, big_pages;
+    bool avx, smep, smap, umip, big_pages;
 };
 extern struct x86_features features;
 

@@ -32,7 +32,7 @@ struct arch_context {
     uint64_t rip, cs, rflags, rsp, ss;  // as the CPU pushes them
 } __attribute__((aligned(16)));
 
-// Registers of x87, SSE and AVX in the standard format of XSAVE (FXSAVE where that is missing).
+// Registers of x87, SSE and AVX in the standard format of XSAVE.
 struct arch_fpu {
     uint8_t area[832];
 } __attribute__((aligned(64)));
@@ -46,6 +46,16 @@ static inline struct cpu *arch_cpu(void)
 
 static inline void *arch_direct(paddr_t pa) { return (void *)(pa.raw + DIRECT_BASE); }
 static inline paddr_t arch_physical(const void *p) { return (paddr_t){(uint64_t)p - DIRECT_BASE}; }
+static inline void arch_page_clear(void *page)
+{
+    uint64_t n = PAGE_SIZE / 8;
+    __asm__ volatile("rep stosq" : "+D"(page), "+c"(n) : "a"(0) : "memory");
+}
+static inline void arch_page_copy(void *to, const void *from)
+{
+    uint64_t n = PAGE_SIZE / 8;
+    __asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(n)::"memory");
+}
 static inline bool arch_user_address_ok(uint64_t address) { return address < USER_END; }
 
 static inline void arch_tlb_page(uaddr_t address) { __asm__ volatile("invlpg (%0)" ::"r"(address.raw) : "memory"); }
