@@ -261,7 +261,8 @@ static long record_lock(struct file *file, unsigned command, uint64_t user)
     if (result < 0 || start < 0) return result < 0 ? result : -EINVAL;
     for (;;) {
         uint64_t arm = command == F_SETLKW ? IO_ARM | IO_THREAD(thread_index()) : 0;
-        if (arm) result = notify_use(file->server);
+        result = file_attach(file);
+        if (result == 0 && arm) result = notify_use(file->server);
         struct message m = {.words = {0, command, (uint64_t)l.l_type, (uint64_t)start, (uint64_t)length, arm}};
         if (result == 0) result = file_ask(file, IO_LOCK, 0, &m);
         if (result == 0 && command == F_GETLK) {

@@ -123,6 +123,12 @@ struct process {
     char command_line[COMMAND_LINE_BYTES];
 };
 
+// Faults that somebody wants injected, on their way to the supervisor (procfs_fault.c).
+struct fault_to_order {
+    uint64_t number, what, address, data[2];  // SUPERVISOR_FAULT's words
+};
+enum { FAULTS_A_WRITE = 16, FAULTS_SHOWN = 64 };
+
 struct state {
     struct table processes, threads, kits, spaces, regions, sources, shareds, chunks, signals;
     struct io io;  // /proc
@@ -144,6 +150,8 @@ struct state {
     uint64_t forks, epoch, dead_ns;  // dead_ns: CPU time of processes that have ended
     uint64_t load[3], load_at_ns;    // load averages, fixed point with 11 bits
     char hostname[65], domainname[65];
+    uint64_t n_faults;  // ordered so far; the newest order's number
+    struct fault_to_order faults[FAULTS_A_WRITE];
 };
 extern struct state *state;
 
@@ -152,6 +160,7 @@ enum proc_effect {
     EFFECT_PUBLISH,  // (slot) write the process's entry of the published table and its process page
     EFFECT_POWER,    // (POWER_*, exit code)
     EFFECT_KILL,     // (component index, its starts)
+    EFFECT_FAULTS,   // (how many of state->faults) order them from the supervisor
     EFFECT_COUNT
 };
 // The process that sent this, null: it is gone, or is no process.

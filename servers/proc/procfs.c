@@ -77,6 +77,7 @@ const struct node nodes[] = {
     TEXT(NODE_BULKHEAD, "ledger", make_ledger),
     TEXT(NODE_BULKHEAD, "components", make_components),
     SETTING(NODE_BULKHEAD, "kill", NULL, store_kill),
+    SETTING(NODE_BULKHEAD, "fault", make_faults, store_faults),
     TEXT(NODE_PROCESS, "stat", make_process_stat),
     TEXT(NODE_PROCESS, "statm", make_process_statm),
     TEXT(NODE_PROCESS, "status", make_process_status),

@@ -93,6 +93,17 @@ void make_ledger(struct text *, struct process *);
 void make_components(struct text *, struct process *);
 err_t store_kill(const char *value, size_t bytes);
 void effect_kill(uint64_t index, uint64_t starts, uint64_t c);
+struct component {
+    uint64_t state, starts, memory_bytes;
+    char name[COMPONENT_NAME];
+};
+// False: there is none of this index.
+bool component_look_up(uint64_t index, struct component *component);
+
+// --- /proc/bulkhead/fault (procfs_fault.c)
+void make_faults(struct text *, struct process *);
+err_t store_faults(const char *value, size_t bytes);
+void effect_faults(uint64_t n, uint64_t b, uint64_t c);
 
 // --- texts of a process (procfs_process.c)
 void make_process_stat(struct text *, struct process *);

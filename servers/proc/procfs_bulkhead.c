@@ -23,13 +23,7 @@ void make_ledger(struct text *text, struct process *process)
     text_add(text, "open_files %u\nforks %lu\n", state->io.descriptions.n_used, state->forks);
 }
 
-struct component {
-    uint64_t state, starts, memory_bytes;
-    char name[COMPONENT_NAME];
-};
-
-// False: there is none of this index.
-static bool look_up(uint64_t index, struct component *component)
+bool component_look_up(uint64_t index, struct component *component)
 {
     struct message m = {.info = INFO(SUPERVISOR_LIST, 1, 0), .words = {index}};
     if (ipc_call(SLOT_SUPERVISOR, &m) != OK) return false;
@@ -43,7 +37,7 @@ void make_components(struct text *text, struct process *process)
 {
     (void)process;
     struct component component;
-    for (uint64_t index = 0; look_up(index, &component); index++)
+    for (uint64_t index = 0; component_look_up(index, &component); index++)
         text_add(text, "%lu %s state %lu starts %lu memory %lu\n", index, component.name, component.state,
                  component.starts, component.memory_bytes);
 }
@@ -53,7 +47,7 @@ err_t store_kill(const char *value, size_t bytes)
 {
     while (bytes > 0 && value[bytes - 1] == '\n') bytes--;
     struct component component;
-    for (uint64_t index = 0; look_up(index, &component); index++) {
+    for (uint64_t index = 0; component_look_up(index, &component); index++) {
         if (strlen(component.name) != bytes || memcmp(component.name, value, bytes) != 0) continue;
         server_effect(EFFECT_KILL, index, component.starts, 0);
         return OK;
@@ -65,7 +59,7 @@ void effect_kill(uint64_t index, uint64_t starts, uint64_t c)
 {
     (void)c;
     struct component component;
-    if (!look_up(index, &component) || component.starts != starts) return;
+    if (!component_look_up(index, &component) || component.starts != starts) return;
     log_line("killing %s, as was asked for in /proc/bulkhead/kill", component.name);
     struct message m = {.info = INFO(SUPERVISOR_KILL, 1, 0), .words = {index}};
     (void)ipc_call(SLOT_SUPERVISOR, &m);

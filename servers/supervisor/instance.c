@@ -6,7 +6,6 @@
 // tables are mapped where protocols/component.h says.
 #include "servers/supervisor/supervisor.h"
 
-#define STACK_BITS 16
 #define TABLES_BESIDES 24  // image, stack, information page and the component's own mappings, beyond what is counted
 
 static uint64_t block_bytes(const struct component *c, enum part part)
@@ -104,6 +103,7 @@ err_t instance_start(struct component *c)
     if (err == OK) err = map_durable(c);
     if (err == OK) err = make_thread(c);
     if (err != OK) return err;
+    inject_start(c);
     const struct thread_registers registers = {
         .pc = c->image->entry, .sp = COMPONENT_INFO_ADDRESS, .rdi = COMPONENT_INFO_ADDRESS};
     return thread_set_registers(part_slot(c, PART_THREAD), 0, 1, &registers);

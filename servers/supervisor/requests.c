@@ -17,6 +17,7 @@ static void handle_fault(const struct message *m)
     struct component *c = component_at((unsigned)(m->badge & 0xffff));
     const uint64_t *words = m->words;
     if (!c || m->badge != BADGE_FAULT_OF(c->index, c->info->starts)) return;  // of an instance that is gone already
+    if (inject_hit(c, words)) return;
     log_line("%s: %s, address %lx, code %lx, at pc %lx sp %lx", c->spec->name, fault_kind(words[FAULT_WORD_KIND]),
              words[FAULT_WORD_ADDRESS], words[FAULT_WORD_CODE], words[FAULT_WORD_PC], words[FAULT_WORD_SP]);
     component_died(c, DEATH_FAULT);
@@ -131,6 +132,8 @@ static err_t handle_request(struct component *c, uint32_t operation, struct mess
     case SUPERVISOR_SHOW: return show(m->words[0]);
     case SUPERVISOR_KILL: return kill(c, m->words[0]);
     case SUPERVISOR_CHANNEL_GONE: return channel_gone(c, m->words[0]);
+    case SUPERVISOR_FAULT: return inject_order(c, m->words);
+    case SUPERVISOR_FAULTS: return inject_look(m->words[0], m->words);
     default: return ERR_NO_SYSCALL;
     }
 }

@@ -58,6 +58,7 @@ struct block {
 };
 
 #define RESTARTS_KEPT 16
+#define STACK_BITS 16
 
 struct component {
     const struct manifest_component *spec;
@@ -140,6 +141,15 @@ unsigned instance_size_bits(const struct component *c);
 // Build the instance and set it going.
 err_t instance_start(struct component *c);
 void instance_destroy(struct component *c);
+
+// --- inject.c: faults on order (protocols/faults.h)
+// SUPERVISOR_FAULT and SUPERVISOR_FAULTS.
+err_t inject_order(const struct component *by, const uint64_t words[MSG_REGISTERS]);
+err_t inject_look(uint64_t number, uint64_t words[MSG_REGISTERS]);
+// An instance has been built and does not run yet: arm what was ordered for it.
+void inject_start(const struct component *c);
+// A component's fault (FAULT_WORD_*). True: it was one of ours, and all that follows from it is done.
+_Bool inject_hit(struct component *c, const uint64_t words[MSG_REGISTERS]);
 
 // --- policy.c
 // The instance has died or must: take it down and decide what follows.

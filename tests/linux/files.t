@@ -192,3 +192,6 @@ ls -a / | head -n 2
 mkdir d; ls -a d
 ls -a /home | head -n 2
 [ "$(stat -c %i /)" -gt 0 ] && echo the root has a number
+
+### record-lock-awaited-by-a-child-first
+childlock

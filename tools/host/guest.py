@@ -58,6 +58,7 @@ class Settings:
     timeout: float = 60
     icount: bool = False
     extra: tuple = field(default_factory=tuple)
+    sites: object = None         # image's name -> bytes for the bundle: where instructions begin (faults)
 
     @property
     def system_path(self):
@@ -99,7 +100,8 @@ def build_bundle(settings, archive, command_line):
     memory = qemu.parse_memory(settings.memory)
     packed = archive.pack()
     system = manifest_check.load(settings.system_path, settings.root, memory, len(packed))
-    return image.system_bundle(settings.build, system, manifest.compile_system(system), packed, command_line)
+    return image.system_bundle(settings.build, system, manifest.compile_system(system), packed, command_line,
+                               settings.sites)
 
 
 class Guest:

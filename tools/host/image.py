@@ -70,8 +70,9 @@ def bundle(entries):
     return (header + table).ljust(offset, b"\0") + body
 
 
-def system_bundle(build, system, compiled, root_archive, command_line=""):
-    """The bundle of a checked system: images from the folder `build`, the compiled manifest, the root archive."""
+def system_bundle(build, system, compiled, root_archive, command_line="", sites=None):
+    """The bundle of a checked system: images from the folder `build`, the compiled manifest, the root archive; with
+    `sites`, a function from an image's name to bytes, also where the instructions of each image begin."""
     build = Path(build)
     images = sorted({component.image for component in system.components})
     used = {grant.name for component in system.components for grant in component.grants}
@@ -81,6 +82,8 @@ def system_bundle(build, system, compiled, root_archive, command_line=""):
         entries.append(("liblinux", flatten(build / "liblinux.elf", LIBLINUX_SYMBOLS)))
     if "root.cpio" in used:
         entries.append(("root.cpio", root_archive))
+    if sites:
+        entries += [(f"sites:{folder}", sites(folder)) for folder in images]
     if command_line:
         entries.append(("cmdline", command_line.encode() + b"\0"))
     return bundle(entries)

@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: MIT
+// Faults are injected while ordinary programs work; whoever asks the programs may not see it. Runs in the guest, as root:
+//
+//   campaign WORK PLAN
+//   campaign --locks FILE    part of the work: two processes share a file by locks
+//
+// WORK is a shell script, run on a pseudoterminal in an empty directory. PLAN has a trial a line: ID DELAY_US ORDER,
+// the order as /proc/bulkhead/fault takes it. Before the first, the undisturbed work is run; then for each trial a line
+// "end ID KEY=VALUE..." is printed, and what the work had printed when it was not the same. The host judges
+// (tools/host/faults.py); nothing here retries.
+//
+// Beside the work a program of high priority asks all three servers again and again: its longest wait is the stall.
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TEXT 16384
+#define COMPONENTS 32
+#define WORK_LIMIT_NS 60000000000ll  // virtual time for one run of the work
+#define SETTLE_NS 3000000000ll       // for everything to be as before
+#define BEATS_NS 250000000ll         // a component that answers no heartbeat is known by then
+#define PERIOD_NS 10000000000ll      // failures further apart are not counted together
+#define ERRORS "/tmp/campaign.errors"
+
+struct outcome {
+    char text[TEXT];  // what the work printed
+    size_t length;
+    int status;   // of wait, -1: it did not end
+    long errors;  // bytes on standard error
+    int64_t stall_ns, time_ns;
+};
+
+struct component {
+    char name[32];
+    long state, starts;
+};
+
+static struct outcome expected, got;
+static char ledger_before[TEXT], ledger_after[TEXT];
+static struct component before[COMPONENTS], after[COMPONENTS];
+static struct {
+    volatile bool stop;
+    volatile int64_t stall_ns;
+} * probe;
+
+static void fail(const char *what)
+{
+    printf("campaign: %s: %s\n", what, strerror(errno));
+    exit(125);
+}
+
+static int64_t now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000000000ll + t.tv_nsec;
+}
+
+static void pause_ns(int64_t ns)
+{
+    struct timespec t = {ns / 1000000000, ns % 1000000000};
+    while (nanosleep(&t, &t) != 0)
+        ;
+}
+
+static size_t slurp(const char *path, char *text)
+{
+    int file = open(path, O_RDONLY);
+    if (file < 0) fail(path);
+    size_t n = 0;
+    for (ssize_t got_now; n < TEXT - 1 && (got_now = read(file, text + n, TEXT - 1 - n)) > 0;) n += (size_t)got_now;
+    close(file);
+    text[n] = 0;
+    return n;
+}
+
+static void order(const char *format, ...)
+{
+    char line[256];
+    va_list arguments;
+    va_start(arguments, format);
+    int n = vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    int file = open("/proc/bulkhead/fault", O_WRONLY);
+    if (file < 0 || write(file, line, (size_t)n) != n) fail(line);
+    close(file);
+}
+
+// --- the system's state
+
+static int components(struct component *to)
+{
+    static char text[TEXT];
+    slurp("/proc/bulkhead/components", text);
+    int n = 0;
+    for (char *line = strtok(text, "\n"); line && n < COMPONENTS; line = strtok(NULL, "\n"), n++)
+        if (sscanf(line, "%*d %31s state %ld starts %ld", to[n].name, &to[n].state, &to[n].starts) != 3)
+            fail("components");
+    return n;
+}
+
+// Everything that is counted somewhere, without what only grows.
+static void ledger(char *to)
+{
+    static char text[TEXT];
+    struct statfs files;
+    slurp("/proc/bulkhead/ledger", text);
+    to[0] = 0;
+    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+        if (strncmp(line, "forks ", 6) != 0) strcat(strcat(to, line), " ");
+    statfs("/", &files);
+    sprintf(to + strlen(to), "tmpfs_pages %lu tmpfs_files %lu", (unsigned long)files.f_bfree,
+            (unsigned long)files.f_ffree);
+}
+
+static bool all_ready(int n)
+{
+    for (int i = 0; i < n; i++)
+        if (after[i].state != 2) return false;
+    return true;
+}
+
+// --- the work
+
+static void probe_run(void)
+{
+    struct stat status;
+    struct winsize size;
+    int terminal = posix_openpt(O_RDWR | O_NOCTTY);
+    setpriority(PRIO_PROCESS, 0, -20);
+    while (!probe->stop) {
+        int64_t start = now();
+        stat("/etc/passwd", &status);
+        getpgid(1);
+        ioctl(terminal, TIOCGWINSZ, &size);
+        int64_t took = now() - start;
+        if (took > probe->stall_ns) probe->stall_ns = took;
+        pause_ns(300000);
+    }
+    _exit(0);
+}
+
+static void work_run(const char *work, int master)
+{
+    setsid();
+    int slave = open(ptsname(master), O_RDWR), errors = open(ERRORS, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    if (slave < 0 || errors < 0 || ioctl(slave, TIOCSCTTY, 0) != 0) _exit(101);
+    dup2(slave, 0);
+    dup2(slave, 1);
+    dup2(errors, 2);
+    close(slave);
+    close(errors);
+    close(master);
+    if (chdir("/tmp/work") == 0) execl("/bin/sh", "sh", work, (char *)NULL);
+    _exit(102);
+}
+
+// Read the terminal until everybody has closed it, or the time is up.
+static void collect(struct outcome *o, int master, int64_t deadline)
+{
+    struct pollfd ready = {master, POLLIN, 0};
+    while (o->length < TEXT - 1) {
+        int64_t left = deadline - now();
+        if (left <= 0 || poll(&ready, 1, (int)(left / 1000000) + 1) == 0) return;
+        ssize_t n = read(master, o->text + o->length, TEXT - 1 - o->length);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return;
+        o->length += (size_t)n;
+    }
+}
+
+static int reap(pid_t pid, int64_t deadline)
+{
+    int status;
+    while (waitpid(pid, &status, WNOHANG) == 0) {
+        if (now() > deadline) {
+            kill(-pid, SIGKILL);
+            kill(pid, SIGKILL);
+            return -1;
+        }
+        pause_ns(1000000);
+    }
+    return status;
+}
+
+static void run_work(const char *work, struct outcome *o)
+{
+    static const char typed[] = "a typed lnie\x7f\x7f\x7fine\n";
+    int64_t start = now();
+    *o = (struct outcome){0};
+    probe->stop = false;
+    probe->stall_ns = 0;
+    mkdir("/tmp/work", 0755);
+    const struct winsize size = {24, 80, 0, 0};
+    int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    ioctl(master, TIOCSWINSZ, &size);
+    if (master < 0 || grantpt(master) != 0 || unlockpt(master) != 0) fail("pseudoterminal");
+    pid_t asking = fork();
+    if (asking == 0) probe_run();
+    if (write(master, typed, sizeof typed - 1) < 0) fail("typing");
+    pid_t pid = fork();
+    if (pid == 0) work_run(work, master);
+    if (pid < 0 || asking < 0) fail("fork");
+    collect(o, master, start + WORK_LIMIT_NS);
+    o->status = reap(pid, start + WORK_LIMIT_NS);
+    probe->stop = true;
+    waitpid(asking, NULL, 0);
+    close(master);
+    struct stat errors;
+    o->errors = stat(ERRORS, &errors) == 0 ? (long)errors.st_size : -1;
+    o->stall_ns = probe->stall_ns;
+    o->time_ns = now() - start;
+    if (rmdir("/tmp/work") != 0 && o->status == 0) o->status = 0xff00;
+}
+
+static bool same(const struct outcome *a, const struct outcome *b)
+{
+    return a->status == b->status && a->errors == b->errors && a->length == b->length &&
+           memcmp(a->text, b->text, a->length) == 0;
+}
+
+// Two processes add to a number in a file, each under a lock, and one waits for the other's.
+static int locks(const char *path)
+{
+    int file = open(path, O_RDWR);
+    char text[16] = "";
+    for (int child = 0; child < 2; child++) {
+        if (fork() != 0) continue;
+        for (int i = 0; i < 10; i++) {
+            struct flock whole = {.l_type = F_WRLCK};
+            if (fcntl(file, F_SETLKW, &whole) != 0 || pread(file, text, 15, 0) < 0) _exit(1);
+            int n = sprintf(text, "%08d", atoi(text) + 1);
+            pause_ns(50000);
+            if (pwrite(file, text, (size_t)n, 0) != n) _exit(1);
+            whole.l_type = F_UNLCK;
+            if (fcntl(file, F_SETLK, &whole) != 0) _exit(1);
+        }
+        _exit(0);
+    }
+    int status, failed = 0;
+    while (wait(&status) > 0) failed += status != 0;
+    if (pread(file, text, 15, 0) < 0) failed++;
+    printf("locks %d\n", atoi(text));
+    return failed;
+}
+
+// --- trials
+
+// State of the newest order: its state word and how often it has struck.
+static void look(char state[16], long *hits)
+{
+    static char text[TEXT];
+    slurp("/proc/bulkhead/fault", text);
+    char *last = strrchr(text, '\n');
+    if (last) *last = 0;
+    last = strrchr(text, '\n');
+    last = last ? last + 1 : text;
+    if (sscanf(last, "%*d %*s %*s %*s %15s hits %ld", state, hits) != 2) strcpy(state, "unknown");
+}
+
+// Wait until all components serve and the ledger is as before; false when that does not come.
+static bool settle(int *n)
+{
+    for (int64_t deadline = now() + SETTLE_NS; now() < deadline; pause_ns(5000000)) {
+        *n = components(after);
+        ledger(ledger_after);
+        if (all_ready(*n) && strcmp(ledger_before, ledger_after) == 0) return true;
+    }
+    return false;
+}
+
+static void show_difference(void)
+{
+    printf(" printed %zu\n", got.length);
+    fwrite(got.text, 1, got.length, stdout);
+    static char errors[TEXT];
+    size_t n = slurp(ERRORS, errors);
+    printf("\nerrors %zu\n", n);
+    fwrite(errors, 1, n, stdout);
+    printf("\nledger %s", ledger_after);
+}
+
+static void trial(const char *work, const char *id, long delay_us, const char *text)
+{
+    char name[32] = "", kind[16] = "", state[16] = "";
+    long hits = 0, hits_before = -1;
+    int64_t stall = 0, took = 0;
+    bool ok = true;
+    sscanf(text, "%31s %15s", name, kind);
+    bool is_sweep = strcmp(kind, "sweep") == 0, is_kill = is_sweep || strcmp(kind, "kill") == 0;
+    int n = components(before);
+    pid_t later = delay_us ? fork() : 0;
+    if (!later) {
+        pause_ns(delay_us * 1000);
+        if (*text) order("%s\n", text);
+        if (delay_us) _exit(0);
+    }
+    do {  // a sweep goes on until it finds nothing new
+        hits_before = hits;
+        run_work(work, &got);
+        look(state, &hits);
+        ok = same(&got, &expected);
+        stall = got.stall_ns > stall ? got.stall_ns : stall;
+        took += got.time_ns;
+    } while (ok && is_sweep && hits != hits_before);
+    if (later) waitpid(later, NULL, 0);
+    if (*name) order("%s clear\n", name);
+    components(after);
+    bool still_there = true;
+    for (int i = 0; i < n; i++)
+        if (strcmp(after[i].name, name) == 0) still_there = after[i].starts == before[i].starts;
+    pause_ns(BEATS_NS);
+    if (!is_kill && !still_there) pause_ns(PERIOD_NS);
+    bool settled = settle(&n);
+    printf("end %s state=%s hits=%ld work=%s status=%d errors=%ld stall_us=%ld time_us=%ld settled=%s starts=", id,
+           state, hits, ok ? "same" : "different", got.status, got.errors, (long)(stall / 1000), (long)(took / 1000),
+           settled ? "yes" : "no");
+    bool first = true;
+    for (int i = 0; i < n; i++)
+        if (after[i].starts != before[i].starts || after[i].state != 2) {
+            printf("%s%s:%ld:%ld", first ? "" : ",", after[i].name, after[i].starts - before[i].starts, after[i].state);
+            first = false;
+        }
+    if (!ok || !settled) show_difference();
+    printf("\n");
+    fflush(stdout);
+}
+
+// All memory that will be used is there from the beginning: the ledger counts it.
+static void touch_all(void)
+{
+    memset(&expected, 1, sizeof expected);
+    memset(&got, 1, sizeof got);
+    memset(ledger_before, 1, sizeof ledger_before);
+    memset(ledger_after, 1, sizeof ledger_after);
+    memset(before, 1, sizeof before);
+    memset(after, 1, sizeof after);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 3) return 2;
+    if (strcmp(argv[1], "--locks") == 0) return locks(argv[2]);
+    touch_all();
+    FILE *plan = fopen(argv[2], "r");
+    probe = mmap(NULL, sizeof *probe, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    int n;
+    if (!plan || probe == MAP_FAILED) fail(argv[2]);
+    run_work(argv[1], &expected);
+    for (int i = 0; i < 2; i++) {  // what is made at first use and kept
+        settle(&n);
+        trial(argv[1], "warm", 0, "");
+    }
+    ledger(ledger_before);
+    run_work(argv[1], &got);
+    bool repeats = same(&got, &expected);
+    bool settled = settle(&n);
+    printf("baseline work=%s status=%d errors=%ld stall_us=%ld time_us=%ld settled=%s", repeats ? "same" : "different",
+           expected.status, expected.errors, (long)(got.stall_ns / 1000), (long)(got.time_ns / 1000),
+           settled ? "yes" : "no");
+    if (!repeats || !settled) {
+        printf(" before %s", ledger_before);
+        show_difference();
+    }
+    printf("\n");
+    fflush(stdout);
+    char line[256], id[64];
+    long delay;
+    int at;
+    while (fgets(line, sizeof line, plan)) {
+        line[strcspn(line, "\n")] = 0;
+        if (sscanf(line, "%63s %ld %n", id, &delay, &at) < 2) continue;
+        printf("begin %s\n", id);
+        fflush(stdout);
+        trial(argv[1], id, delay, line + at);
+    }
+    printf("over\n");
+    return 0;
+}
