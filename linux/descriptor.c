@@ -4,8 +4,11 @@
 // Rules:
 //  - A file's number is its slot in PSLOT_DESCRIPTIONS. The file lives while something of this process uses it; then
 //    the capability goes first and the handle after it, so that the server sees the last close when IO_CLOSE returns.
+//  - What this process opened has a handle and no capability, and a regular file's offset is kept here. Before another
+//    process gets the table, files_share() asks for capabilities and hands the offsets over, for good.
 //  - A file that came by fork has a capability but no handle; file_attach() gets one at its first use.
 //  - The table lock covers the two tables, never a request.
+#include <linux/stat.h>
 #include "linux/linux.h"
 
 #define FILE_BITS \
@@ -42,8 +45,9 @@ struct file *file_new(void)
     while (n < FILES && p->files[n].uses > 0) n++;
     struct file *file = n < FILES ? &p->files[n] : NULL;
     if (file) {
-        *file = (struct file){.uses = 1, .server = IO_LOCAL};
+        *file = (struct file){.uses = 1, .server = IO_LOCAL, .offset = IO_OFFSET_CURRENT};
         p->file_hint = n + 1;
+        if (p->n_files <= n) p->n_files = n + 1;
     }
     unlock(&p->table_lock);
     if (file && !slot_exists(p, n)) {
@@ -57,7 +61,7 @@ void file_drop(struct file *file)
 {
     struct process *p = process();
     if (__atomic_load_n(&file->uses, __ATOMIC_RELAXED) == 1 && file->server != IO_LOCAL) {
-        (void)cspace_delete(PSLOT_DESCRIPTIONS, file_number(file), 1);
+        if (file->is_shared) (void)cspace_delete(PSLOT_DESCRIPTIONS, file_number(file), 1);
         struct message m = {.words = {file->handle}};
         if (file->attached) (void)ask(file->server, IO_CLOSE, 0, &m);
     }
@@ -81,6 +85,50 @@ long file_attach(struct file *file)
     return 0;
 }
 
+// The offset goes with the request; another thread may move it meanwhile.
+static long share(struct file *file)
+{
+    for (;;) {
+        uint64_t offset = __atomic_load_n(&file->offset, __ATOMIC_RELAXED);
+        receive_cap(0, PSLOT_DESCRIPTIONS, file_number(file));
+        struct message m = {.words = {file->handle, offset}};
+        long result = ask(file->server, IO_SHARE, 0, &m);
+        if (result < 0) return result;
+        file->is_shared = 1;
+        if (__atomic_compare_exchange_n(&file->offset, &offset, IO_OFFSET_CURRENT, false, __ATOMIC_RELAXED,
+                                        __ATOMIC_RELAXED))
+            return 0;
+        (void)cspace_delete(PSLOT_DESCRIPTIONS, file_number(file), 1);
+    }
+}
+
+long files_share(void)
+{
+    struct process *p = process();
+    long result = 0;
+    for (unsigned i = 1; i < p->n_files && result == 0; i++) {
+        struct file *file = &p->files[i];
+        if (file->uses == 0 || file->server == IO_LOCAL || file->is_shared) continue;
+        file_hold(file);
+        result = share(file);
+        if (result == -EBADF) result = 0;  // closed meanwhile
+        file_drop(file);
+    }
+    return result;
+}
+
+// What another thread opened while the child was being made has no capability there: the child never had it.
+void files_forget(struct process *child)
+{
+    for (unsigned i = 1; i < child->n_files; i++) {
+        child->files[i].attached = 0;
+        if (child->files[i].server != IO_LOCAL && !child->files[i].is_shared) child->files[i].uses = 0;
+    }
+    for (unsigned fd = 0; fd < child->n_descriptors; fd++)
+        if (child->descriptors[fd].file && child->files[child->descriptors[fd].file].uses == 0)
+            child->descriptors[fd] = (struct descriptor){0};
+}
+
 long file_opened(struct file *file, unsigned server, const struct message *answer)
 {
     const struct io_opened *opened = (const struct io_opened *)answer->words;
@@ -89,6 +137,8 @@ long file_opened(struct file *file, unsigned server, const struct message *answe
     file->device = (uint32_t)opened->device;
     file->handle = opened->handle;
     file->attached = 1;
+    file->is_shared = INFO_CAPS(answer->info) > 0;
+    if (!file->is_shared && (file->mode & S_IFMT) == S_IFREG && !(file->status & O_PATH)) file->offset = 0;
     file->server = (uint16_t)server;
     if (opened->server == 0 || opened->server == server) return 0;
     file->server = (uint16_t)opened->server;
@@ -112,6 +162,7 @@ long descriptor_new(struct file *file, unsigned lowest, bool close_on_exec)
     if (n < limit) {
         p->descriptors[n] = (struct descriptor){(uint16_t)file_number(file), close_on_exec};
         if (lowest <= p->descriptor_hint) p->descriptor_hint = n + 1;
+        if (p->n_descriptors <= n) p->n_descriptors = n + 1;
     }
     unlock(&p->table_lock);
     if (n < limit) return n;
@@ -137,7 +188,7 @@ long descriptor_close(unsigned fd)
 
 void descriptors_close_on_exec(void)
 {
-    for (unsigned fd = 0; fd < DESCRIPTORS; fd++)
+    for (unsigned fd = 0; fd < process()->n_descriptors; fd++)
         if (process()->descriptors[fd].file && process()->descriptors[fd].close_on_exec) (void)descriptor_close(fd);
 }
 
@@ -147,7 +198,7 @@ long call_close(uint64_t fd) { return descriptor_close((unsigned)fd); }
 
 long call_close_range(uint64_t first, uint64_t last, uint64_t flags)
 {
-    unsigned end = (uint32_t)last < DESCRIPTORS ? (uint32_t)last + 1 : DESCRIPTORS;
+    unsigned n = process()->n_descriptors, end = (uint32_t)last < n ? (uint32_t)last + 1 : n;
     if ((uint32_t)first > (uint32_t)last || flags & ~6u) return -EINVAL;
     for (unsigned fd = (uint32_t)first; fd < end; fd++) {
         if (flags & 4)  // CLOSE_RANGE_CLOEXEC
@@ -179,6 +230,7 @@ long call_dup3(uint64_t fd, uint64_t to, uint64_t flags)
     lock(&p->table_lock);
     unsigned old = p->descriptors[n].file;
     p->descriptors[n] = (struct descriptor){(uint16_t)file_number(file), flags != 0};
+    if (p->n_descriptors <= n) p->n_descriptors = n + 1;
     unlock(&p->table_lock);
     if (old) file_drop(&p->files[old]);
     return n;
@@ -203,7 +255,7 @@ static long set_status(struct file *file, uint64_t status)
 
 static long get_status(struct file *file)
 {
-    if (file->server != IO_LOCAL) {
+    if (file->is_shared) {
         struct message m = {0};
         long result = file_ask(file, IO_GET_FLAGS, 0, &m);
         if (result < 0) return result;
@@ -217,15 +269,15 @@ static long lock_start(struct file *file, const struct flock *l, int64_t *start)
 {
     *start = l->l_start;
     if (l->l_whence == 0) return 0;
-    struct message m = {.words = {0, 1, 0}};
-    long result = file_ask(file, IO_SEEK, 0, &m);
-    if (l->l_whence == 2 && result >= 0) {
+    if (l->l_whence != 1 && l->l_whence != 2) return -EINVAL;
+    long result = l->l_whence == 1 ? file_seek(file, 0, 1) : 0;
+    if (l->l_whence == 2) {
         uint64_t stat[18];
         result = file_stat(file, stat);
-        m.words[0] = stat[6];
+        if (result == 0) result = (long)stat[6];
     }
-    *start += (int64_t)m.words[0];
-    return result < 0 ? result : l->l_whence > 2 ? -EINVAL : 0;
+    *start += result;
+    return result < 0 ? result : 0;
 }
 
 long call_flock(uint64_t fd, uint64_t operation)

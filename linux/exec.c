@@ -183,15 +183,22 @@ static void put_tables(const struct image *image)
     struct handover *h = handover();
     h->files = (h->strings + h->strings_bytes + 7) & ~7u;
     struct handover_file *files = (struct handover_file *)((char *)h + h->files);
-    for (unsigned i = 1; i < FILES; i++) {
+    for (unsigned i = 1; i < p->n_files; i++) {
         const struct file *f = &p->files[i];
         if (f->uses == 0) continue;
-        files[h->n_files++] =
-            (struct handover_file){i, f->server, f->handle, f->attached, f->status, f->mode, f->device};
+        files[h->n_files++] = (struct handover_file){.slot = i,
+                                                     .server = f->server,
+                                                     .handle = f->handle,
+                                                     .attached = f->attached,
+                                                     .status = f->status,
+                                                     .mode = f->mode,
+                                                     .device = f->device,
+                                                     .is_shared = f->is_shared,
+                                                     .offset = f->offset};
     }
     h->descriptors = h->files + h->n_files * (uint32_t)sizeof *files;
     struct handover_descriptor *descriptors = (struct handover_descriptor *)((char *)h + h->descriptors);
-    for (unsigned fd = 0; fd < DESCRIPTORS; fd++) {
+    for (unsigned fd = 0; fd < p->n_descriptors; fd++) {
         const struct descriptor *d = &p->descriptors[fd];
         if (d->file) descriptors[h->n_descriptors++] = (struct handover_descriptor){fd, d->file, d->close_on_exec, 0};
     }

@@ -1,181 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Requests on open files: reading, writing, positions, sizes. What may block asks, arms, waits and asks again.
-//
-// Data up to IO_INLINE travels in the message, more in the session's buffer, 64 KiB at a time. Regular files are read
-// and written in as many pieces as it takes; of anything else the first piece's result is the call's.
-// Memory that ends within the data makes the transfer of a regular file short, and fails that of anything else.
+// Calls on open files: reading, writing, positions, sizes, copying. How data and offsets move is transfer.c's matter.
 #include <linux/stat.h>
 #include <linux/uio.h>
 #include "linux/linux.h"
 
 #define IOV_COUNT 1024
 #define IO_MOST 0x7ffff000ull  // of one call, as Linux
-#define FROM_CURRENT 1         // SEEK_CUR
-
-static bool is_seekable(const struct file *file)
-{
-    return (file->mode & S_IFMT) == S_IFREG || (file->mode & S_IFMT) == S_IFDIR || (file->mode & S_IFMT) == S_IFBLK;
-}
-
-bool file_blocks(const struct file *file) { return !is_seekable(file) && !(file->status & O_NONBLOCK); }
-
-long file_ask(struct file *file, uint32_t operation, size_t inline_bytes, struct message *m)
-{
-    if (file->server == IO_LOCAL) return -EINVAL;
-    if (!file->attached) {
-        uint64_t kept[IO_INLINE / 8];
-        size_t n = (inline_bytes + 7) / 8 * 8;
-        memcpy(kept, long_words(), n);
-        long result = file_attach(file);
-        if (result < 0) return result;
-        memcpy(long_words(), kept, n);
-    }
-    m->words[0] = file->handle;
-    return ask(file->server, operation, inline_bytes, m);
-}
-
-// @path linux-read 8/9: or nothing is there yet: arm, ask again, sleep on the thread's notification
-// A request had to wait: arm first and ask again, then sleep until it is worth asking. 0: ask again.
-static long wait_turn(struct file *file, uint64_t *arm)
-{
-    if (*arm) {
-        err_t err = thread_wait(NS_FOREVER);
-        return err == OK ? 0 : wait_interrupted(err);
-    }
-    *arm = IO_ARM | IO_THREAD(thread_index());
-    return notify_use(file->server);
-}
-
-// Where the data of a piece lies: in the program's memory or in our own.
-struct place {
-    uint64_t user;
-    void *own;  // not null: here
-};
-
-// Both return the bytes copied.
-static size_t place_fill(const struct place *place, const void *from, size_t n)
-{
-    if (!place->own) return copy_out_part(place->user, from, n);
-    memcpy(place->own, from, n);
-    return n;
-}
-
-static size_t place_take(const struct place *place, void *to, size_t n)
-{
-    if (!place->own) return copy_in_part(to, place->user, n);
-    memcpy(to, place->own, n);
-    return n;
-}
-
-// What a transfer of `bytes` comes to when only `copied` of them could be copied: 0: nothing, -EFAULT.
-static size_t part_of(const struct file *file, size_t copied, size_t bytes)
-{
-    return copied == bytes || is_seekable(file) ? copied : 0;
-}
-
-// Take back the position's last steps over what was read and found no place.
-static void step_back(struct file *file, size_t bytes)
-{
-    struct message m = {.words = {0, FROM_CURRENT, (uint64_t) - (int64_t)bytes}};
-    (void)file_ask(file, IO_SEEK, 0, &m);
-}
-
-// @path linux-read 7/9: from the message or the session's buffer to the program's memory
-// One IO_READ of at most IO_BUFFER_BYTES, asked until it is answered. The file is attached.
-static long read_piece(struct file *file, uint64_t offset, const struct place *to, size_t bytes)
-{
-    uint64_t arm = 0;
-    for (;;) {
-        struct data data;
-        long result = data_begin(&data, file->server, bytes);
-        if (result < 0) return result;
-        struct message m = {.words = {file->handle, offset, bytes, data.flags | arm}};
-        result = ask(file->server, IO_READ, 0, &m);
-        size_t got = result >= 0 ? m.words[0] : 0, lost = 0;
-        if (got > bytes) {
-            result = -EIO;
-        } else if (got > 0) {
-            size_t kept = part_of(file, place_fill(to, data.at, got), got);
-            lost = got - kept;
-            result = kept > 0 ? (long)kept : -EFAULT;
-        }
-        data_end(&data);
-        if (lost > 0 && is_seekable(file) && offset == IO_OFFSET_CURRENT) step_back(file, lost);
-        if (result != -EAGAIN || !file_blocks(file)) return result;
-        result = wait_turn(file, &arm);
-        if (result < 0) return result;
-    }
-}
-
-// The same for IO_WRITE.
-static long write_piece(struct file *file, uint64_t offset, const struct place *from, size_t bytes)
-{
-    uint64_t arm = 0;
-    for (;;) {
-        struct data data;
-        long result = data_begin(&data, file->server, bytes);
-        if (result < 0) return result;
-        struct message m = {.words = {file->handle, offset, bytes, data.flags | arm}};
-        size_t part = part_of(file, place_take(from, data.at, bytes), bytes);
-        m.words[2] = part;
-        result = part == bytes || part > 0 ? ask(file->server, IO_WRITE, data.inline_bytes, &m) : -EFAULT;
-        if (result >= 0) result = m.words[0] <= bytes ? (long)m.words[0] : -EIO;
-        data_end(&data);
-        if (result != -EAGAIN || !file_blocks(file)) return result;
-        result = wait_turn(file, &arm);
-        if (result < 0) return result;
-    }
-}
-
-static size_t piece_of(uint64_t bytes) { return bytes < IO_BUFFER_BYTES ? bytes : IO_BUFFER_BYTES; }
-
-long file_read(struct file *file, uint64_t offset, uint64_t user, uint64_t bytes)
-{
-    if ((file->status & O_ACCMODE) == O_WRONLY || file->status & O_PATH) return -EBADF;
-    if (!in_program(user, bytes)) return -EFAULT;
-    if (bytes > IO_MOST) bytes = IO_MOST;
-    if (file->server == IO_LOCAL) return local_read(file, user, bytes);
-    long result = file_attach(file);
-    if (result < 0) return result;
-    uint64_t done = 0;
-    do {
-        size_t piece = piece_of(bytes - done);
-        struct place place = {.user = user + done};
-        result = read_piece(file, offset == IO_OFFSET_CURRENT ? offset : offset + done, &place, piece);
-        if (result <= 0) break;
-        done += (uint64_t)result;
-        if ((size_t)result < piece) break;
-    } while (done < bytes && is_seekable(file));
-    return done > 0 ? (long)done : result;
-}
-
-long file_write(struct file *file, uint64_t offset, uint64_t user, uint64_t bytes)
-{
-    if ((file->status & O_ACCMODE) == O_RDONLY || file->status & O_PATH) return -EBADF;
-    if (!in_program(user, bytes)) return -EFAULT;
-    if (bytes > IO_MOST) bytes = IO_MOST;
-    if (file->server == IO_LOCAL) return local_write(file, bytes);
-    long result = file_attach(file);
-    if (result < 0) return result;
-    uint64_t done = 0;
-    do {
-        struct place place = {.user = user + done};
-        result =
-            write_piece(file, offset == IO_OFFSET_CURRENT ? offset : offset + done, &place, piece_of(bytes - done));
-        if (result < 0 || (result == 0 && bytes > 0)) break;
-        done += (uint64_t)result;
-    } while (done < bytes);
-    if (result == -EPIPE) signal_self(SIGPIPE);
-    if (result == -EFBIG) signal_self(SIGXFSZ);
-    return done > 0 ? (long)done : result;
-}
-
-long file_read_here(struct file *file, uint64_t offset, void *to, size_t bytes)
-{
-    long result = file_attach(file);
-    struct place place = {.own = to};
-    return result < 0 ? result : read_piece(file, offset, &place, bytes);
-}
 
 // --- calls
 
@@ -197,7 +27,7 @@ long call_pread64(uint64_t fd, uint64_t user, uint64_t bytes, uint64_t offset)
     struct file *file = file_get(fd);
     if (!file) return -EBADF;
     if ((int64_t)offset < 0) return -EINVAL;
-    return is_seekable(file) || file->server == IO_LOCAL ? file_read(file, offset, user, bytes) : -ESPIPE;
+    return file_is_seekable(file) || file->server == IO_LOCAL ? file_read(file, offset, user, bytes) : -ESPIPE;
 }
 
 long call_pwrite64(uint64_t fd, uint64_t user, uint64_t bytes, uint64_t offset)
@@ -205,7 +35,7 @@ long call_pwrite64(uint64_t fd, uint64_t user, uint64_t bytes, uint64_t offset)
     struct file *file = file_get(fd);
     if (!file) return -EBADF;
     if ((int64_t)offset < 0) return -EINVAL;
-    return is_seekable(file) || file->server == IO_LOCAL ? file_write(file, offset, user, bytes) : -ESPIPE;
+    return file_is_seekable(file) || file->server == IO_LOCAL ? file_write(file, offset, user, bytes) : -ESPIPE;
 }
 
 // A vector is looked at as a whole before anything of it is transferred.
@@ -257,11 +87,7 @@ static long gather(uint64_t fd, uint64_t from, uint64_t count)
         total += v.iov_len;
     }
     if ((file->status & O_ACCMODE) == O_RDONLY || file->status & O_PATH) return -EBADF;
-    long result = file_attach(file);
-    struct place place = {.own = bytes};
-    if (result == 0) result = write_piece(file, IO_OFFSET_CURRENT, &place, total);
-    if (result == -EPIPE) signal_self(SIGPIPE);
-    return result;
+    return file_write_here(file, IO_OFFSET_CURRENT, bytes, total);
 }
 
 long call_readv(uint64_t fd, uint64_t from, uint64_t count)
@@ -291,10 +117,7 @@ long call_lseek(uint64_t fd, uint64_t offset, uint64_t whence)
 {
     struct file *file = file_get(fd);
     if (!file) return -EBADF;
-    if (file->server == IO_LOCAL) return 0;
-    struct message m = {.words = {0, (uint32_t)whence, offset}};
-    long result = file_ask(file, IO_SEEK, 0, &m);
-    return result < 0 ? result : (long)m.words[0];
+    return file->server == IO_LOCAL ? 0 : file_seek(file, offset, (uint32_t)whence);
 }
 
 // A request with a handle and up to three numbers.
@@ -333,7 +156,7 @@ long call_fadvise64(uint64_t fd, uint64_t offset, uint64_t length, uint64_t advi
     (void)offset, (void)length;
     struct file *file = file_get(fd);
     if (!file) return -EBADF;
-    if (!is_seekable(file)) return -ESPIPE;
+    if (!file_is_seekable(file)) return -ESPIPE;
     return advice <= 5 ? 0 : -EINVAL;  // advice that is not taken is still heard
 }
 
@@ -353,27 +176,25 @@ static long copy_files(struct file *out, uint64_t out_offset, struct file *in, u
 {
     uint8_t piece[COPY_PIECE];
     uint64_t done = 0;
-    long result = file_attach(out);
-    while (result >= 0 && done < bytes) {
+    long result = 0;
+    while (done < bytes) {
         size_t n = bytes - done < sizeof piece ? bytes - done : sizeof piece;
         bool positioned = in_offset != IO_OFFSET_CURRENT;
         result = file_read_here(in, positioned ? in_offset + done : in_offset, piece, n);
         if (result <= 0) break;
         size_t got = (size_t)result, put = 0;
         while (put < got) {
-            struct place place = {.own = piece + put};
             uint64_t at = out_offset == IO_OFFSET_CURRENT ? out_offset : out_offset + done + put;
-            result = out->server == IO_LOCAL ? local_write(out, got - put) : write_piece(out, at, &place, got - put);
+            result = file_write_here(out, at, piece + put, got - put);
             if (result <= 0) break;
             put += (size_t)result;
         }
         done += put;
         if (put < got) {
-            if (!positioned) step_back(in, got - put);
+            if (!positioned) file_step_back(in, got - put);
             break;
         }
     }
-    if (result == -EPIPE) signal_self(SIGPIPE);
     return done > 0 ? (long)done : result;
 }
 

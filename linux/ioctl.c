@@ -56,6 +56,8 @@ static long at_server(struct file *file, uint32_t command, uint64_t argument)
     for (;;) {
         long result = file_attach(file);
         if (result < 0) return result;
+        if (command == FIONREAD && file->offset != IO_OFFSET_CURRENT) result = file_tell_offset(file);
+        if (result < 0) return result;
         if (shape.in && !copy_in(long_words(), argument, shape.in)) return -EFAULT;
         struct message m = {.words = {0, command, argument, shape.in, IO_ARM | IO_THREAD(thread_index())}};
         result = file_ask(file, IO_IOCTL, shape.in, &m);

@@ -33,17 +33,19 @@
 #define SIGNALS 64
 #define UNBLOCKABLE (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
 
-// An open file description as this process has it. Its number is also its slot in PSLOT_DESCRIPTIONS.
+// An open file description as this process has it. Its number is also its slot in PSLOT_DESCRIPTIONS. What this
+// process opened is its alone, without a capability, until files_share().
 struct file {
-    uint32_t uses;     // descriptors, the working directory, calls that are using it; 0: free
-    uint16_t server;   // id, or IO_LOCAL: no capability, liblinux serves `device` itself
-    uint8_t attached;  // handle is valid
-    uint8_t zero;
+    uint32_t uses;      // descriptors, the working directory, calls that are using it; 0: free
+    uint16_t server;    // id, or IO_LOCAL: no capability, liblinux serves `device` itself
+    uint8_t attached;   // handle is valid
+    uint8_t is_shared;  // other processes may have it: its slot holds the capability
     uint64_t handle;
-    uint32_t status;    // O_ACCMODE and status flags
-    uint32_t mode;      // st_mode
-    uint32_t device;    // st_rdev
-    uint32_t position;  // of local devices: unused; keeps the size even
+    uint32_t status;  // O_ACCMODE and status flags
+    uint32_t mode;    // st_mode
+    uint32_t device;  // st_rdev
+    uint32_t zero;
+    uint64_t offset;  // of a regular file that is not shared; else IO_OFFSET_CURRENT: the server keeps it
 };
 struct descriptor {
     uint16_t file;  // 0: closed
@@ -70,6 +72,7 @@ struct process {
     uint32_t umask;
     uint32_t description_slots;           // of PSLOT_DESCRIPTIONS, as far as known
     uint32_t file_hint, descriptor_hint;  // no free one below
+    uint32_t n_files, n_descriptors;      // those in use lie below
     uint32_t table_lock, buffer_lock, futex_lock;
     uint32_t cwd;         // file, 0: the root directory
     uint32_t executable;  // file of the program, for /proc/self/exe
@@ -171,7 +174,13 @@ void unlock(uint32_t *word);
 // --- wait.c
 err_t thread_wait(uint64_t deadline_ns);  // OK: look again; ERR_EVENT: a signal may be there; ERR_TIMEOUT
 
-// --- descriptor.c, file.c
+// Where the data of a transfer lies: in the program's memory or in our own.
+struct place {
+    uint64_t user;
+    void *own;  // not null: here
+};
+
+// --- descriptor.c, file.c, transfer.c
 struct file *file_get(
     uint64_t fd);  // null: EBADF. Valid while the table does not change under it; file_hold() to keep it
 uint32_t file_number(const struct file *file);
@@ -179,6 +188,8 @@ struct file *file_new(void);  // in use once, not attached; null: ENFILE
 void file_hold(struct file *file);
 void file_drop(struct file *file);
 long file_attach(struct file *file);  // make its handle valid; 0 or -errno
+long files_share(void);  // before a child gets them: offsets to the servers, capabilities from them; 0 or -errno
+void files_forget(struct process *child);  // a copy of the table keeps what was shared, and attaches it anew
 long file_opened(struct file *file, unsigned server, const struct message *answer);  // fill in from struct io_opened
 long descriptor_new(struct file *file, unsigned lowest, bool close_on_exec);  // takes over one use, also on failure
 long descriptor_close(unsigned fd);
@@ -186,10 +197,16 @@ void descriptors_close_on_exec(void);
 uint64_t descriptor_limit(void);
 long file_read(struct file *file, uint64_t offset, uint64_t user, uint64_t bytes);
 long file_write(struct file *file, uint64_t offset, uint64_t user, uint64_t bytes);
-long file_read_here(struct file *file, uint64_t offset, void *to, size_t bytes);  // into liblinux's own memory
+// The same with liblinux's own memory.
+long file_read_here(struct file *file, uint64_t offset, void *to, size_t bytes);
+long file_write_here(struct file *file, uint64_t offset, const void *from, size_t bytes);
 long file_ask(struct file *file, uint32_t operation, size_t inline_bytes,
               struct message *m);  // handle into word 0; attaches
 long file_stat(struct file *file, void *stat);
+bool file_is_seekable(const struct file *file);
+long file_seek(struct file *file, uint64_t offset, uint32_t whence);
+void file_step_back(struct file *file, size_t bytes);  // over what was read and could not be used
+long file_tell_offset(struct file *file);   // the server's word on something that depends on it is going to be asked
 bool file_blocks(const struct file *file);  // requests on it may have to wait, and it is not O_NONBLOCK
 
 // --- local.c: /dev/null and its like; random.c

@@ -273,8 +273,10 @@ long path_open(struct walk *w, uint64_t flags, uint64_t o_flags, uint32_t mode, 
     *file = NULL;
     if (!f) return -ENFILE;
     if (o_flags & O_NOFOLLOW || (o_flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL)) flags |= FS_NOFOLLOW;
-    struct path_request request = {
-        .operation = FS_OPEN, .flags = flags, .words = {o_flags & ~(uint64_t)O_CLOEXEC, mode}, .slot = file_number(f)};
+    struct path_request request = {.operation = FS_OPEN,
+                                   .flags = flags | IO_HANDLE_ONLY,
+                                   .words = {o_flags & ~(uint64_t)O_CLOEXEC, mode},
+                                   .slot = file_number(f)};
     struct message m;
     long result;
     for (;;) {

@@ -8,6 +8,7 @@ static void end_opened(struct file *file, uint64_t handle, uint32_t status)
     file->server = SERVER_ROOT;
     file->handle = handle;
     file->attached = 1;
+    file->is_shared = 1;
     file->status = status;
     file->mode = S_IFIFO | 0600;
 }

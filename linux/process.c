@@ -50,8 +50,10 @@ static void be_born(const struct birth *b)
 // @path linux-fork 2/4: one request, from which two processes come back
 static long fork_process(const struct birth *b)
 {
+    long result = files_share();
+    if (result < 0) return result == -ENFILE ? -ENOMEM : result;
     struct message m = {.words = {thread_index()}};
-    long result = ask_proc(PROC_FORK, 0, &m);
+    result = ask_proc(PROC_FORK, 0, &m);
     if (result < 0) return result;
     if (m.words[0] > 0) {
         if (b->flags & CLONE_PARENT_SETTID) (void)store32(b->parent_tid, (uint32_t)m.words[0]);
@@ -65,16 +67,18 @@ static long fork_process(const struct birth *b)
     return 0;
 }
 
-// A process area for a child in this address space: a copy, without the connections.
+// A process area for a child in this address space, cleared before: a copy, without the connections.
 static struct process *copy_process(unsigned area)
 {
     struct process *p = process(), *child = process_in_area(area);
-    memcpy(child, p, sizeof *p);
+    memcpy(child, p, offsetof(struct process, descriptors));
+    memcpy(child->descriptors, p->descriptors, p->n_descriptors * sizeof *p->descriptors);
+    memcpy(child->files, p->files, p->n_files * sizeof *p->files);
     child->sessions = child->buffers = 0;
     child->table_lock = child->buffer_lock = child->futex_lock = 0;
     child->wake_slots = 0;
     memset(child->futex_waiters, 0, sizeof child->futex_waiters);
-    for (unsigned i = 1; i < FILES; i++) child->files[i].attached = 0;
+    files_forget(child);
     page_of(child)->caught = page_of(p)->caught;
     page_of(child)->ignored = page_of(p)->ignored;
     page_of(child)->child_flags = page_of(p)->child_flags;
@@ -100,8 +104,10 @@ static long wait_for_vfork(uint64_t tid)
 // A thread, of this process or of a new one, in this address space.
 static long make_thread(const struct birth *b, bool is_process)
 {
+    long result = is_process ? files_share() : 0;
+    if (result < 0) return result == -ENFILE ? -ENOMEM : result;
     struct message m = {.words = {thread_index(), is_process ? PROC_CREATE_PROCESS : 0}};
-    long result = ask_proc(PROC_CREATE, 0, &m);
+    result = ask_proc(PROC_CREATE, 0, &m);
     if (result < 0) return result;
     uint64_t tid = m.words[0], area = THREAD_AREA(m.words[1]);
     struct thread *child = (struct thread *)((struct utcb *)area)->user;

@@ -140,6 +140,6 @@ void forget_connections(void)
     p->table_lock = p->buffer_lock = p->futex_lock = 0;
     p->wake_slots = 0;
     memset(p->futex_waiters, 0, sizeof p->futex_waiters);
-    for (unsigned i = 1; i < FILES; i++) p->files[i].attached = 0;
+    files_forget(p);
     self()->notified = 0;
 }

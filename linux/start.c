@@ -18,12 +18,16 @@ static void take_files(struct process *p, const struct handover *h)
                                           .handle = f->handle,
                                           .status = f->status,
                                           .mode = f->mode,
-                                          .device = f->device};
+                                          .device = f->device,
+                                          .is_shared = f->is_shared != 0,
+                                          .offset = f->offset};
+        if (p->n_files <= f->slot) p->n_files = f->slot + 1;
     }
     for (uint32_t i = 0; i < h->n_descriptors; i++) {
         const struct handover_descriptor *d = &descriptors[i];
         p->descriptors[d->fd] = (struct descriptor){(uint16_t)d->file, d->close_on_exec != 0};
         p->files[d->file].uses++;
+        if (p->n_descriptors <= d->fd) p->n_descriptors = d->fd + 1;
     }
     const uint32_t others[] = {h->cwd, h->executable, h->interpreter};
     for (unsigned i = 0; i < 3; i++)

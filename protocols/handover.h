@@ -12,20 +12,23 @@
 #include "protocols/layout.h"
 
 #define HANDOVER_MAGIC 0x5245564f444e4148ull  // "HANDOVER"
-#define HANDOVER_VERSION 1
+#define HANDOVER_VERSION 2
 
 #define HANDOVER_INIT 1u   // the first process: nothing is open yet
 #define HANDOVER_TRACE 2u  // write each Linux call to the log (PSLOT_LOG)
 
 // One open file description, as liblinux's own table holds it. Its slot is its name everywhere below.
 struct handover_file {
-    uint32_t slot;    // in PSLOT_DESCRIPTIONS; empty when liblinux serves the device itself
+    uint32_t slot;    // in PSLOT_DESCRIPTIONS; empty when liblinux serves the device itself, or `is_shared` is 0
     uint32_t server;  // id, or IO_LOCAL
     uint64_t handle;  // of the session with that server, valid when attached is 1
     uint32_t attached;
     uint32_t status;  // O_ACCMODE, O_APPEND, O_NONBLOCK ...
     uint32_t mode;    // st_mode
     uint32_t device;  // st_rdev of device nodes
+    uint32_t is_shared;  // 0: no capability has been made of it, the handle alone holds it
+    uint32_t zero;
+    uint64_t offset;  // or IO_OFFSET_CURRENT: the server keeps it
 };
 // A descriptor and the slot of its file.
 struct handover_descriptor {

@@ -3,7 +3,8 @@
 //
 // A request goes over the caller's own session (badge BADGE_SESSION) or, where said, a channel. The session's process
 // decides the credentials, looked up in the table "processes" at every request. A description is a capability
-// (badge BADGE_DESCRIPTION) that does nothing but live; IO_ATTACH makes it a handle of the session.
+// (badge BADGE_DESCRIPTION) that does nothing but live; IO_ATTACH makes it a handle of the session. While one process
+// alone has a description, it needs no capability (IO_HANDLE_ONLY) and may keep the offset itself; IO_SHARE ends both.
 //
 // Shape of a message: label = operation; words 0..5 arguments; text and data in words 6.. ("inline", at most
 // IO_INLINE bytes) or, with the flag IO_BUFFERED, at the start of the session's buffer (IO_BUFFER). Answers alike:
@@ -22,6 +23,7 @@
 // The flags word: low half IO_* bits, bits 32..47: thread index (for IO_ARM).
 #define IO_BUFFERED 1u
 #define IO_ARM 2u
+#define IO_HANDLE_ONLY 4u  // FS_OPEN: no capability yet, the handle alone holds the description
 #define IO_THREAD(index) ((uint64_t)(index) << 32)
 #define IO_THREAD_OF(flags) ((unsigned)((flags) >> 32 & 0xffff))
 #define IO_OFFSET_CURRENT (~0ull)  // use and move the description's own offset
@@ -72,6 +74,8 @@ enum {
                          //  the file. Rights follow the open mode. ENODEV where it makes no sense. Beyond the end of
                          //  file: pages 0.
     IO_PATH,             // (handle, flags) -> bytes; the absolute path, " (deleted)" appended as Linux does
+    IO_SHARE,            // (handle, offset | IO_OFFSET_CURRENT: as it is) -> ; capability: the description, whose offset the
+                         //  server keeps from now on. May be repeated
     IO_OPERATIONS_END
 };
 #define IO_MAP_SHARED 0x100

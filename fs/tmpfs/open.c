@@ -129,7 +129,7 @@ static err_t finish(struct inode *inode, struct entry *entry, uint32_t flags, ui
     struct description *d = description_of(inode, entry, flags);
     if (!d) return server_abort(ERR_LINUX(ENFILE));
     d->executes = (fs_flags & FS_EXEC) != 0;
-    err_t err = io_opened(&context.session->io, &d->io, answer);
+    err_t err = io_opened(&context.session->io, &d->io, fs_flags, answer);
     if (err == ERR_NO_MEMORY || err == ERR_LIMIT) err = ERR_LINUX(ENFILE);
     return err == OK ? OK : server_abort(err);
 }
@@ -163,7 +163,9 @@ static err_t open_new(const struct request *request, struct answer *answer, cons
     if (!may(lookup->directory, MAY_WRITE | MAY_EXECUTE)) return ERR_LINUX(EACCES);
     uint32_t mode = S_IFREG | ((uint32_t)request->words[4] & 07777);
     err_t err = make_node(lookup->directory, lookup->name, lookup->length, mode, 0, &made);
-    return err == OK ? finish(made, dir_find(lookup->directory, lookup->name, lookup->length), flags, 0, answer) : err;
+    return err == OK ? finish(made, dir_find(lookup->directory, lookup->name, lookup->length), flags, request->words[1],
+                              answer)
+                     : err;
 }
 
 // O_TMPFILE: a file without a name in this directory.
@@ -176,7 +178,7 @@ static err_t open_unnamed(const struct request *request, struct answer *answer, 
     struct inode *inode = inode_new(S_IFREG | ((uint32_t)request->words[4] & 07777), who()->fsuid, gid);
     if (!inode) return ERR_LINUX(ENOSPC);
     inode->linkable = !(flags & O_EXCL);
-    return finish(inode, NULL, flags & ~(uint32_t)O_TMPFILE, 0, answer);
+    return finish(inode, NULL, flags & ~(uint32_t)O_TMPFILE, request->words[1], answer);
 }
 
 HANDLER(op_open)

@@ -10,8 +10,8 @@
 #include "fs/tmpfs/tmpfs.h"
 #include <asm/poll.h>
 
-#define PIPES_LARGE 16     // part of the pool that one user's large pipes may have
-#define PIPES_AT_MOST 8    // all of them
+#define PIPES_LARGE 16   // part of the pool that one user's large pipes may have
+#define PIPES_AT_MOST 8  // all of them
 #define PIPE_PAGES_LEAST 2
 
 static bool reads(uint32_t access) { return (access & O_ACCMODE) != O_WRONLY; }
@@ -115,7 +115,7 @@ err_t pipe_read(struct inode *inode, uint8_t *to, uint64_t n, uint64_t flags, ui
     uint64_t from = pipe->head, room = pipe_room(pipe);
     *done = 0;
     if (pipe->head == pipe->tail) {
-        if (!pipe->writers || n == 0) return OK;
+        if ((!pipe->writers && !pipe->waiting_writers) || n == 0) return OK;
         io_arm(&context.session->io, flags, &pipe->readable);
         return ERR_AGAIN;
     }
@@ -150,7 +150,7 @@ err_t pipe_write(struct inode *inode, const uint8_t *from, uint64_t n, uint64_t 
     struct pipe *pipe = inode->pipe;
     uint64_t room = pipe_room(pipe);
     *done = 0;
-    if (!pipe->readers) return ERR_LINUX(EPIPE);
+    if (!pipe->readers && !pipe->waiting_readers) return ERR_LINUX(EPIPE);
     if (n == 0) return OK;
     if (room == 0 || (n <= PIPE_ATOMIC && room < n)) {
         io_arm(&context.session->io, flags, &pipe->writable);
@@ -176,11 +176,11 @@ uint32_t pipe_poll(struct inode *inode, uint32_t access, uint64_t flags, uint32_
     uint32_t ready = 0;
     if (reads(access)) {
         if (pipe->head != pipe->tail) ready |= POLLIN | POLLRDNORM;
-        if (!pipe->writers && pipe->opened_writers) ready |= POLLHUP;
+        if (!pipe->writers && !pipe->waiting_writers && pipe->opened_writers) ready |= POLLHUP;
     }
     if (writes(access)) {
         if (pipe_room(pipe) >= PIPE_ATOMIC) ready |= POLLOUT | POLLWRNORM;
-        if (!pipe->readers) ready |= POLLERR;
+        if (!pipe->readers && !pipe->waiting_readers) ready |= POLLERR;
     }
     ready &= events | POLLHUP | POLLERR;
     if (ready) return ready;
@@ -191,7 +191,8 @@ uint32_t pipe_poll(struct inode *inode, uint32_t access, uint64_t flags, uint32_
 
 uint64_t pipe_level(const struct inode *inode) { return inode->pipe->tail - inode->pipe->head; }
 
-// --- opening a FIFO: each end waits for the other to be opened once
+// --- opening a FIFO: each end waits for the other to be opened once. Who waits counts as being there: the other end
+// may write, or read, before he has heard of it
 
 void fifo_forget(struct session *session)
 {
@@ -202,6 +203,7 @@ void fifo_forget(struct session *session)
         inode->pipe->waiting_readers--;
     else
         inode->pipe->waiting_writers--;
+    io_wake(session->fifo_access == O_RDONLY ? &inode->pipe->writable : &inode->pipe->readable);
     pipe_settle(inode);
     inode_drop(inode);
 }

@@ -78,6 +78,31 @@ static void test_pipes(void)
     ok(fs->pipes.n_used == 0 && fs->inodes.n_used == 1 && fs->pool.n_free == free_pages, "closed pipes leave nothing");
 }
 
+// One process has it, without a capability, until it shares it.
+static void test_handles_only(void)
+{
+    char text[4];
+    start(1024);
+    long a = on_path(FS_OPEN, "/f", IO_HANDLE_ONLY, O_RDWR | O_CREAT, 0644);
+    ok(a >= 0 && answer.n_caps == 0 && fs->io.descriptions.n_used == 1, "an open without a capability");
+    do_write(a, 0, "abcd", 4);
+    ok(do_read(a, 2, text, 2) == 2 && memcmp(text, "cd", 2) == 0, "offsets of the client's own");
+    on_handle(IO_SHARE, a, 1, 0, 0);
+    keep_cap(a, 0);
+    ok(answer.n_caps == 1 && do_read(a, IO_OFFSET_CURRENT, text, 2) == 2 && text[0] == 'b',
+       "sharing gives a capability and takes the offset");
+    uint32_t slot = handle_slots[1][a];
+    on_handle(IO_SHARE, a, IO_OFFSET_CURRENT, 0, 0);
+    ok(answer.n_caps == 1 && answer.caps[0] == slot && do_read(a, IO_OFFSET_CURRENT, text, 2) == 1,
+       "sharing again changes nothing");
+    do_close(a);
+    a = on_path(FS_OPEN, "/f", IO_HANDLE_ONLY, O_RDWR, 0);
+    ok(do_close(a) == 0 && fs->io.descriptions.n_used == 0, "its handle's end is a description's that was not shared");
+    on_path(FS_OPEN, "/f", IO_HANDLE_ONLY, O_RDWR, 0);
+    end_process(1);
+    ok(fs->io.descriptions.n_used == 0, "so is its process's");
+}
+
 // The same bytes come out as went in, in any pieces.
 static void test_stream(unsigned rate, const char *name)
 {
@@ -114,7 +139,7 @@ static void test_fifos(void)
     as = 2;
     long w = do_open("/fifo", O_WRONLY, 0);
     ok(w >= 0 && signalled[thread] == 1, "a writer finds it waiting, and wakes it");
-    do_write(w, IO_OFFSET_CURRENT, "x", 1);
+    ok(do_write(w, IO_OFFSET_CURRENT, "x", 1) == 1, "and may write before the reader has heard of it");
     do_close(w);
     as = 1;
     long r = do_open("/fifo", O_RDONLY, 0);
@@ -276,6 +301,7 @@ int main(void)
     suite = "lock";
     test_locks();
     suite = "session";
+    test_handles_only();
     test_sharing();
     suite = "archive";
     test_load();

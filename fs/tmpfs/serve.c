@@ -181,6 +181,7 @@ static const server_handler io_handlers[] = {
     IO(STATFS) = io_statfs,
     IO(MAP) = io_map,
     IO(PATH) = io_path,
+    IO(SHARE) = io_op_share,
 };
 #define FS(operation) [FS_##operation - FS_OPEN]
 static const server_handler fs_handlers[] = {

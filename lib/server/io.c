@@ -133,7 +133,7 @@ static bool last_for_root(const struct table *table, const struct io_session *se
     return io_credentials(session->badge, &who) != OK || who.fsuid != 0;
 }
 
-err_t io_opened(struct io_session *session, struct io_description *d, struct answer *answer)
+err_t io_opened(struct io_session *session, struct io_description *d, uint64_t flags, struct answer *answer)
 {
     struct io_opened *opened = (struct io_opened *)answer->words;
     *opened = (struct io_opened){.flags = d->flags};
@@ -141,7 +141,7 @@ err_t io_opened(struct io_session *session, struct io_description *d, struct ans
     server->describe(d, opened);
     if (last_for_root(&io_state->descriptions, session)) return ERR_LINUX(ENFILE);
     err_t err = io_handle_new(session, d, &opened->handle);
-    return err == OK ? io_publish(d, answer) : err;
+    return err == OK && !(flags & IO_HANDLE_ONLY) ? io_publish(d, answer) : err;
 }
 
 // --- sessions and handles
@@ -330,6 +330,19 @@ err_t io_op_close(const struct request *request, struct answer *answer)
     *vector_entry(&session->handles, request->words[0]) = (uint64_t)session->free_handle << 1 | 1;
     session->free_handle = (uint32_t)request->words[0] + 1;
     detach(session, d);
+    return OK;
+}
+
+err_t io_op_share(const struct request *request, struct answer *answer)
+{
+    struct io_session *session = io_session(request);
+    struct io_description *d = session ? io_handle(session, request->words[0]) : NULL;
+    if (!d) return ERR_LINUX(EBADF);
+    if (request->words[1] != IO_OFFSET_CURRENT) d->offset = request->words[1];
+    if (d->slot)
+        answer->caps[answer->n_caps++] = d->slot;
+    else if (io_publish(d, answer) != OK)
+        return server_abort(ERR_LINUX(ENFILE));
     return OK;
 }
 

@@ -136,8 +136,9 @@ void *io_description_new(void);
 err_t io_publish(struct io_description *d, struct answer *answer);
 // A new handle of the session for it; ENFILE when chunks are used up.
 err_t io_handle_new(struct io_session *session, struct io_description *d, uint64_t *handle);
-// Both, and struct io_opened into the answer's words: the end of a successful open.
-err_t io_opened(struct io_session *session, struct io_description *d, struct answer *answer);
+// Both, and struct io_opened into the answer's words: the end of a successful open. No capability when `flags` has
+// IO_HANDLE_ONLY.
+err_t io_opened(struct io_session *session, struct io_description *d, uint64_t flags, struct answer *answer);
 // For server.description_gone.
 void io_description_gone(uint64_t number);
 // The description of a capability that came with a request (CAP_UNWRAPPED), null when it is none of ours.
@@ -149,6 +150,7 @@ err_t io_op_notify(const struct request *request, struct answer *answer);
 err_t io_op_buffer(const struct request *request, struct answer *answer);
 err_t io_op_attach(const struct request *request, struct answer *answer);
 err_t io_op_close(const struct request *request, struct answer *answer);
+err_t io_op_share(const struct request *request, struct answer *answer);
 err_t io_op_set_flags(const struct request *request,
                       struct answer *answer);  // O_APPEND O_NONBLOCK O_DIRECT O_NOATIME O_ASYNC
 err_t io_op_get_flags(const struct request *request, struct answer *answer);

@@ -97,7 +97,7 @@ static err_t op_open(const struct request *request, struct answer *answer)
     if (!file) return ERR_LINUX(ENFILE);
     file->at = at;
     file->io.flags = flags & (O_ACCMODE | O_APPEND | O_NONBLOCK | O_DIRECTORY | O_PATH);
-    err = io_opened(session, &file->io, answer);
+    err = io_opened(session, &file->io, request->words[1], answer);
     return err == OK ? OK : server_abort(err == ERR_NO_MEMORY ? ERR_LINUX(ENFILE) : err);
 }
 
@@ -400,6 +400,7 @@ static const server_handler io_handlers[] = {
     IO(STATFS) = file_statfs,
     IO(MAP) = file_map,
     IO(PATH) = file_path,
+    IO(SHARE) = io_op_share,
 };
 #define FS(operation) [FS_##operation - FS_OPEN]
 static const server_handler fs_handlers[] = {
