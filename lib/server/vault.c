@@ -82,6 +82,15 @@ size_t vault_available(void) { return vault.state_limit - vault.state->allocated
 
 uint64_t vault_step(void) { return vault.header->step; }
 
+// A capability that came and whose answer was not kept.
+static void drop_received(struct vault_header *header)
+{
+    uint32_t slot = header->receiving, n = header->n_journal;
+    if (slot == 0) return;
+    if (n == 0 || header->journal[n - 1].slot != slot) (void)cspace_delete(SLOT_CSPACE, slot, 1);
+    header->receiving = 0;
+}
+
 void step_rollback(void)
 {
     struct vault_header *header = vault.header;
@@ -97,7 +106,6 @@ void step_rollback(void)
             (void)cspace_revoke(SLOT_CSPACE, slot);  // an empty slot has nothing to revoke
         (void)cspace_delete(SLOT_CSPACE, noted->first, noted->n);
     }
-    if (header->receiving != 0) (void)cspace_delete(SLOT_CSPACE, header->receiving, 1);
-    header->receiving = 0;
+    drop_received(header);
     step_restart();
 }
