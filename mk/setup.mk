@@ -2,7 +2,7 @@
 # Missing tools are installed before anything else happens; a few milliseconds when none is missing.
 
 GOALS := $(or $(MAKECMDGOALS),all)
-TOOL_GROUPS := $(if $(filter run test ci bench,$(GOALS)),run) $(if $(filter iso,$(GOALS)),iso) \
+TOOL_GROUPS := $(if $(filter run test ci bench%,$(GOALS)),run) $(if $(filter test ci bench%,$(GOALS)),bench) $(if $(filter iso,$(GOALS)),iso) \
 	$(if $(filter format,$(GOALS)),format) $(if $(filter gdb,$(GOALS)),gdb)
 
 ifneq ($(filter-out help clean path,$(GOALS)),)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Installs what is missing of the tools that Bulkhead is built and run with, from Debian's archive.
 #
-# usage: tools/setup.sh [GROUP...]     groups: build (always), run, iso, format, gdb
+# usage: tools/setup.sh [GROUP...]     groups: build (always), run, bench, iso, format, gdb
 # Costs a few milliseconds when nothing is missing. Without root or sudo it says what to type instead.
 set -u
 
@@ -10,6 +10,7 @@ set -u
 build='clang:clang lld:ld.lld llvm:llvm-objdump python3:python3 linux-libc-dev:/usr/include/linux/stat.h
     libc6-dev:/usr/include/stdio.h libclang-rt-14-dev:/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.asan-x86_64.a'
 run='qemu-system-x86:qemu-system-x86_64'
+bench='musl-tools:musl-gcc gcc:gcc'
 iso='grub-pc-bin:/usr/lib/grub/i386-pc/multiboot2.mod grub-common:grub-mkrescue xorriso:xorriso mtools:mformat'
 format='clang-format:clang-format'
 gdb='gdb:gdb'

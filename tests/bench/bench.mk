@@ -19,3 +19,34 @@ bench-kernel: $(BUILD)/kernel.elf $(BENCH_KERNEL).img ## the kernel's own ways i
 	$(Q)timeout 60 qemu-system-x86_64 -accel tcg -M q35 -cpu max -m 512 -display none -no-reboot -debugcon stdio \
 	-icount shift=0,sleep=off -device isa-debug-exit,iobase=0xf4,iosize=4 \
 	-kernel $(BUILD)/kernel.elf -initrd $(BENCH_KERNEL).img; test $$? -eq 1
+
+# The benchmark of Linux calls, a static Linux program for each C library, and QEMU's counting plugin (tools/qemu).
+BENCH_LINUX_SOURCES := $(wildcard tests/bench/linux/*.c)
+BENCH_LINUX         := $(BUILD)/tests/bench/linux-musl $(BUILD)/tests/bench/linux-glibc
+BENCH_LINUX_FLAGS   := -std=gnu11 -O2 -static -pthread -Wall -Wextra -Werror -Wno-missing-field-initializers
+COUNT_PLUGIN        := $(BUILD)/tools/qemu/count.so
+
+$(BUILD)/tests/bench/linux-musl: $(BENCH_LINUX_SOURCES) tests/bench/linux/bench.h
+	@mkdir -p $(@D)
+	$(call say,MUSL,$@)
+	$(Q)musl-gcc $(BENCH_LINUX_FLAGS) -o $@ $(BENCH_LINUX_SOURCES)
+
+$(BUILD)/tests/bench/linux-glibc: $(BENCH_LINUX_SOURCES) tests/bench/linux/bench.h
+	@mkdir -p $(@D)
+	$(call say,GLIBC,$@)
+	$(Q)$(CLANG) $(BENCH_LINUX_FLAGS) -o $@ $(BENCH_LINUX_SOURCES)
+
+$(COUNT_PLUGIN): $(wildcard tools/qemu/*.c tools/qemu/*.h)
+	@mkdir -p $(@D)
+	$(call say,PLUGIN,$@)
+	$(Q)$(CLANG) -std=c11 -D_GNU_SOURCE -O2 -shared -fPIC -fvisibility=hidden -Wall -Wextra -Werror -Wshadow -o $@ $(filter %.c,$^)
+
+.PHONY: bench-programs
+bench-programs: $(BENCH_LINUX) $(COUNT_PLUGIN)
+
+.PHONY: bench bench-check
+bench: world bench-programs ## Linux programs' calls in instructions, here and on Linux
+	@$(HOST) bench
+
+bench-check: world bench-programs ## fail when a row has grown by more than 5 % over tests/bench/figures.json
+	@$(HOST) bench --check

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+// Rows of two processes that wait for each other: pipes, and turns on the CPU.
+#define _GNU_SOURCE
+#include "bench.h"
+#include <sched.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static int there[2], back[2];
+static atomic_int *turn;  // shared by both: 0 the first process's, 1 the helper's
+
+static void serve_pipe(void)
+{
+    char byte;
+    while (read(there[0], &byte, 1) == 1) must(write(back[1], &byte, 1) == 1, "write back");
+}
+
+static void make_pipes(void) { must(!pipe(there) && !pipe(back), "pipe"); }
+
+// Each end belongs to one process.
+static void prepare_exclusive(void)
+{
+    make_pipes();
+    (void)helper_start(serve_pipe);
+    (void)close(there[0]);
+    (void)close(back[1]);
+}
+
+static void clean_exclusive(void)
+{
+    helper_stop();
+    (void)close(there[1]);
+    (void)close(back[0]);
+}
+
+// Both processes keep all four ends open.
+static void prepare_shared(void)
+{
+    make_pipes();
+    (void)helper_start(serve_pipe);
+}
+
+static void clean_shared(void)
+{
+    helper_stop();
+    for (int i = 0; i < 2; i++) {
+        (void)close(there[i]);
+        (void)close(back[i]);
+    }
+}
+
+static void run_pipe(unsigned rounds)
+{
+    char byte = 'x';
+    for (unsigned i = 0; i < rounds; i++)
+        must(write(there[1], &byte, 1) == 1 && read(back[0], &byte, 1) == 1, "pipe round trip");
+}
+
+static void serve_yield(void)
+{
+    for (;;) {
+        while (atomic_load(turn) == 0) (void)sched_yield();
+        atomic_store(turn, 0);
+    }
+}
+
+static void run_yield(unsigned rounds)
+{
+    for (unsigned i = 0; i < rounds; i++) {
+        atomic_store(turn, 1);
+        while (atomic_load(turn) == 1) (void)sched_yield();
+    }
+}
+
+// On Linux a new process starts with less right to the CPU than its parent: rounds enough for that to be over.
+static void prepare_yield(void)
+{
+    turn = mmap(NULL, sizeof(*turn), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    must(turn != MAP_FAILED, "mmap");
+    (void)helper_start(serve_yield);
+    run_yield(5000);
+}
+
+static void clean_yield(void)
+{
+    helper_stop();
+    must(!munmap(turn, sizeof(*turn)), "munmap");
+}
+
+const struct row pipe_rows[] = {
+    {"pipe-exclusive", 15, 100, run_pipe, prepare_exclusive, clean_exclusive},
+    {"pipe-shared", 15, 100, run_pipe, prepare_shared, clean_shared},
+    {"sched_yield", 15, 100, run_yield, prepare_yield, clean_yield},
+    {0},
+};
