@@ -8,4 +8,5 @@ debian    Debian packages as a source of files   guest    a system booted to run
 console   the interactive terminal (run)         qemu     QEMU's command line
 log       what a run logged                      size     code lines and budgets
 cases     the test cases of tests/linux          cli      the commands
+bench     measuring; bench_rows, bench_report (tables), bench_html (charts), bench_cli (its options)
 """

@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import console, cpio, debian, elf, graph, guest, image, log, manifest, manifest_check, qemu, rootfs, size
+from . import bench, bench_cli, console, cpio, debian, elf, graph, guest, image, log, manifest, manifest_check, qemu, rootfs, size
 
 FAILED, TIMED_OUT, INTERRUPTED, NO_READER, TERMINATED = 125, 124, 130, 141, 143
 
@@ -321,6 +321,9 @@ def build_parser():
     p.add_argument("--user", help="who runs it (root)")
     p.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND ARG...", help="what to run")
 
+    p = add_command(commands, "bench", bench_cli.run, "count the instructions of Linux programs, here and on Linux", bench_cli.HELP)
+    bench_cli.options(p)
+
     p = add_command(commands, "graph", run_graph, "draw a system: who can reach whom, who holds which hardware",
                     "example:\n  ./bulkhead graph busybox -o busybox.svg")
     system_argument(p)
@@ -368,7 +371,7 @@ def main(root, argv=None):
     except guest.TimedOut as error:
         say(error)
         return TIMED_OUT
-    except (UsageError, guest.GuestError, qemu.QemuError, debian.PackageError, image.ImageError, elf.ElfError,
+    except (UsageError, argparse.ArgumentTypeError, bench.BenchError, guest.GuestError, qemu.QemuError, debian.PackageError, image.ImageError, elf.ElfError,
             ValueError, OSError) as error:
         say(error)
         return FAILED

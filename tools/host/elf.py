@@ -20,6 +20,7 @@ class Segment:
     data: bytes
     memory_bytes: int
     flags: int
+    offset: int  # in the file
 
 
 @dataclass
@@ -54,7 +55,7 @@ class Elf:
         kind, flags, offset, address, _, file_bytes, memory_bytes, _ = struct.unpack_from("<IIQQQQQQ", self.bytes, at)
         if kind != PT_LOAD or not memory_bytes:
             return None
-        return Segment(address, self.bytes[offset:offset + file_bytes], memory_bytes, flags)
+        return Segment(address, self.bytes[offset:offset + file_bytes], memory_bytes, flags, offset)
 
     def _string(self, at):
         return self.bytes[at:self.bytes.index(b"\0", at)].decode()

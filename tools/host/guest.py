@@ -57,6 +57,8 @@ class Settings:
     memory: str = "512M"
     timeout: float = 60
     icount: bool = False
+    cpu: str = "max"
+    linux_options: str = ""      # more for Linux's command line
     extra: tuple = field(default_factory=tuple)
     sites: object = None         # image's name -> bytes for the bundle: where instructions begin (faults)
 
@@ -134,12 +136,12 @@ class Guest:
         if settings.linux:
             Path(initrd).write_bytes(self.archive().pack())
             kernel = str(settings.debian.linux())
-            command_line = f"{qemu.LINUX_COMMAND_LINE} rdinit=/.bulkhead/init"
+            command_line = f"{qemu.LINUX_COMMAND_LINE} {settings.linux_options} rdinit=/.bulkhead/init"
         else:
             Path(initrd).write_bytes(build_bundle(settings, self.archive(), "init=/.bulkhead/init"))
             kernel, command_line = str(settings.build / "kernel.elf"), ""
-        return qemu.Machine(kernel, initrd, command_line, memory=settings.memory, icount=settings.icount,
-                            extra=settings.extra)
+        return qemu.Machine(kernel, initrd, command_line, memory=settings.memory, cpu=settings.cpu,
+                            icount=settings.icount, extra=settings.extra)
 
     def run(self, stdout, stderr, stdin=None):
         """Boot, run, end. The sinks get bytes as they come; stdin is a file descriptor. Returns the exit status."""

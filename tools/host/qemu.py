@@ -32,6 +32,7 @@ class Machine:
     command_line: str = ""
     iso: str = ""
     memory: str = "512M"
+    cpu: str = "max"
     icount: bool = False
     gdb: bool = False
     extra: tuple = ()
@@ -48,7 +49,7 @@ def parse_memory(text):
 
 def command(machine, sockets, debug_log):
     """The command line; `sockets` are the paths for COM1.., debug_log is the file for the debug port."""
-    line = ["qemu-system-x86_64", "-no-user-config", "-accel", "tcg", "-M", "q35", "-cpu", "max",
+    line = ["qemu-system-x86_64", "-no-user-config", "-accel", "tcg", "-M", "q35", "-cpu", machine.cpu,
             "-m", f"{parse_memory(machine.memory) >> 20}M", "-nodefaults", "-display", "none", "-no-reboot",
             "-debugcon", f"file:{debug_log}", "-device", "isa-debug-exit,iobase=0xf4"]
     for n, path in enumerate(sockets):
