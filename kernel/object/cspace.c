@@ -117,8 +117,8 @@ static err_t move(struct invocation *inv)
     err_t err = find_pair(inv, &from, &to);
     if (err) return err;
     if (!slot_children_up_to(from, MOVE_CHILDREN)) return ERR_LIMIT;
+    view_note(view_of(inv->cap), inv_word(inv, 0));  // first: the capability invoked may be the one that moves
     slot_move(from, to, 0);
-    view_note(view_of(inv->cap), inv_word(inv, 0));
     return OK;
 }
 

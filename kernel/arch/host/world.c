@@ -130,13 +130,13 @@ static void check_object(unsigned type, ref_t object, unsigned refs)
 
 static unsigned count_cspace(ref_t cspace, unsigned size_bits)
 {
-    unsigned n = 0;
-    const unsigned n_slots = 1u << (size_bits - REF_BITS);
+    const unsigned size = 1u << (size_bits - REF_BITS);
     const uint64_t *used = cspace_at(cspace)->used;
-    for (unsigned i = 1; i < n_slots; i++) {
+    unsigned n = 0;
+    for (unsigned i = 1; i < size; i++) {
         if (slot_at(cspace + i)->type == CAP_EMPTY) continue;
-        unsigned group = cspace_group(i, n_slots);
-        check(used[group / 64] >> group % 64 & 1 && slot_next_used(used[0], used[1], i, n_slots) == i);
+        unsigned group = cspace_group(i, size);
+        check(used[group / 64] >> group % 64 & 1 && slot_next_used(used[0], used[1], i, size) == i);
         n++;
     }
     return n;
