@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
 // From the stub to the handler of a Linux call, and what happens before the program goes on.
 //
-// entry.S calls linux_call() for each call, linux_work() when something is to be done before the exit (a signal, a
+// entry.S calls the handler of a quick call itself, by quick_calls, linux_call() for every other call, linux_work() when something is to be done before the exit (a signal, a
 // restart), linux_fault() when the program itself faulted.
 #include <linux/signal.h>
 #include "linux/linux.h"
 
-#define CALLS 450
 
 typedef long call_function(const struct frame *f);
 
@@ -30,6 +29,18 @@ static call_function *const calls[CALLS] = {
 };
 
 // @path linux-read 3/9: the handler, by number
+// The handlers that entry.S calls, with the arguments in registers.
+const void *const quick_calls[CALLS] = {
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Winitializer-overrides"
+    [0 ... CALLS - 1] = (const void *)quick_refused,
+#define LINUX_CALL(number, name, arity, kinds) [number] = (const void *)call_##name,
+#define LINUX_CALL_WHOLE(number, name, arity, kinds)
+#include "linux/syscalls.def"
+#undef LINUX_CALL
+#pragma clang diagnostic pop
+};
+
 // Serve the Linux call in the frame. Not 0: there is something to do before the program goes on.
 int linux_call(struct frame *frame)
 {

@@ -23,6 +23,8 @@
 #include "protocols/layout.h"
 #include "protocols/proc.h"
 
+#define CALLS 450  // numbers of Linux calls lie below
+
 // Results that the exit turns into a restart or EINTR, as in Linux (signal.c). Servers may answer with them too.
 #define ERESTARTSYS 512            // again, unless a handler without SA_RESTART runs
 #define ERESTARTNOINTR 513         // always again
@@ -94,6 +96,7 @@ _Static_assert(sizeof(struct process) <= PROCESS_AREA_BYTES - PAGE_SIZE, "a proc
 
 struct thread {
     struct process *process;
+    uint64_t quick_calls;       // calls with lower numbers are quick (entry.S): CALLS, or 0 when calls are traced
     uint64_t fs_base, gs_base;  // for a new thread's first steps
     uint32_t notified;          // bit i: server i knows this thread's notification
     uint32_t restore_mask;      // saved_mask is the mask to go back to after the handler
@@ -104,6 +107,7 @@ struct thread {
     long (*restart)(struct thread *);  // how restart_syscall goes on
     uint64_t restart_args[5];
 };
+_Static_assert(offsetof(struct utcb, user) + offsetof(struct thread, quick_calls) == UTCB_QUICK_CALLS, "entry.S");
 _Static_assert(sizeof(struct thread) <= sizeof((struct utcb *)0)->user, "the UTCB's user words");
 
 // The running thread's and process's state.
@@ -121,6 +125,10 @@ static inline struct process *process_in_area(unsigned area)
     return (struct process *)(PROCESS_AREA(area) + PAGE_SIZE);
 }
 static inline unsigned thread_index(void) { return (unsigned)((here() - THREAD_AREA(0)) / THREAD_AREA_BYTES); }
+
+// --- entry.S, dispatch.c
+void quick_refused(void);
+extern const void *const quick_calls[CALLS];
 
 // --- errno.c
 long errno_of(err_t err);  // the Linux result of a kernel's or server's error: 0 or -errno

@@ -114,6 +114,7 @@ static long make_thread(const struct birth *b, bool is_process)
     struct thread_page *page = (struct thread_page *)(area + THREAD_AREA_PAGE);
     struct frame *frame = (struct frame *)(area + FRAME_AT);
     *child = (struct thread){.process = is_process ? copy_process((unsigned)m.words[2]) : process(),
+                             .quick_calls = self()->quick_calls,
                              .fs_base = b->flags & CLONE_SETTLS ? b->tls : fs_base(),
                              .gs_base = gs_base()};
     if (is_process) {  // a thread begins without an alternate stack

@@ -43,6 +43,7 @@ static void take_files(struct process *p, const struct handover *h)
 static void take_over(struct process *p, const struct handover *h)
 {
     p->traced = (h->flags & HANDOVER_TRACE) != 0;
+    self()->quick_calls = p->traced ? 0 : CALLS;
     p->umask = h->umask;
     p->cwd = h->cwd;
     p->executable = h->executable;

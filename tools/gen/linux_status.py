@@ -11,7 +11,7 @@ import sys
 def implemented(path):
     """Number -> (name, arguments) of the calls in syscalls.def."""
     text = open(path, encoding="ascii").read()
-    return {int(n): (name, int(arity)) for n, name, arity in re.findall(r"^LINUX_CALL\((\d+), (\w+), (\d)", text, re.M)}
+    return {int(n): (name, int(arity)) for n, name, arity in re.findall(r"^LINUX_CALL(?:_WHOLE)?\((\d+), (\w+), (\d)", text, re.M)}
 
 
 def known(path):
