@@ -161,6 +161,12 @@ void *io_handle(const struct io_session *session, uint64_t handle)
     return entry && !(*entry & 1) ? (void *)*entry : NULL;
 }
 
+void *io_request_handle(const struct request *request, struct io_session **session)
+{
+    *session = io_session(request);
+    return *session ? io_handle(*session, request->words[0]) : NULL;
+}
+
 err_t io_handle_new(struct io_session *session, struct io_description *d, uint64_t *handle)
 {
     uint64_t *entry;
@@ -324,8 +330,8 @@ err_t io_op_attach(const struct request *request, struct answer *answer)
 err_t io_op_close(const struct request *request, struct answer *answer)
 {
     (void)answer;
-    struct io_session *session = io_session(request);
-    struct io_description *d = session ? io_handle(session, request->words[0]) : NULL;
+    struct io_session *session;
+    struct io_description *d = io_request_handle(request, &session);
     if (!d) return ERR_LINUX(EBADF);
     *vector_entry(&session->handles, request->words[0]) = (uint64_t)session->free_handle << 1 | 1;
     session->free_handle = (uint32_t)request->words[0] + 1;
@@ -335,8 +341,8 @@ err_t io_op_close(const struct request *request, struct answer *answer)
 
 err_t io_op_share(const struct request *request, struct answer *answer)
 {
-    struct io_session *session = io_session(request);
-    struct io_description *d = session ? io_handle(session, request->words[0]) : NULL;
+    struct io_session *session;
+    struct io_description *d = io_request_handle(request, &session);
     if (!d) return ERR_LINUX(EBADF);
     if (request->words[1] != IO_OFFSET_CURRENT) d->offset = request->words[1];
     if (d->slot)
@@ -349,8 +355,8 @@ err_t io_op_share(const struct request *request, struct answer *answer)
 err_t io_op_set_flags(const struct request *request, struct answer *answer)
 {
     (void)answer;
-    struct io_session *session = io_session(request);
-    struct io_description *d = session ? io_handle(session, request->words[0]) : NULL;
+    struct io_session *session;
+    struct io_description *d = io_request_handle(request, &session);
     if (!d) return ERR_LINUX(EBADF);
     d->flags = (d->flags & ~CHANGEABLE_FLAGS) | ((uint32_t)request->words[1] & CHANGEABLE_FLAGS);
     return OK;
@@ -358,8 +364,8 @@ err_t io_op_set_flags(const struct request *request, struct answer *answer)
 
 err_t io_op_get_flags(const struct request *request, struct answer *answer)
 {
-    struct io_session *session = io_session(request);
-    const struct io_description *d = session ? io_handle(session, request->words[0]) : NULL;
+    struct io_session *session;
+    const struct io_description *d = io_request_handle(request, &session);
     if (!d) return ERR_LINUX(EBADF);
     io_answer(answer, 1);
     answer->words[0] = d->flags;

@@ -125,6 +125,8 @@ extern const struct io_buffers io_arena;
 void *io_session(const struct request *request);
 // What a handle of the session stands for, null: EBADF.
 void *io_handle(const struct io_session *session, uint64_t handle);
+// What the handle in word 0 of a request stands for, and the request's session; null: EBADF.
+void *io_request_handle(const struct request *request, struct io_session **session);
 // For server.session_gone: closes the handles, some in each step, then forgets threads, waiters and buffer.
 bool io_session_gone(uint64_t badge);
 
@@ -154,6 +156,14 @@ err_t io_op_share(const struct request *request, struct answer *answer);
 err_t io_op_set_flags(const struct request *request,
                       struct answer *answer);  // O_APPEND O_NONBLOCK O_DIRECT O_NOATIME O_ASYNC
 err_t io_op_get_flags(const struct request *request, struct answer *answer);
+
+// For tables of handlers: the place of an operation, and what every server answers by the helper.
+#define IO_HANDLER(operation) [IO_##operation - IO_NOTIFY]
+#define FS_HANDLER(operation) [FS_##operation - FS_OPEN]
+#define IO_COMMON_HANDLERS \
+    IO_HANDLER(NOTIFY) = io_op_notify, IO_HANDLER(BUFFER) = io_op_buffer, IO_HANDLER(ATTACH) = io_op_attach, \
+    IO_HANDLER(CLOSE) = io_op_close, IO_HANDLER(SHARE) = io_op_share, IO_HANDLER(SET_FLAGS) = io_op_set_flags, \
+    IO_HANDLER(GET_FLAGS) = io_op_get_flags
 
 // --- waiting (the flags word of a request says whether and which thread)
 

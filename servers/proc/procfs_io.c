@@ -159,8 +159,7 @@ static err_t op_change(const struct request *request, struct answer *answer)
 
 static err_t find_file(const struct request *request, struct io_session **session, struct open_file **file)
 {
-    *session = caller(request) ? io_session(request) : NULL;
-    *file = *session ? io_handle(*session, request->words[0]) : NULL;
+    *file = caller(request) ? io_request_handle(request, session) : NULL;
     return *file ? OK : ERR_LINUX(EBADF);
 }
 
@@ -377,37 +376,30 @@ void procfs_init(void)
     io_init(&state->io, &sizes);
 }
 
-#define IO(operation) [IO_##operation - IO_NOTIFY]
 static const server_handler io_handlers[] = {
-    IO(NOTIFY) = io_op_notify,
-    IO(BUFFER) = io_op_buffer,
-    IO(ATTACH) = io_op_attach,
-    IO(CLOSE) = io_op_close,
-    IO(READ) = file_read,
-    IO(WRITE) = file_write,
-    IO(SEEK) = file_seek,
-    IO(STAT) = file_stat,
-    IO(SET_FLAGS) = io_op_set_flags,
-    IO(GET_FLAGS) = io_op_get_flags,
-    IO(POLL) = file_poll,
-    IO(IOCTL) = file_ioctl,
-    IO(READDIR) = file_readdir,
-    IO(TRUNCATE) = file_change,
-    IO(ALLOCATE) = file_change,
-    IO(CHMOD) = file_change,
-    IO(CHOWN) = file_change,
-    IO(UTIME) = file_change,
-    IO(STATFS) = file_statfs,
-    IO(MAP) = file_map,
-    IO(PATH) = file_path,
-    IO(SHARE) = io_op_share,
+    IO_COMMON_HANDLERS,
+    IO_HANDLER(READ) = file_read,
+    IO_HANDLER(WRITE) = file_write,
+    IO_HANDLER(SEEK) = file_seek,
+    IO_HANDLER(STAT) = file_stat,
+    IO_HANDLER(POLL) = file_poll,
+    IO_HANDLER(IOCTL) = file_ioctl,
+    IO_HANDLER(READDIR) = file_readdir,
+    IO_HANDLER(TRUNCATE) = file_change,
+    IO_HANDLER(ALLOCATE) = file_change,
+    IO_HANDLER(CHMOD) = file_change,
+    IO_HANDLER(CHOWN) = file_change,
+    IO_HANDLER(UTIME) = file_change,
+    IO_HANDLER(STATFS) = file_statfs,
+    IO_HANDLER(MAP) = file_map,
+    IO_HANDLER(PATH) = file_path,
 };
-#define FS(operation) [FS_##operation - FS_OPEN]
 static const server_handler fs_handlers[] = {
-    FS(OPEN) = op_open,     FS(STAT) = op_stat,       FS(ACCESS) = op_access,  FS(READLINK) = op_readlink,
-    FS(MKDIR) = op_change,  FS(MKNOD) = op_change,    FS(SYMLINK) = op_change, FS(LINK) = op_change,
-    FS(RENAME) = op_change, FS(UNLINK) = op_change,   FS(CHMOD) = op_change,   FS(CHOWN) = op_change,
-    FS(UTIME) = op_change,  FS(TRUNCATE) = op_change, FS(STATFS) = op_statfs,
+    FS_HANDLER(OPEN) = op_open,         FS_HANDLER(STAT) = op_stat,       FS_HANDLER(ACCESS) = op_access,
+    FS_HANDLER(READLINK) = op_readlink, FS_HANDLER(MKDIR) = op_change,    FS_HANDLER(MKNOD) = op_change,
+    FS_HANDLER(SYMLINK) = op_change,    FS_HANDLER(LINK) = op_change,     FS_HANDLER(RENAME) = op_change,
+    FS_HANDLER(UNLINK) = op_change,     FS_HANDLER(CHMOD) = op_change,    FS_HANDLER(CHOWN) = op_change,
+    FS_HANDLER(UTIME) = op_change,      FS_HANDLER(TRUNCATE) = op_change, FS_HANDLER(STATFS) = op_statfs,
 };
 const struct server_operations procfs_operations[2] = {
     SERVER_OPERATIONS(IO_NOTIFY, io_handlers),

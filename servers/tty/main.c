@@ -97,24 +97,19 @@ static void tick(void)
     notified(0);
 }
 
-static const server_handler io_handlers[IO_OPERATIONS_END - IO_NOTIFY] = {
-    [IO_NOTIFY - IO_NOTIFY] = io_op_notify,
-    [IO_BUFFER - IO_NOTIFY] = io_op_buffer,
-    [IO_ATTACH - IO_NOTIFY] = io_op_attach,
-    [IO_CLOSE - IO_NOTIFY] = io_op_close,
-    [IO_READ - IO_NOTIFY] = op_read,
-    [IO_WRITE - IO_NOTIFY] = op_write,
-    [IO_SEEK - IO_NOTIFY] = op_seek,
-    [IO_STAT - IO_NOTIFY] = op_stat,
-    [IO_SET_FLAGS - IO_NOTIFY] = io_op_set_flags,
-    [IO_GET_FLAGS - IO_NOTIFY] = io_op_get_flags,
-    [IO_POLL - IO_NOTIFY] = op_poll,
-    [IO_IOCTL - IO_NOTIFY] = op_ioctl,
-    [IO_READDIR - IO_NOTIFY] = op_readdir,
-    [IO_TRUNCATE - IO_NOTIFY] = op_truncate,
-    [IO_SYNC - IO_NOTIFY] = op_sync,
-    [IO_MAP - IO_NOTIFY] = op_map,
-    [IO_PATH - IO_NOTIFY] = op_path,
+static const server_handler io_handlers[] = {
+    IO_COMMON_HANDLERS,
+    IO_HANDLER(READ) = op_read,
+    IO_HANDLER(WRITE) = op_write,
+    IO_HANDLER(SEEK) = op_seek,
+    IO_HANDLER(STAT) = op_stat,
+    IO_HANDLER(POLL) = op_poll,
+    IO_HANDLER(IOCTL) = op_ioctl,
+    IO_HANDLER(READDIR) = op_readdir,
+    IO_HANDLER(TRUNCATE) = op_truncate,
+    IO_HANDLER(SYNC) = op_sync,
+    IO_HANDLER(MAP) = op_map,
+    IO_HANDLER(PATH) = op_path,
 };
 
 static const server_handler tty_handlers[] = {[TTY_OPEN - TTY_OPEN] = op_open};
