@@ -6,7 +6,7 @@
 
 enum {
     SUPERVISOR_READY = 1,      // () the component serves; components that depend on it may start
-    SUPERVISOR_HEARTBEAT = 2,  // () answer to NOTIFY_HEARTBEAT
+    SUPERVISOR_HEARTBEAT = 2,  // (enum usage...) answer to NOTIFY_HEARTBEAT
     SUPERVISOR_EXIT = 3,       // (code) the component wants to end; 0 is a planned end
     SUPERVISOR_STOPPED = 4,    // () answer to NOTIFY_STOP
     SUPERVISOR_POWER = 5,      // (POWER_*, exit code) only for components with `may power` in the manifest;
@@ -34,6 +34,16 @@ enum component_state {
     STATE_ENDED = 5,     // by its own wish
 };
 
+// What a component has in use when it answers a heartbeat: one word each.
+enum usage {
+    USAGE_SLOTS,         // capability slots of its own
+    USAGE_DESCRIPTIONS,  // open files (lib/server/io.h), 0 for components without
+    USAGE_CHUNKS,        // of handles and threads
+    USAGE_THREADS,       // that can be signalled
+    USAGE_WAITERS,
+    USAGE_KINDS
+};
+
 // What an operator wants to know of a component. Times are ns since boot, 0: never.
 struct component_status {
     char name[COMPONENT_NAME];
@@ -49,5 +59,6 @@ struct component_status {
     uint64_t cpu_ns;            // on its own scheduling context, all instances together
     uint64_t beat_age_ns;       // since it last answered a heartbeat
     uint64_t now_ns;
+    uint64_t usage[USAGE_KINDS];  // of its latest heartbeat
 };
 _Static_assert(sizeof(struct component_status) <= 8 * SUPERVISOR_TEXT_WORDS, "one answer");

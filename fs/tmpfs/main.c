@@ -42,6 +42,7 @@ int component_main(const struct component_info *info)
         .tick = tick,
         .description_gone = io_description_gone,
         .session_gone = io_session_gone,
+        .usage = io_usage,
         .recv_caps = 1,
     };
     memcpy(server.session, operations, sizeof server.session);

@@ -7,6 +7,7 @@
 //  - An entry of a session's handles is a description, or odd: the number of the next free handle.
 //  - Numbers from clients are indices to be checked, nothing more: a client can only spoil its own session.
 #include "lib/server/io_state.h"
+#include "protocols/supervisor.h"
 #include <asm/errno.h>
 #include <asm/fcntl.h>
 
@@ -116,6 +117,14 @@ void io_description_gone(uint64_t number)
     slot_free(d->slot);
     d->slot = 0;
     release(d);
+}
+
+void io_usage(uint64_t usage[])
+{
+    usage[USAGE_DESCRIPTIONS] = io_state->descriptions.n_used;
+    usage[USAGE_CHUNKS] = io_state->chunks.n_used;
+    usage[USAGE_THREADS] = io_state->threads.n_used;
+    usage[USAGE_WAITERS] = io_state->waiters.n_used;
 }
 
 void *io_description_of(const struct request_cap *cap)

@@ -141,6 +141,8 @@ err_t io_handle_new(struct io_session *session, struct io_description *d, uint64
 // Both, and struct io_opened into the answer's words: the end of a successful open. No capability when `flags` has
 // IO_HANDLE_ONLY.
 err_t io_opened(struct io_session *session, struct io_description *d, uint64_t flags, struct answer *answer);
+// For server.usage: records in use.
+void io_usage(uint64_t usage[]);
 // For server.description_gone.
 void io_description_gone(uint64_t number);
 // The description of a capability that came with a request (CAP_UNWRAPPED), null when it is none of ours.

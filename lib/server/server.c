@@ -194,11 +194,19 @@ static void tell_supervisor(uint32_t operation)
     (void)ipc_call(SLOT_SUPERVISOR, &m);
 }
 
+static void answer_heartbeat(const struct server *server)
+{
+    struct message m = {.info = INFO(SUPERVISOR_HEARTBEAT, USAGE_KINDS, 0),
+                        .words = {[USAGE_SLOTS] = rt_info()->cspace_slots - SLOT_DYNAMIC - slots_free()}};
+    if (server->usage) server->usage(m.words);
+    (void)ipc_call(SLOT_SUPERVISOR, &m);
+}
+
 static void handle_notification(const struct server *server, uint64_t bits)
 {
     if (bits & ~(NOTIFY_HEARTBEAT | NOTIFY_STOP))
         step(server, EVENT_NOTIFIED, 0, bits & ~(NOTIFY_HEARTBEAT | NOTIFY_STOP));
-    if (bits & NOTIFY_HEARTBEAT) tell_supervisor(SUPERVISOR_HEARTBEAT);
+    if (bits & NOTIFY_HEARTBEAT) answer_heartbeat(server);
     if (bits & NOTIFY_STOP) tell_supervisor(SUPERVISOR_STOPPED);
 }
 

@@ -114,6 +114,7 @@ uint32_t slots_free(void)
 {
     const struct vault_state *state = vault.state;
     uint32_t n = 0;
-    for (uint32_t slot = SLOT_DYNAMIC; slot < state->n_slots; slot++) n += is_free(state, slot);
+    for (uint32_t word = 0; word < state->n_slots / 64; word++)  // those below SLOT_DYNAMIC count as taken
+        n += (uint32_t)__builtin_popcountll(~state->slot_map[word]);
     return n;
 }

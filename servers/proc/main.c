@@ -122,6 +122,7 @@ static struct server server = {
     .tick = tick,
     .description_gone = io_description_gone,
     .session_gone = session_gone,
+    .usage = io_usage,
     .effects = effects,
     .n_effects = EFFECT_COUNT,
     .recv_caps = 1,

@@ -76,6 +76,7 @@ const struct node nodes[] = {
     TEXT(NODE_SYS_FS, "pipe-max-size", make_pipe_max),
     TEXT(NODE_BULKHEAD, "ledger", make_ledger),
     TEXT(NODE_BULKHEAD, "components", make_components),
+    TEXT(NODE_BULKHEAD, "usage", make_usage),
     SETTING(NODE_BULKHEAD, "kill", NULL, store_kill),
     SETTING(NODE_BULKHEAD, "fault", make_faults, store_faults),
     TEXT(NODE_PROCESS, "stat", make_process_stat),

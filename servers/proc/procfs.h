@@ -91,6 +91,7 @@ err_t store_domainname(const char *value, size_t bytes);
 // --- /proc/bulkhead (procfs_bulkhead.c)
 void make_ledger(struct text *, struct process *);
 void make_components(struct text *, struct process *);
+void make_usage(struct text *, struct process *);
 err_t store_kill(const char *value, size_t bytes);
 void effect_kill(uint64_t index, uint64_t starts, uint64_t c);
 struct component {

@@ -42,6 +42,22 @@ void make_components(struct text *text, struct process *process)
                  component.starts, component.memory_bytes);
 }
 
+// What the components had in use when they answered their latest heartbeat.
+void make_usage(struct text *text, struct process *process)
+{
+    (void)process;
+    for (uint64_t index = 0;; index++) {
+        struct message m = {.info = INFO(SUPERVISOR_SHOW, 1, 0), .words = {index}};
+        if (ipc_call(SLOT_SUPERVISOR, &m) != OK) return;
+        struct component_status status;
+        memcpy(&status, &rt_utcb()->words[SUPERVISOR_TEXT_WORD], sizeof status);
+        const uint64_t *usage = status.usage;
+        text_add(text, "%s slots %lu descriptions %lu chunks %lu threads %lu waiters %lu\n", status.name,
+                 usage[USAGE_SLOTS], usage[USAGE_DESCRIPTIONS], usage[USAGE_CHUNKS], usage[USAGE_THREADS],
+                 usage[USAGE_WAITERS]);
+    }
+}
+
 // The component of this name dies at once; the supervisor does with it what its manifest says.
 err_t store_kill(const char *value, size_t bytes)
 {

@@ -216,8 +216,9 @@ void component_ready(struct component *c)
     if (!the_system->announced) announce();
 }
 
-void component_answered(struct component *c)
+void component_answered(struct component *c, const uint64_t usage[USAGE_KINDS])
 {
+    memcpy(c->usage, usage, sizeof c->usage);
     c->beat_open = 0;
     c->answered_at = now_ns();
 }

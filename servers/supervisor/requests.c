@@ -107,6 +107,7 @@ static err_t show(uint64_t index)
     };
     memcpy(status.name, c->spec->name, COMPONENT_NAME);
     memcpy(status.deaths, c->deaths, sizeof status.deaths);
+    memcpy(status.usage, c->usage, sizeof status.usage);
     memcpy(&rt_utcb()->words[SUPERVISOR_TEXT_WORD], &status, sizeof status);
     return OK;
 }
@@ -124,7 +125,7 @@ static err_t handle_request(struct component *c, uint32_t operation, struct mess
 {
     switch (operation) {
     case SUPERVISOR_READY: component_ready(c); return OK;
-    case SUPERVISOR_HEARTBEAT: component_answered(c); return OK;
+    case SUPERVISOR_HEARTBEAT: component_answered(c, m->words); return OK;
     case SUPERVISOR_EXIT: return ended(c, m->words[0]);
     case SUPERVISOR_STOPPED: return OK;
     case SUPERVISOR_POWER: return power(c, m->words[0], m->words[1]);

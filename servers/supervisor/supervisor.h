@@ -77,6 +77,7 @@ struct component {
     uint64_t recovery_ns, recovery_max_ns;  // from death to service
     uint64_t cpu_ns;                        // used by instances that are gone
     uint64_t answered_at;                   // the latest heartbeat
+    uint64_t usage[USAGE_KINDS];            // what was said with it
     uint64_t restarts[RESTARTS_KEPT];       // times of the latest, newest last
     unsigned n_restarts;
     uint64_t beat_at;  // when the next heartbeat is due to be sent
@@ -157,7 +158,7 @@ void component_died(struct component *c, enum component_death death);
 // Bring the component nearer to its wanted state. Returns when to look again.
 uint64_t component_converge(struct component *c, uint64_t now);
 void component_ready(struct component *c);
-void component_answered(struct component *c);  // its heartbeat
+void component_answered(struct component *c, const uint64_t usage[USAGE_KINDS]);  // its heartbeat
 void faults_parse(void);                       // kill=NAME@US+PERIOD_US words of the command line
 
 // --- caps.c

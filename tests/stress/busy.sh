@@ -7,6 +7,8 @@ cd /tmp
 ledger() {
     grep -v '^forks ' /proc/bulkhead/ledger
     cat /proc/bulkhead/components
+    sleep 0.3  # what follows is of the latest heartbeats
+    cat /proc/bulkhead/usage
     df /
     df -i /
 }
