@@ -22,6 +22,10 @@ test: world bench-programs ## all tests: unit tests here, Linux programs on Linu
 stress: world ## a busy hour in small: ten thousand processes, a million messages, hogs; the ledger before and after
 	@BUILD=$(BUILD) BULKHEAD_BUILT=1 STRESS=full tests/run stress
 
+.PHONY: faults
+faults: world ## inject N random faults, chosen by SEED, while programs work; docs/faults.md
+	@$(HOST) faults -n $(or $(N),500) --seed $(or $(SEED),1)
+
 .PHONY: test-host
 test-host: ## unit tests and the kernel core as a program of this machine
 

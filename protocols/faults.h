@@ -18,7 +18,7 @@ enum fault_kind {
                       // the bundle tells where instructions begin (entry "sites:" and the image's name)
     FAULT_CLEAR = 8,  // forget the component's orders; its text is the image's again
 };
-enum { FAULT_DATA_BYTES = 16 };
+enum { FAULT_DATA_WORDS = 3, FAULT_DATA_BYTES = 24 };
 
 // index: of the component; starts: which instance is meant, 0: the one that runs now or starts next.
 #define FAULT_ORDER(kind, index, n_bytes, starts) \

@@ -17,7 +17,7 @@ enum {
     SUPERVISOR_CHANNEL_GONE = 8, // (badge) a server saw KMSG_GONE for a client's channel: the first capability is to be
                                  //  deleted
     SUPERVISOR_SHOW = 9,       // (index) -> struct component_status in words 8..; ERR_NOT_FOUND behind the last
-    SUPERVISOR_FAULT = 16,     // (number, FAULT_ORDER(), address, data, data) inject a fault (protocols/faults.h); only
+    SUPERVISOR_FAULT = 16,     // (number, FAULT_ORDER(), address, 3 words of data) inject a fault (protocols/faults.h); only
                                //  with `may power`. The same number again does nothing
     SUPERVISOR_FAULTS = 17,    // (number) -> what FAULT_ORDER() gave, address, enum fault_state, time ns, hits, error.
                                //  ERR_NOT_FOUND: never given, or long ago

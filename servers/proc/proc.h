@@ -125,7 +125,7 @@ struct process {
 
 // Faults that somebody wants injected, on their way to the supervisor (procfs_fault.c).
 struct fault_to_order {
-    uint64_t number, what, address, data[2];  // SUPERVISOR_FAULT's words
+    uint64_t number, what, address, data[3];  // SUPERVISOR_FAULT's words
 };
 enum { FAULTS_A_WRITE = 16, FAULTS_SHOWN = 64 };
 

@@ -19,7 +19,7 @@
 #define TRAP_VECTOR 13  // general protection
 
 struct order {
-    uint64_t number, what, address, data[2];
+    uint64_t number, what, address, data[FAULT_DATA_WORDS];
     enum fault_state state;
     err_t err;
     uint64_t at_ns, hits;
@@ -304,7 +304,8 @@ err_t inject_order(const struct component *by, const uint64_t words[MSG_REGISTER
     if (words[0] <= newest) return OK;
     newest = words[0];
     struct order *o = &orders[newest % ORDERS];
-    *o = (struct order){.number = newest, .what = words[1], .address = words[2], .data = {words[3], words[4]}};
+    *o =
+        (struct order){.number = newest, .what = words[1], .address = words[2], .data = {words[3], words[4], words[5]}};
     if (sweep.order == o) sweep.order = NULL;
     o->err = check(o->what, o->data[0]);
     if (o->err != OK) return o->err;
@@ -358,7 +359,10 @@ static void resume_with(const struct component *c, uint64_t index, uint64_t mask
 static void strike(struct component *c, struct order *o)
 {
     done(o);
-    if (kind_of(o) == FAULT_HANG) return;
+    if (kind_of(o) == FAULT_HANG) {
+        hold_still(c);  // what it was given for its fault goes back with that
+        return;
+    }
     if (kind_of(o) == FAULT_KILL) {
         component_died(c, DEATH_KILLED);
         return;

@@ -15,7 +15,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -33,7 +32,7 @@
 
 #define TEXT 16384
 #define COMPONENTS 32
-#define WORK_LIMIT_NS 60000000000ll  // virtual time for one run of the work
+#define WORK_LIMIT_NS 10000000000ll  // virtual time for one run of the work
 #define SETTLE_NS 3000000000ll       // for everything to be as before
 #define BEATS_NS 250000000ll         // a component that answers no heartbeat is known by then
 #define PERIOD_NS 10000000000ll      // failures further apart are not counted together
@@ -91,17 +90,17 @@ static size_t slurp(const char *path, char *text)
     return n;
 }
 
-static void order(const char *format, ...)
+static void tell(const char *path, const char *format, const char *name)
 {
     char line[256];
-    va_list arguments;
-    va_start(arguments, format);
-    int n = vsnprintf(line, sizeof line, format, arguments);
-    va_end(arguments);
-    int file = open("/proc/bulkhead/fault", O_WRONLY);
+    int n = snprintf(line, sizeof line, format, name), file = open(path, O_WRONLY);
     if (file < 0 || write(file, line, (size_t)n) != n) fail(line);
     close(file);
 }
+
+static void order(const char *format, const char *text) { tell("/proc/bulkhead/fault", format, text); }
+
+static void end_component(const char *name) { tell("/proc/bulkhead/kill", "%s\n", name); }
 
 // --- the system's state
 
@@ -302,14 +301,16 @@ static void trial(const char *work, const char *id, long delay_us, const char *t
     char name[32] = "", kind[16] = "", state[16] = "";
     long hits = 0, hits_before = -1;
     int64_t stall = 0, took = 0;
-    bool ok = true;
+    bool ok = true, died = false, lasting = true;
     sscanf(text, "%31s %15s", name, kind);
     bool is_sweep = strcmp(kind, "sweep") == 0, is_kill = is_sweep || strcmp(kind, "kill") == 0;
+    bool ends_first = is_sweep || strstr(text, " next") != NULL;  // so that its start is hit
     int n = components(before);
     pid_t later = delay_us ? fork() : 0;
     if (!later) {
         pause_ns(delay_us * 1000);
         if (*text) order("%s\n", text);
+        if (ends_first) end_component(name);
         if (delay_us) _exit(0);
     }
     do {  // a sweep goes on until it finds nothing new
@@ -323,15 +324,22 @@ static void trial(const char *work, const char *id, long delay_us, const char *t
     if (later) waitpid(later, NULL, 0);
     if (*name) order("%s clear\n", name);
     components(after);
-    bool still_there = true;
     for (int i = 0; i < n; i++)
-        if (strcmp(after[i].name, name) == 0) still_there = after[i].starts == before[i].starts;
+        if (strcmp(after[i].name, name) == 0) died = after[i].starts != before[i].starts;
     pause_ns(BEATS_NS);
-    if (!is_kill && !still_there) pause_ns(PERIOD_NS);
+    if (!is_kill && died) pause_ns(PERIOD_NS);
+    if (!is_kill && hits > 0 && ok) {  // away with the mutated instance: is what it has left behind sound?
+        if (!died) end_component(name);
+        run_work(work, &got);
+        ok = lasting = same(&got, &expected);
+    }
     bool settled = settle(&n);
-    printf("end %s state=%s hits=%ld work=%s status=%d errors=%ld stall_us=%ld time_us=%ld settled=%s starts=", id,
-           state, hits, ok ? "same" : "different", got.status, got.errors, (long)(stall / 1000), (long)(took / 1000),
-           settled ? "yes" : "no");
+    printf("end %s state=%s hits=%ld died=%d work=%s status=%d errors=%ld stall_us=%ld time_us=%ld settled=%s starts=",
+           id, state, hits, died,
+           !lasting ? "later"
+           : ok     ? "same"
+                    : "different",
+           got.status, got.errors, (long)(stall / 1000), (long)(took / 1000), settled ? "yes" : "no");
     bool first = true;
     for (int i = 0; i < n; i++)
         if (after[i].starts != before[i].starts || after[i].state != 2) {
@@ -381,12 +389,12 @@ int main(int argc, char **argv)
     }
     printf("\n");
     fflush(stdout);
-    char line[256], id[64];
+    char line[512], id[256];
     long delay;
     int at;
     while (fgets(line, sizeof line, plan)) {
         line[strcspn(line, "\n")] = 0;
-        if (sscanf(line, "%63s %ld %n", id, &delay, &at) < 2) continue;
+        if (sscanf(line, "%255s %ld %n", id, &delay, &at) < 2) continue;
         printf("begin %s\n", id);
         fflush(stdout);
         trial(argv[1], id, delay, line + at);

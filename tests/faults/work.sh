@@ -36,6 +36,7 @@ echo "killed $?"
 echo "trap $?"
 read -r line
 echo "typed: $line"
+echo 'a line for the console' >/dev/console
 stty -a | grep -c rows
 printf 'a\tb\033[0m\n'
 rm -r a b c part

@@ -13,7 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import bench, bench_cli, console, cpio, debian, elf, graph, guest, image, log, manifest, manifest_check, qemu, rootfs, size
+from . import (bench, bench_cli, console, cpio, debian, elf, faults, graph, guest, image, log, manifest, manifest_check,
+               qemu, rootfs, size)
 
 FAILED, TIMED_OUT, INTERRUPTED, NO_READER, TERMINATED = 125, 124, 130, 141, 143
 
@@ -33,6 +34,15 @@ EXEC_HELP = """examples:
 
 exit status: the command's; 128 + n when signal n ended it, 124 after the time limit, 125 when the system or this
 tool failed."""
+
+
+FAULTS_HELP = """examples:
+  ./bulkhead faults -n 200 --seed 7
+  ./bulkhead faults --kills tmpfs
+  ./bulkhead faults --trial sweep:tmpfs:0x400000-0x400800
+
+What is known is kept in build/faults: the same command goes on where it was interrupted.
+exit status: 1 when a fault was noticed."""
 
 
 class UsageError(Exception):
@@ -278,6 +288,13 @@ def run_log(project, arguments):
         return 0
 
 
+# --- faults
+
+def run_faults(project, arguments):
+    project.make("world")
+    return faults.run(project, arguments, say)
+
+
 # --- the command line
 
 def memory_option(parser):
@@ -337,6 +354,15 @@ def build_parser():
     add_command(commands, "size", run_size, "code lines and bytes against their budgets",
                 "exit status: 1 when a budget is exceeded.")
 
+    p = add_command(commands, "faults", run_faults, "inject faults while programs work; whoever notices one is told",
+                    FAULTS_HELP)
+    p.add_argument("components", nargs="*", default=["tmpfs", "tty", "proc", "uart0"], metavar="COMPONENT",
+                   help="whose faults (tmpfs tty proc uart0)")
+    p.add_argument("--kills", action="store_true", help="end them at every instruction, instead of random faults")
+    p.add_argument("-n", type=int, default=0, metavar="N", help="how many trials (all)")
+    p.add_argument("--seed", type=int, default=1, help="of the choice (1)")
+    p.add_argument("--trial", action="append", metavar="NAME", help="just this trial, again")
+
     p = add_command(commands, "log", run_log, "what the kernel and the components of the last run logged")
     p.add_argument("-f", "--follow", action="store_true", help="go on as more is logged, until Ctrl-C")
 
@@ -371,8 +397,8 @@ def main(root, argv=None):
     except guest.TimedOut as error:
         say(error)
         return TIMED_OUT
-    except (UsageError, argparse.ArgumentTypeError, bench.BenchError, guest.GuestError, qemu.QemuError, debian.PackageError, image.ImageError, elf.ElfError,
-            ValueError, OSError) as error:
+    except (UsageError, argparse.ArgumentTypeError, bench.BenchError, faults.CampaignError, guest.GuestError,
+            qemu.QemuError, debian.PackageError, image.ImageError, elf.ElfError, ValueError, OSError) as error:
         say(error)
         return FAILED
     except KeyboardInterrupt:

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: MIT
+"""What a campaign of faults has shown: a table as text, and a page that stands by itself.
+
+A row counts trials (sweeps: single instructions). A fault whose place was never executed is reported apart: it says
+nothing. Beside a zero stands the rate that may still be there with a probability of 5 %.
+"""
+
+from dataclasses import dataclass, field
+from html import escape
+
+COLUMNS = ("declared error", "silent damage", "hang", "leak", "spread", "down", "kernel panic")
+COLORS = {"transparent": "#2e9e5b", "declared error": "#d9a514", "silent damage": "#d9541e", "hang": "#8e44ad",
+          "leak": "#3a78c9", "spread": "#c2185b", "down": "#6d4c41", "kernel panic": "#000000"}
+STYLE = """body { font: 15px system-ui, sans-serif; margin: 2em auto; max-width: 70em; color: #222 }
+table { border-collapse: collapse; width: 100% } th, td { padding: .25em .6em; text-align: right }
+th:first-child, td:first-child { text-align: left } tr:nth-child(even) { background: #f3f5f7 }
+.bar { display: inline-block; height: .9em; vertical-align: middle } .key { margin-right: 1.2em; white-space: nowrap }
+small { color: #666 } pre { background: #f3f5f7; padding: 1em; overflow: auto }"""
+
+
+@dataclass
+class Row:
+    """Counts of one component and kind of fault."""
+    injected: int = 0
+    activated: int = 0
+    manifested: int = 0
+    outcomes: dict = field(default_factory=dict)
+    stalls: list = field(default_factory=list)
+
+    def add(self, trial, result):
+        self.injected += trial.sites
+        hits = result.hits if trial.kind == "sweep" else min(result.hits, 1)
+        bad = result.outcome != "transparent"
+        self.activated += hits or bad
+        self.manifested += hits if trial.kind == "sweep" else bool(result.died or bad)
+        if bad:
+            self.outcomes[result.outcome] = self.outcomes.get(result.outcome, 0) + 1
+        if result.died and result.stall_us:
+            self.stalls.append(result.stall_us)
+        self.outcomes["transparent"] = self.activated - sum(n for name, n in self.outcomes.items() if name != "transparent")
+
+
+def upper_bound(n):
+    """The rate at which nothing is seen in n trials with a probability of 5 %."""
+    return 1 - 0.05 ** (1 / n) if n else 1.0
+
+
+def rows(pairs):
+    """(component, kind) -> Row, in the order of names, and ("all", "") last."""
+    found = {}
+    for trial, result in pairs:
+        for key in ((trial.component, trial.kind), ("all", "")):
+            found.setdefault(key, Row()).add(trial, result)
+    return dict(sorted(found.items(), key=lambda item: (item[0][0] == "all", item[0])))
+
+
+def cell(row, name):
+    """A count, with the bound when it is zero."""
+    n = row.outcomes.get(name, 0)
+    return str(n) if n or not row.activated else f"0 <{100 * upper_bound(row.activated):.2g}%"
+
+
+def p99(values):
+    return sorted(values)[(len(values) * 99 - 1) // 100] if values else 0
+
+
+def text(pairs):
+    """The table for a terminal."""
+    head = ["component", "fault", "injected", "activated", "died", "transparent", *COLUMNS, "stall p99 us", "longest"]
+    lines = [head]
+    for (component, kind), row in rows(pairs).items():
+        lines.append([component, kind, str(row.injected), str(row.activated), str(row.manifested),
+                      str(row.outcomes["transparent"]), *(cell(row, name) for name in COLUMNS),
+                      str(p99(row.stalls)), str(max(row.stalls, default=0))])
+    widths = [max(len(line[n]) for line in lines) for n in range(len(head))]
+    return "\n".join("  ".join(word.ljust(width) if n < 2 else word.rjust(width)
+                               for n, (word, width) in enumerate(zip(line, widths))).rstrip() for line in lines)
+
+
+def bar(row):
+    """The outcomes of a row's activated faults, as wide as their shares."""
+    total = row.activated or 1
+    return "".join(f'<span class="bar" style="width:{12 * row.outcomes.get(name, 0) / total:.3f}em;'
+                   f'background:{color}" title="{name}"></span>' for name, color in COLORS.items())
+
+
+def histogram(stalls):
+    """How long those who asked had to wait when a component died: a chart with bins that double."""
+    if not stalls:
+        return ""
+    bins = {}
+    for stall in stalls:
+        bins[stall.bit_length()] = bins.get(stall.bit_length(), 0) + 1
+    first, last, most = min(bins), max(bins), max(bins.values())
+    shapes = []
+    for place, n in enumerate(range(first, last + 1)):
+        height = 150 * bins.get(n, 0) / most
+        shapes.append(f'<rect x="{place * 46}" y="{160 - height:.1f}" width="40" height="{height:.1f}" fill="#3a78c9"/>'
+                      f'<text x="{place * 46 + 20}" y="176" text-anchor="middle" font-size="11">{1 << n - 1} us</text>'
+                      f'<text x="{place * 46 + 20}" y="{155 - height:.1f}" text-anchor="middle" font-size="11">'
+                      f"{bins.get(n, 0) or ''}</text>")
+    return (f'<h2>Longest wait of a program when a component died</h2><svg width="{(last - first + 1) * 46}" height="185" '
+            f'viewBox="0 -15 {(last - first + 1) * 46} 200">{"".join(shapes)}</svg>')
+
+
+def html(pairs):
+    """The page."""
+    table = rows(pairs)
+    head = "".join(f"<th>{name}</th>" for name in ("fault", "injected", "activated", "died", "outcome", "transparent", *COLUMNS,
+                                                   "stall p99"))
+    body = []
+    for (component, kind), row in table.items():
+        cells = [f"{escape(component)} {escape(kind)}", row.injected, row.activated, row.manifested, bar(row),
+                 row.outcomes["transparent"], *(escape(cell(row, name)) for name in COLUMNS), f"{p99(row.stalls)} us"]
+        body.append("<tr>" + "".join(f"<td>{value}</td>" for value in cells) + "</tr>")
+    key = "".join(f'<span class="key"><span class="bar" style="width:1em;background:{color}"></span> {name}</span>'
+                  for name, color in COLORS.items())
+    stalls = [stall for row_key, row in table.items() if row_key[0] != "all" for stall in row.stalls]
+    noticed = "".join(f"<pre>{escape(result.name)}: {result.outcome}\n{escape(result.detail[-3000:])}</pre>"
+                      for _, result in pairs if result.outcome != "transparent")
+    return (f"<!DOCTYPE html><html lang=en><meta charset=utf-8><title>Injected faults</title><style>{STYLE}</style>"
+            f"<h1>Injected faults</h1><p>{key}</p><table><tr>{head}</tr>{''.join(body)}</table>"
+            "<p><small>Activated: the place was executed while programs worked. Died: the component ended and was replaced. "
+            "Beside a zero: the rate that may still be there with a probability of 5 %.</small></p>"
+            f"{histogram(stalls)}{'<h2>Not transparent</h2>' if noticed else ''}{noticed}</html>\n")
