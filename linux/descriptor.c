@@ -137,6 +137,7 @@ long file_opened(struct file *file, unsigned server, const struct message *answe
     file->device = (uint32_t)opened->device;
     file->handle = opened->handle;
     file->attached = 1;
+    file->inode = opened->inode;
     file->is_shared = INFO_CAPS(answer->info) > 0;
     if (!file->is_shared && (file->mode & S_IFMT) == S_IFREG && !(file->status & O_PATH)) file->offset = 0;
     file->server = (uint16_t)server;

@@ -117,7 +117,9 @@ long call_chroot(uint64_t path)
     if ((s.st_mode & S_IFMT) != S_IFDIR) return -ENOTDIR;
     if (w.server != SERVER_ROOT) return -EINVAL;
     m = (struct message){.words = {s.st_ino}};
-    return ask_proc(PROC_CHROOT, 0, &m);
+    result = ask_proc(PROC_CHROOT, 0, &m);
+    cache_forget();
+    return result;
 }
 
 long call_umask(uint64_t mask)

@@ -194,7 +194,8 @@ static void put_tables(const struct image *image)
                                                      .mode = f->mode,
                                                      .device = f->device,
                                                      .is_shared = f->is_shared,
-                                                     .offset = f->offset};
+                                                     .offset = f->offset,
+                                                     .inode = f->inode};
     }
     h->descriptors = h->files + h->n_files * (uint32_t)sizeof *files;
     struct handover_descriptor *descriptors = (struct handover_descriptor *)((char *)h + h->descriptors);

@@ -34,13 +34,17 @@ long call_setpgid(uint64_t pid, uint64_t pgid)
 static long set_ids(uint32_t kind, uint64_t real, uint64_t effective, uint64_t saved, uint64_t fs)
 {
     struct message m = {.words = {kind, real, effective, saved, fs}};
-    return ask_proc(PROC_SETIDS, 0, &m);
+    long result = ask_proc(PROC_SETIDS, 0, &m);
+    cache_forget();
+    return result;
 }
 
 static long set_like(uint32_t kind, uint64_t id)
 {
     struct message m = {.words = {kind, (uint32_t)id}};
-    return (uint32_t)id == ~0u ? -EINVAL : ask_proc(PROC_SETUID_LIKE, 0, &m);
+    long result = (uint32_t)id == ~0u ? -EINVAL : ask_proc(PROC_SETUID_LIKE, 0, &m);
+    cache_forget();
+    return result;
 }
 
 long call_setuid(uint64_t id) { return set_like(PROC_IDS_UID, id); }
@@ -99,15 +103,13 @@ long call_getresgid(uint64_t a, uint64_t b, uint64_t c)
 // The old file system id comes back, and nothing says whether the new one was allowed.
 long call_setfsuid(uint64_t id)
 {
-    struct message m = {.words = {PROC_IDS_UID, ~0ull, ~0ull, ~0ull, SAME(id)}};
-    (void)ask_proc(PROC_SETIDS, 0, &m);
+    (void)set_ids(PROC_IDS_UID, ~0ull, ~0ull, ~0ull, SAME(id));
     return process_page()->euid;
 }
 
 long call_setfsgid(uint64_t id)
 {
-    struct message m = {.words = {PROC_IDS_GID, ~0ull, ~0ull, ~0ull, SAME(id)}};
-    (void)ask_proc(PROC_SETIDS, 0, &m);
+    (void)set_ids(PROC_IDS_GID, ~0ull, ~0ull, ~0ull, SAME(id));
     return process_page()->egid;
 }
 
@@ -127,5 +129,7 @@ long call_setgroups(uint64_t n, uint64_t user)
     if ((uint32_t)n > IO_INLINE / 4) return -EINVAL;
     if (!copy_in(long_words(), user, (uint32_t)n * 4)) return -EFAULT;
     struct message m = {.words = {(uint32_t)n}};
-    return ask_proc(PROC_SETGROUPS, (uint32_t)n * 4, &m);
+    long result = ask_proc(PROC_SETGROUPS, (uint32_t)n * 4, &m);
+    cache_forget();
+    return result;
 }

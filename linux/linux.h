@@ -48,6 +48,7 @@ struct file {
     uint32_t device;  // st_rdev
     uint32_t zero;
     uint64_t offset;  // of a regular file that is not shared; else IO_OFFSET_CURRENT: the server keeps it
+    uint64_t inode;   // its number, where words are published (cache.c); else 0
 };
 struct descriptor {
     uint16_t file;  // 0: closed
@@ -72,12 +73,15 @@ struct process {
     uint32_t buffers;   // bit i: the buffer of server i is mapped
     uint32_t traced;    // log each call
     uint32_t umask;
+    uint32_t epoch;                       // counts changes of the credentials and the root (cache.c)
+    uint32_t words, questions;            // whether the published words are mapped, and what was asked before that
     uint32_t description_slots;           // of PSLOT_DESCRIPTIONS, as far as known
     uint32_t file_hint, descriptor_hint;  // no free one below
     uint32_t n_files, n_descriptors;      // those in use lie below
     uint32_t table_lock, buffer_lock, futex_lock;
-    uint32_t cwd;         // file, 0: the root directory
-    uint32_t executable;  // file of the program, for /proc/self/exe
+    uint32_t passing_lock;  // of PASSING_PSLOT: frames on their way from a server to proc
+    uint32_t cwd;           // file, 0: the root directory
+    uint32_t executable;    // file of the program, for /proc/self/exe
     uint32_t n_mounts;
     uint64_t fpu_components;  // for XSAVE; 0: FXSAVE only
     uint32_t fpu_bytes;
@@ -92,7 +96,7 @@ struct process {
     struct descriptor descriptors[DESCRIPTORS];
     struct file files[FILES];
 };
-_Static_assert(sizeof(struct process) <= PROCESS_AREA_BYTES - PAGE_SIZE, "a process area");
+_Static_assert(sizeof(struct process) <= PROCESS_AREA_INHERITED - PAGE_SIZE, "a process area");
 
 struct thread {
     struct process *process;
@@ -156,6 +160,7 @@ int fpu_save(void *area, uint64_t components);
 int fpu_restore(const void *area, uint64_t components);
 int fpu_save_legacy(void *area);
 int fpu_restore_legacy(const void *area);
+uint64_t sum_words(const void *words, const uint16_t *indices, uint64_t n);  // n > 0; 1: they are not mapped any more
 int compare_swap_user(uint64_t address, uint32_t old, uint32_t new, uint32_t *found);
 
 // --- session.c: requests to servers. Words 0..5 in the message, long data in the UTCB. Answers are 0, FS_CONTINUE or
@@ -175,7 +180,8 @@ struct data {
 long data_begin(struct data *data, unsigned server, size_t bytes);
 void data_end(const struct data *data);
 long notify_use(unsigned server);  // this thread's notification is known to the server
-uint32_t window_slot(void);        // this thread's slot for frames in passing
+// liblinux's slots of PSLOT_WINDOW: session buffers by server, then these.
+enum { PASSING_PSLOT = PSLOT_WINDOW + SERVERS, WORDS_PSLOT, FILE_PSLOT };
 void lock(uint32_t *word);
 void unlock(uint32_t *word);
 
@@ -227,6 +233,7 @@ void random_bytes(void *to, size_t n);
 struct walk {
     unsigned server;
     uint64_t handle;
+    uint64_t directory;  // where it starts, as struct question; 0: not known
     uint32_t symlinks;
     size_t bytes;
     struct file *here;  // the path names this very open file (/proc/self/fd/N); held
@@ -249,6 +256,28 @@ long walk_ask(struct walk *w, const struct path_request *request, struct message
 void walk_end(struct walk *w);
 long path_open(struct walk *w, uint64_t flags, uint64_t o_flags, uint32_t mode, struct file **file);
 long file_path(struct file *file, char *to, size_t room);  // absolute; bytes
+
+// --- cache.c: answers about files, remembered while they are true
+struct question {
+    uint64_t directory;  // inode number of the directory that the text starts from, or of the open file
+    const char *text;
+    size_t bytes;
+    uint32_t kind;  // QUESTION_*, for access with what was asked
+    uint32_t epoch, hash;
+};
+enum { QUESTION_STAT = 1, QUESTION_FSTAT, QUESTION_ACCESS };
+#define QUESTION_ROOT (~0ull)  // the directory is the process's root
+// Prepare to look for an answer; pads the text. False: not one that is remembered. May ask the server for the words.
+bool question_begin(struct question *q, uint64_t directory, char *text, size_t bytes, unsigned kind);
+// True: *result is the answer, and *stat is filled in (null: not wanted).
+bool question_known(const struct question *q, void *stat, long *result);
+void question_answered(const struct question *q, const void *stat, long result, const struct message *m);
+void cache_forget(void);  // the credentials or the root have changed
+bool words_use(void);     // the published words are mapped
+static inline uint64_t words_address(const struct process *p)
+{
+    return WINDOW_OF_AREA(((uint64_t)p - PROCESS_AREA(0)) / PROCESS_AREA_BYTES) + WINDOW_WORDS;
+}
 
 // --- poll.c, ioctl.c, pipe.c, time.c
 long file_poll(struct file *file, uint32_t events, bool arm);

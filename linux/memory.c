@@ -28,12 +28,10 @@ struct identity {
 };
 
 // Map one run of the file; *held: pages of it that exist, 0 behind the end.
-static long map_run(struct file *file, const struct identity *id, uint64_t address, uint64_t bytes, uint32_t protection,
-                    uint32_t flags, uint64_t offset, uint64_t *held)
+static long pass_run(struct file *file, const struct identity *id, uint64_t address, uint64_t bytes,
+                     uint32_t protection, uint32_t flags, uint64_t offset, uint64_t *held)
 {
-    uint32_t slot = window_slot();
-    (void)cspace_delete(PSLOT_CSPACE, slot, 1);
-    receive_cap(0, 0, slot);
+    receive_cap(0, 0, PASSING_PSLOT);
     uint64_t shared = flags & MAP_SHARED ? IO_MAP_SHARED : 0;
     struct message m = {.words = {file->handle, offset, bytes, protection | shared}};
     long result = ask(file->server, IO_MAP, 0, &m);
@@ -43,10 +41,20 @@ static long map_run(struct file *file, const struct identity *id, uint64_t addre
     memcpy(long_words(), id, sizeof *id);
     m = (struct message){
         .words = {address, bytes, protection | (uint64_t)flags << 32, first, *held < pages ? *held : pages, offset}};
-    if (*held > 0) send_cap(0, slot);
+    if (*held > 0) send_cap(0, PASSING_PSLOT);
     result = ask_proc(PROC_MMAP, sizeof *id, &m);
-    if (*held > 0) (void)cspace_delete(PSLOT_CSPACE, slot, 1);
+    if (*held > 0) (void)cspace_delete(PSLOT_CSPACE, PASSING_PSLOT, 1);
     return result < 0 ? result : (long)m.words[0];
+}
+
+static long map_run(struct file *file, const struct identity *id, uint64_t address, uint64_t bytes, uint32_t protection,
+                    uint32_t flags, uint64_t offset, uint64_t *held)
+{
+    struct process *p = process();
+    lock(&p->passing_lock);
+    long result = pass_run(file, id, address, bytes, protection, flags, offset, held);
+    unlock(&p->passing_lock);
+    return result;
 }
 
 long map_file(struct file *file, uint64_t address, uint64_t bytes, uint32_t protection, uint32_t flags, uint64_t offset)

@@ -17,6 +17,7 @@ static long start(struct walk *w, uint64_t dirfd)
     struct file *file;
     w->server = SERVER_ROOT;
     w->handle = FS_ROOT;
+    w->directory = QUESTION_ROOT;
     w->symlinks = 0;
     if (w->text[0] == '/') return 0;
     if ((int)dirfd == AT_FDCWD) {
@@ -35,6 +36,7 @@ static long start(struct walk *w, uint64_t dirfd)
     long result = file_attach(file);
     w->server = file->server;
     w->handle = file->handle;
+    w->directory = file->inode;
     return result;
 }
 
@@ -242,6 +244,30 @@ static long request_once(struct walk *w, const struct path_request *r, struct me
     return result;
 }
 
+// What walk_ask() remembers answers of.
+static bool is_question(struct walk *w, const struct path_request *r, struct question *q)
+{
+    unsigned kind = QUESTION_STAT;
+    if (r->operation == FS_ACCESS)
+        kind = QUESTION_ACCESS | (unsigned)r->words[0] << 4;
+    else if (r->operation != FS_STAT)
+        return false;
+    return w->server == SERVER_ROOT && !w->here &&
+           question_begin(q, w->directory, w->text, w->bytes, kind | (unsigned)r->flags << 8);
+}
+
+// The answer that is remembered, or the server's.
+static long ask_first(struct walk *w, const struct path_request *r, struct message *m)
+{
+    struct question q;
+    long result;
+    if (!is_question(w, r, &q)) return request_once(w, r, m);
+    if (question_known(&q, r->answer, &result)) return result;
+    result = request_once(w, r, m);
+    if (result != FS_CONTINUE) question_answered(&q, r->answer, result, m);
+    return result;
+}
+
 long walk_ask(struct walk *w, const struct path_request *request, struct message *m)
 {
     bool follows = !(request->flags & FS_NOFOLLOW) && request->operation != FS_READLINK;
@@ -258,7 +284,7 @@ long walk_ask(struct walk *w, const struct path_request *request, struct message
             if (result < 0) return result;
             continue;
         }
-        long result = request_once(w, request, m);
+        long result = hops == 0 ? ask_first(w, request, m) : request_once(w, request, m);
         if (result != FS_CONTINUE) return result < 0 ? result : 0;
         if (request->tail) return request->operation == FS_SYMLINK ? -EROFS : -EXDEV;
         result = go_on(w, m);

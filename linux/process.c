@@ -75,7 +75,8 @@ static struct process *copy_process(unsigned area)
     memcpy(child->descriptors, p->descriptors, p->n_descriptors * sizeof *p->descriptors);
     memcpy(child->files, p->files, p->n_files * sizeof *p->files);
     child->sessions = child->buffers = 0;
-    child->table_lock = child->buffer_lock = child->futex_lock = 0;
+    child->table_lock = child->buffer_lock = child->futex_lock = child->passing_lock = 0;
+    child->words = child->questions = 0;
     child->wake_slots = 0;
     memset(child->futex_waiters, 0, sizeof child->futex_waiters);
     files_forget(child);

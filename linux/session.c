@@ -5,10 +5,9 @@
 //  - A request's long words (rt_utcb()->words from 6) and capability arguments are filled in after session_use(),
 //    data_begin() and notify_use(), which make requests of their own, and stand until ask().
 //  - The session buffer belongs to all threads of the process: data_begin() takes its lock, data_end() gives it back.
-//    This is the one lock that is held over a call to a server; servers do not block.
+//    Locks like this one and that of PASSING_PSLOT may be held over a call to a server; servers do not block.
 #include "linux/linux.h"
 
-#define WINDOW_SLOTS 32                 // for frames in passing: PSLOT_WINDOW + SERVERS + thread
 #define SCRATCH_SLOT (PSLOT_FREE + 64)  // + thread % 32: a capability on its way
 
 void lock(uint32_t *word)
@@ -113,8 +112,6 @@ void data_end(const struct data *data)
 
 // --- capabilities in passing
 
-uint32_t window_slot(void) { return PSLOT_WINDOW + SERVERS + thread_index() % WINDOW_SLOTS; }
-
 long notify_use(unsigned server)
 {
     struct thread *t = self();
@@ -137,7 +134,8 @@ void forget_connections(void)
 {
     struct process *p = process();
     p->sessions = p->buffers = 0;
-    p->table_lock = p->buffer_lock = p->futex_lock = 0;
+    p->table_lock = p->buffer_lock = p->futex_lock = p->passing_lock = 0;
+    p->words = p->questions = 0;
     p->wake_slots = 0;
     memset(p->futex_waiters, 0, sizeof p->futex_waiters);
     files_forget(p);

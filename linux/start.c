@@ -20,7 +20,8 @@ static void take_files(struct process *p, const struct handover *h)
                                           .mode = f->mode,
                                           .device = f->device,
                                           .is_shared = f->is_shared != 0,
-                                          .offset = f->offset};
+                                          .offset = f->offset,
+                                          .inode = f->inode};
         if (p->n_files <= f->slot) p->n_files = f->slot + 1;
     }
     for (uint32_t i = 0; i < h->n_descriptors; i++) {

@@ -5,7 +5,7 @@
 // which returns to the routine's caller with RAX not 0. A copy that faults goes on byte by byte, to stop at the very
 // first that is not there.
     .text
-    .globl copy_bytes, fpu_save, fpu_restore, fpu_save_legacy, fpu_restore_legacy, compare_swap_user
+    .globl copy_bytes, fpu_save, fpu_restore, fpu_save_legacy, fpu_restore_legacy, compare_swap_user, sum_words
     .globl fixup_begin, fixup_end, fixup
 fixup_begin:
 // RDI = to, RSI = from, RDX = bytes; returns the bytes not copied.
@@ -50,6 +50,15 @@ compare_swap_user:
     lock cmpxchg %edx, (%rdi)
     mov %eax, (%rcx)
     xor %eax, %eax
+    ret
+// RDI = 64-bit words, RSI = 16-bit indices, RDX = how many of them, not 0; returns the sum, 1 after a fault.
+sum_words:
+    xor %eax, %eax
+1:  movzwl (%rsi), %ecx
+    add (%rdi, %rcx, 8), %rax
+    add $2, %rsi
+    dec %edx
+    jnz 1b
     ret
 fixup_end:
 

@@ -8,6 +8,12 @@
 // word 1 bytes of the rest of the path (text inline or in the buffer, as the request came), word 2 the directory's
 // inode number (FS_AT_MOUNT), word 3 symlinks followed.
 // Permissions are checked with the session's credentials (fsuid, groups), owner and mode as Linux does.
+//
+// Freshness. A file system may publish words (FS_WORDS), one for each inode (several inodes may share one). A word moves
+// forward, never back, before the answer to any request that changes the inode's attributes, size or, in a directory,
+// names. The answers of FS_STAT, FS_ACCESS and IO_STAT, errors included, carry a trail: the words of all that they
+// rest on (directories, symlinks that were followed, the object). While these stand still, and the asker's credentials
+// and root, the same question has the same answer.
 #pragma once
 #include "protocols/io.h"
 
@@ -19,6 +25,16 @@
 #define FS_EXEC 0x100u         // FS_OPEN: for execution: needs execute, not read permission, and a regular file
 #define FS_NO_REPLACE 0x200u   // FS_RENAME: RENAME_NOREPLACE
 #define FS_EXCHANGE 0x400u     // FS_RENAME: RENAME_EXCHANGE
+
+#define FS_WORD_COUNT 4096u
+#define FS_WORD_OF(inode) ((uint32_t)((inode) % FS_WORD_COUNT))  // of an inode number
+// One of a trail: which word, and its value when the answer was made. Words 0..5 of the answer, then 24..; 0 ends it,
+// and an answer whose first is 0 has none.
+#define FS_TRAIL(word, value) ((uint64_t)(word) | (value) << 12)
+#define FS_TRAIL_WORD(mark) ((uint32_t)((mark) % FS_WORD_COUNT))
+#define FS_TRAIL_VALUE(mark) ((mark) >> 12)
+#define FS_TRAIL_MAX 12
+#define FS_TRAIL_LONG 24  // where it goes on
 
 #define FS_CONTINUE 1
 enum {
@@ -47,5 +63,6 @@ enum {
     FS_PIPE,           // (0: O_NONBLOCK|O_CLOEXEC are liblinux's: status flags) -> read handle, write handle;
                        //  capabilities: both descriptions
     FS_COVER,          // (.., 3: 1 cover | 0 uncover) mark a directory as carrying a mount; euid 0
+    FS_WORDS,          // () -> ; capability: frames to map read-only, FS_WORD_COUNT words of 64 bits
     FS_OPERATIONS_END
 };

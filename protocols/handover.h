@@ -29,6 +29,7 @@ struct handover_file {
     uint32_t is_shared;  // 0: no capability has been made of it, the handle alone holds it
     uint32_t zero;
     uint64_t offset;  // or IO_OFFSET_CURRENT: the server keeps it
+    uint64_t inode;   // as struct io_opened says
 };
 // A descriptor and the slot of its file.
 struct handover_descriptor {

@@ -29,7 +29,7 @@
 #define IO_OFFSET_CURRENT (~0ull)  // use and move the description's own offset
 
 // What a handle is, in answers to open and attach.
-struct io_opened {  // words 0..4 of the answer
+struct io_opened {  // words 0..5 of the answer
     uint64_t handle;
     uint64_t mode;   // st_mode (type and permissions)
     uint64_t flags;  // status flags of the description (O_ACCMODE, O_APPEND, O_NONBLOCK, O_DIRECTORY, O_PATH)
@@ -37,6 +37,7 @@ struct io_opened {  // words 0..4 of the answer
     uint64_t server; // 0, or the id of the server (protocols/layout.h) to which the capability in the answer must be
                      // attached first; or IO_LOCAL: no capability, liblinux serves device itself (null, zero, full,
                      // random, urandom)
+    uint64_t inode;  // its number, where the server publishes words of inodes (protocols/fs.h); else 0
 };
 #define IO_LOCAL 255
 

@@ -20,9 +20,11 @@
 #define LIBLINUX_HANDOVER (LIBLINUX_BASE + 0x40000000) // what exec leaves for the fresh liblinux, up to 16 MiB
 #define HANDOVER_MAX (16ull << 20)
 
-// Process area i (64 KiB): page 0 is the process page, the rest liblinux's own state, zero-filled on demand.
-#define PROCESS_AREA(i) (LIBLINUX_BASE + 0x02000000 + (uint64_t)(i) * 0x10000)
-#define PROCESS_AREA_BYTES 0x10000
+// Process area i (128 KiB): page 0 is the process page, the rest liblinux's own state, zero-filled on demand. A fork
+// copies the first half; the second holds what a process remembers for speed only.
+#define PROCESS_AREA(i) (LIBLINUX_BASE + 0x02000000 + (uint64_t)(i) * PROCESS_AREA_BYTES)
+#define PROCESS_AREA_BYTES 0x20000
+#define PROCESS_AREA_INHERITED 0x10000
 #define PROCESS_AREAS 64
 
 // Thread area i (64 KiB): UTCB, upcall stub (image symbol 0's page, executable), thread page, guard, then the
@@ -40,6 +42,7 @@
 #define WINDOW_BASE (LIBLINUX_BASE + 0x80000000)
 #define WINDOW_END (LIBLINUX_BASE + 0x4000000000ull)
 #define WINDOW_OF_AREA(i) (WINDOW_BASE + ((uint64_t)(i) << 30))  // of the process in process area i: its first 2 MiB are
+#define WINDOW_WORDS 0x80000                                     // session buffers, a file system's words (fs.h)
 #define WINDOW_RINGS 0x100000                                    // session buffers and, from here on, rings of pipes
 
 // Kept writable by both proc and the process; each distrusts the other. The identity fields are proc's word for

@@ -8,11 +8,10 @@
 #define OMIT ((1l << 30) - 2)  // UTIME_OMIT
 #define KEEP 0xffffffffu       // an id that stays
 
-static err_t answer_stat(const struct inode *inode, struct answer *answer)
+static void answer_stat(const struct inode *inode, struct answer *answer)
 {
     struct stat *stat = io_output(&context.session->io, answer, 0, sizeof *stat);
     inode_stat(inode, stat);
-    return OK;
 }
 
 static err_t change_mode(struct inode *inode, uint32_t mode)
@@ -104,23 +103,37 @@ static err_t object(const struct request *request, struct answer *answer, struct
     return err == OK && !lookup.inode ? ERR_LINUX(ENOENT) : err;
 }
 
+// The object is the last of what the answer rests on; an answer that sends the client elsewhere has no trail.
+static err_t with_trail(err_t err, const struct inode *inode, struct answer *answer)
+{
+    if (err == OK) trail_add(inode);
+    if (err != FS_CONTINUE && context.session) trail_answer(answer);
+    return err;
+}
+
 HANDLER(op_stat)
 {
     struct inode *inode;
     err_t err = object(request, answer, &inode);
-    return err == OK ? answer_stat(inode, answer) : err;
+    if (err == OK) answer_stat(inode, answer);
+    return with_trail(err, inode, answer);
 }
 
+// The real ids count on the way to the object, too.
 HANDLER(op_access)
 {
-    struct inode *inode;
+    struct lookup lookup;
+    uint64_t flags = request->words[1];
     unsigned want = (unsigned)request->words[3];
     if (want > 7) return ERR_LINUX(EINVAL);
-    err_t err = object(request, answer, &inode);
+    err_t err = request_begin(request);
     if (err != OK) return err;
-    bool granted = request->words[1] & FS_REAL_IDS ? io_permits_real(who(), inode->mode, inode->uid, inode->gid, want)
-                                                   : may(inode, want);
-    return granted ? OK : ERR_LINUX(EACCES);
+    if (flags & FS_REAL_IDS) become_real();
+    err = path_walk(request, answer, request->words[0], flags, 0, request->words[2],
+                    flags & FS_NOFOLLOW ? 0 : WALK_FOLLOW, &lookup);
+    if (err == OK && !lookup.inode) err = ERR_LINUX(ENOENT);
+    err = with_trail(err, lookup.inode, answer);
+    return err != OK || may(lookup.inode, want) ? err : ERR_LINUX(EACCES);
 }
 
 HANDLER(op_readlink)
@@ -197,9 +210,10 @@ HANDLER(op_cover)
     if (who()->euid != 0) return ERR_LINUX(EPERM);
     if (!lookup.inode) return ERR_LINUX(ENOENT);
     if (!is_directory(lookup.inode)) return ERR_LINUX(ENOTDIR);
+    word_move(lookup.inode);
     lookup.inode->covered = request->words[3] != 0;
     io_answer(answer, 1);
-    answer->words[0] = inode_number(lookup.inode);
+    answer->words[0] = lookup.inode->number;
     return OK;
 }
 
@@ -209,7 +223,9 @@ HANDLER(io_stat)
 {
     struct description *d;
     err_t err = request_handle(request, &d);
-    return err == OK ? answer_stat(d->inode, answer) : err;
+    if (err != OK) return err;
+    answer_stat(d->inode, answer);
+    return with_trail(OK, d->inode, answer);
 }
 
 // A handle through which attributes may change.

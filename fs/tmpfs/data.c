@@ -97,6 +97,7 @@ err_t data_resize(struct inode *inode, uint64_t size)
         grow(inode, size, size);
         return OK;
     }
+    word_move(inode);
     inode->size = size;
     extent_cut(inode, round_up(size) / PAGE_SIZE, &fs->truncated);
     // An extent that clients have mapped stays whole: they see zeros behind the end.
@@ -124,6 +125,7 @@ err_t data_allocate(struct inode *inode, uint64_t offset, uint64_t n, bool keep_
 err_t data_punch(struct inode *inode, uint64_t offset, uint64_t n)
 {
     uint64_t end = min(offset + n, round_up(inode->size));
+    word_move(inode);
     for (uint64_t at = offset; at < end;) {
         struct extent *e = extent_find(inode, at / PAGE_SIZE);
         if (!e) e = extent_after(inode, at / PAGE_SIZE);

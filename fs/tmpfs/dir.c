@@ -150,8 +150,7 @@ static bool emit(uint8_t *to, size_t room, size_t *used, const struct inode *ino
 {
     size_t length = (DIRENT_NAME + n + 1 + 7) & ~(size_t)7;
     if (length > room - *used) return false;
-    struct dirent64 head = {inode_number(inode), (int64_t)cookie, (uint16_t)length,
-                            (uint8_t)((inode->mode & S_IFMT) >> 12)};
+    struct dirent64 head = {inode->number, (int64_t)cookie, (uint16_t)length, (uint8_t)((inode->mode & S_IFMT) >> 12)};
     memcpy(to + *used, &head, DIRENT_NAME);
     memcpy(to + *used + DIRENT_NAME, name, n);
     memset(to + *used + DIRENT_NAME + n, 0, length - DIRENT_NAME - n);

@@ -220,7 +220,7 @@ HANDLER(io_path)
         at = dir_path(d->inode, entry, root, text);
         n = at ? (size_t)(text + PATH_BYTES_MAX - at) : 0;
     } else if (is_type(d->inode, S_IFIFO) && !d->inode->links) {
-        n = (size_t)snprintf(text, sizeof text, "pipe:[%lu]", inode_number(d->inode));
+        n = (size_t)snprintf(text, sizeof text, "pipe:[%lu]", d->inode->number);
     } else {
         n = sizeof deleted - 1;  // the name itself is gone with its record
         at = deleted;

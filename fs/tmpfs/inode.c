@@ -10,6 +10,7 @@ struct inode *inode_new(uint32_t mode, uint32_t uid, uint32_t gid)
     if (is_for_root(fs->inodes.n_records - fs->inodes.n_used, fs->inodes.n_records)) return NULL;
     struct inode *inode = table_new(&fs->inodes);
     if (!inode) return NULL;
+    inode->number = table_handle(&fs->inodes, inode) + 1;  // handles begin at 0, which readdir takes for no entry
     inode->mode = mode;
     inode->uid = uid;
     inode->gid = gid;
@@ -42,9 +43,6 @@ void inode_settle(struct inode *inode)
     }
 }
 
-// Handles begin at 0, which readdir takes for no entry; the root is number 1, as everywhere.
-uint64_t inode_number(const struct inode *inode) { return table_handle(&fs->inodes, inode) + 1; }
-
 struct inode *inode_by_number(uint64_t number) { return number ? table_get(&fs->inodes, number - 1) : NULL; }
 
 // Pages that count as the file's: those that it got in advance, behind its end, do not.
@@ -65,7 +63,7 @@ void inode_stat(const struct inode *inode, struct stat *stat)
     uint32_t type = inode->mode & S_IFMT;
     *stat = (struct stat){
         .st_dev = DEVICE_OF_FS,
-        .st_ino = inode_number(inode),
+        .st_ino = inode->number,
         .st_nlink = inode->links,
         .st_mode = inode->mode,
         .st_uid = inode->uid,
@@ -90,9 +88,17 @@ bool may(const struct inode *inode, unsigned want)
 
 bool owns(const struct inode *inode) { return who()->fsuid == 0 || who()->fsuid == inode->uid; }
 
-void touch_modified(struct inode *inode) { inode->modified = inode->changed = time_now(); }
+void touch_modified(struct inode *inode)
+{
+    word_move(inode);
+    inode->modified = inode->changed = time_now();
+}
 
-void touch_changed(struct inode *inode) { inode->changed = time_now(); }
+void touch_changed(struct inode *inode)
+{
+    word_move(inode);
+    inode->changed = time_now();
+}
 
 static bool not_after(struct time a, struct time b)
 {
@@ -104,9 +110,11 @@ static bool not_after(struct time a, struct time b)
 void touch_accessed(struct inode *inode, uint32_t flags)
 {
     if (flags & O_NOATIME) return;
-    if (not_after(inode->accessed, inode->modified) || not_after(inode->accessed, inode->changed) ||
-        (int64_t)(context.now_ns / 1000000000) - inode->accessed.seconds >= 24 * 3600)
-        inode->accessed = time_now();
+    if (!not_after(inode->accessed, inode->modified) && !not_after(inode->accessed, inode->changed) &&
+        (int64_t)(context.now_ns / 1000000000) - inode->accessed.seconds < 24 * 3600)
+        return;
+    word_move(inode);
+    inode->accessed = time_now();
 }
 
 void drop_privileges(struct inode *inode)

@@ -2,7 +2,7 @@
 // tmpfs: the file system in memory. Its start.
 #include "fs/tmpfs/tmpfs.h"
 
-#define VERSION 1
+#define VERSION 2
 
 // `cover=PATH`: something is mounted there from the start.
 static void cover_directories(void)
@@ -46,6 +46,9 @@ int component_main(const struct component_info *info)
         .recv_caps = 1,
     };
     memcpy(server.session, operations, sizeof server.session);
+    const struct component_cap *words = rt_cap("words");
+    if (!words || !words->address) panic("the manifest publishes no table words");
+    words_attach((void *)words->address);
     fs = server_attach(sizeof *fs, VERSION, init);
     io_attach(&fs->io, &io_functions);
     server_run(&server);

@@ -43,6 +43,7 @@ static struct extent *present(struct inode *inode, uint64_t page, uint64_t n_pag
     if (e) return e;
     e = extent_make(inode, page, n_pages);
     if (e) memset(extent_data(e, page), 0, (extent_end(e) - page) * PAGE_SIZE);
+    word_move(inode);  // it has more blocks now
     return e;
 }
 

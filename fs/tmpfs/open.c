@@ -21,6 +21,7 @@ void describe(const struct io_description *io, struct io_opened *opened)
     opened->mode = d->inode->mode;
     opened->device = d->inode->device;
     opened->server = 0;
+    opened->inode = d->inode->number;
 }
 
 struct description *description_of(struct inode *inode, struct entry *entry, uint32_t flags)
@@ -89,7 +90,7 @@ static err_t open_terminal(const struct request *request, struct answer *answer,
     struct io_opened *opened = (struct io_opened *)answer->words;
     struct message m = {
         .info = INFO(TTY_OPEN, 6, 0),
-        .words = {inode->device, flags, request->badge, inode_number(inode) | (uint64_t)inode->mode << 48,
+        .words = {inode->device, flags, request->badge, inode->number | (uint64_t)inode->mode << 48,
                   inode->uid | (uint64_t)inode->gid << 32, DEVICE_OF_FS},
     };
     err_t err = server_call_cap(cap_named("tty"), &m, &fs->passing);

@@ -56,6 +56,7 @@ static err_t follow(struct walk *w, const struct lookup *lookup)
     if (*w->at == '/') w->directory = w->root;
     skip_slashes(w);
     touch_accessed(lookup->inode, 0);
+    trail_add(link);
     return OK;
 }
 
@@ -85,7 +86,7 @@ static err_t leave(struct walk *w, const struct inode *covered, uint64_t flags, 
     io_answer(answer, 4);
     answer->words[0] = FS_AT_MOUNT;
     answer->words[1] = rest;
-    answer->words[2] = inode_number(covered);
+    answer->words[2] = covered->number;
     answer->words[3] = w->symlinks;
     return FS_CONTINUE;
 }
@@ -97,6 +98,7 @@ static err_t resolve(struct walk *w, uint64_t flags, unsigned walk, struct looku
     skip_slashes(w);
     while (w->at < w->end) {
         if (!is_directory(w->directory)) return ERR_LINUX(ENOTDIR);
+        trail_add(w->directory);
         if (!may(w->directory, MAY_EXECUTE)) return ERR_LINUX(EACCES);
         bool last = take_component(w, lookup);
         lookup->directory = w->directory;

@@ -19,6 +19,7 @@ err_t request_begin(const struct request *request)
     context.badge = request->badge;
     context.now_is_known = false;
     is_known = false;
+    trail.n = 0;
     if (!context.session) return ERR_LINUX(ESRCH);
     if (context.session->lock_inode) lock_forget_wait(context.session);
     if (context.session->fifo && request->label != FS_OPEN) fifo_forget(context.session);
@@ -32,6 +33,13 @@ const struct io_credentials *who(void)
             (struct io_credentials){.uid = NOBODY, .gid = NOBODY, .euid = NOBODY, .fsuid = NOBODY, .fsgid = NOBODY};
     is_known = true;
     return &credentials;
+}
+
+void become_real(void)
+{
+    (void)who();
+    credentials.fsuid = credentials.uid;
+    credentials.fsgid = credentials.gid;
 }
 
 err_t request_handle(const struct request *request, struct description **description)
@@ -182,7 +190,7 @@ static const server_handler fs_handlers[] = {
     FS_HANDLER(SYMLINK) = op_symlink,   FS_HANDLER(LINK) = op_link,         FS_HANDLER(RENAME) = op_rename,
     FS_HANDLER(UNLINK) = op_unlink,     FS_HANDLER(CHMOD) = op_chmod,       FS_HANDLER(CHOWN) = op_chown,
     FS_HANDLER(UTIME) = op_utime,       FS_HANDLER(TRUNCATE) = op_truncate, FS_HANDLER(STATFS) = op_statfs,
-    FS_HANDLER(PIPE) = op_pipe,         FS_HANDLER(COVER) = op_cover,
+    FS_HANDLER(PIPE) = op_pipe,         FS_HANDLER(COVER) = op_cover,       FS_HANDLER(WORDS) = op_words,
 };
 
 const struct server_operations operations[SERVER_RANGES] = {

@@ -265,6 +265,8 @@ static void process(unsigned slot, uint32_t uid, uint32_t gid)
 #define BADGE(slot) BADGE_SESSION_OF(slot, 1)
 static unsigned as = 1;  // the process that asks
 
+static uint64_t test_words[FS_WORD_COUNT];
+
 // Where the file system was formatted.
 static void start(uint32_t n_pages)
 {
@@ -278,6 +280,7 @@ static void start(uint32_t n_pages)
     memset(slots, 0, sizeof slots);
     memset(pool, 0x5a, (size_t)n_pages * PAGE_SIZE);
     vault_used = 0;
+    words_attach(test_words);
     format_tree(vault_alloc(sizeof *fs), n_pages);
     io_attach(&fs->io, &io_functions);
     process(1, 0, 0);

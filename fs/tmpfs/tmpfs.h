@@ -71,6 +71,7 @@ struct entry {
 #define DEVICE_OF_FS 0x16  // st_dev: an anonymous device, as Linux gives to tmpfs
 
 struct inode {
+    uint64_t number;  // st_ino; never given again
     uint32_t mode, uid, gid, links;
     uint32_t device;
     uint32_t users;
@@ -156,6 +157,7 @@ struct tmpfs {
     uint32_t look_again;       // a process has gone: some that linger may be free
     uint32_t sweep;            // where the search for capabilities that nobody uses goes on
     uint32_t passing;          // slot of a terminal's description on its way to a client
+    uint32_t words;            // slot of the published words' frames as clients get them, 0: nobody has asked yet
 };
 extern struct tmpfs *fs;
 
@@ -181,6 +183,8 @@ err_t request_begin(const struct request *request);
 err_t request_handle(const struct request *request, struct description **description);
 // Whose request it is. Looked up once, when somebody asks; a process that is no longer known may nothing.
 const struct io_credentials *who(void);
+// For the rest of the request his real ids count (access(2)).
+void become_real(void);
 // The date, the same throughout a request.
 struct time time_now(void);
 // The last of everything is root's: whether these are, and the context's user is not root.
@@ -190,6 +194,23 @@ static inline uint8_t *pool_address(uint32_t page)
 {
     return (uint8_t *)COMPONENT_POOL_ADDRESS + (uint64_t)page * PAGE_SIZE;
 }
+
+// --- words.c
+// At each start, with the memory of the published words.
+void words_attach(void *memory);
+// The inode is going to change, or has: whoever remembers something of it asks again. Never taken back.
+void word_move(const struct inode *inode);
+// What the answer in the making rests on; empty when a request begins. One more than fits: it will have no trail.
+struct trail {
+    uint32_t n;
+    const struct inode *inodes[FS_TRAIL_MAX + 1];
+};
+extern struct trail trail;
+static inline void trail_add(const struct inode *inode)
+{
+    if (trail.n <= FS_TRAIL_MAX) trail.inodes[trail.n++] = inode;
+}
+void trail_answer(struct answer *answer);  // put it into the answer
 
 // --- text.c
 struct text *text_new(const char *bytes, size_t n);  // null: no room (or n == 0)
@@ -203,7 +224,6 @@ void inode_hold(struct inode *inode);
 // Drop a user; the inode ends with its last link and user.
 void inode_drop(struct inode *inode);
 void inode_settle(struct inode *inode);
-uint64_t inode_number(const struct inode *inode);
 struct inode *inode_by_number(uint64_t number);
 void inode_stat(const struct inode *inode, struct stat *stat);
 bool may(const struct inode *inode, unsigned want);  // for the requester's credentials
@@ -336,6 +356,7 @@ HANDLER(op_utime);
 HANDLER(op_truncate);
 HANDLER(op_statfs);
 HANDLER(op_cover);
+HANDLER(op_words);
 HANDLER(io_read);
 HANDLER(io_write);
 HANDLER(io_seek);

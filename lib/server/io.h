@@ -206,8 +206,5 @@ bool io_in_group(const struct io_credentials *credentials, uint32_t gid);
 // Whether `want` (R_OK 4, W_OK 2, X_OK 1) is granted on an object of this owner and st_mode. fsuid 0 may everything,
 // but executes a file only when somebody may.
 bool io_permits(const struct io_credentials *credentials, uint32_t mode, uint32_t uid, uint32_t gid, unsigned want);
-// The same with the real ids (access(2)).
-bool io_permits_real(const struct io_credentials *credentials, uint32_t mode, uint32_t uid, uint32_t gid,
-                     unsigned want);
 // The table itself, null when the manifest gives none.
 const struct process_table *io_processes(void);

@@ -71,11 +71,3 @@ bool io_permits(const struct io_credentials *credentials, uint32_t mode, uint32_
     uint32_t granted = credentials->fsuid == uid ? mode >> 6 : io_in_group(credentials, gid) ? mode >> 3 : mode;
     return (granted & want) == want;
 }
-
-bool io_permits_real(const struct io_credentials *credentials, uint32_t mode, uint32_t uid, uint32_t gid, unsigned want)
-{
-    struct io_credentials real = *credentials;
-    real.fsuid = real.uid;
-    real.fsgid = real.gid;
-    return io_permits(&real, mode, uid, gid, want);
-}

@@ -105,7 +105,7 @@ static bool fill_space(struct process *child, const struct process *parent, cons
     space->process_areas = 1ull << child->area;
     space->thread_areas[thread->area / 64] = 1ull << thread->area % 64;
     if (!copy_space(space, parent->space) ||
-        !copy_range(space, parent->space, PROCESS_AREA(child->area), PROCESS_AREA_BYTES) ||
+        !copy_range(space, parent->space, PROCESS_AREA(child->area), PROCESS_AREA_INHERITED) ||
         !copy_range(space, parent->space, THREAD_AREA(thread->area), THREAD_AREA_BYTES))
         return false;
     child->page = page_at(space, PROCESS_AREA(child->area));

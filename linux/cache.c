@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT
+// What this process remembers of files: answers of stat, lstat, fstat and access, also that there is no such name.
+//
+// An entry answers one question: a path's text as seen from a directory, or an open file. It holds while the published
+// words of all that it rests on stand still (protocols/fs.h), and this process's credentials and root are the same (the
+// epoch). Rules:
+//  - A question's epoch is taken before it is asked, so that an answer given to the old credentials is not kept.
+//  - Entries are used in turn; what is stale makes room for the new answer to the same question.
+//  - The memory is zero at first and not inherited. A process that asks little maps no words and uses none of it.
+#include <asm/stat.h>
+#include "linux/linux.h"
+
+#define ENTRIES 208
+#define BUCKETS 256
+#define TEXT_BYTES 104  // longer paths are not remembered
+#define QUESTIONS_BEFORE 6
+
+enum { WORDS_UNKNOWN, WORDS_MAPPED, WORDS_NONE };
+
+struct entry {
+    uint64_t sum;  // of the words, which only grow
+    uint64_t directory;
+    uint32_t hash, epoch, kind;
+    int32_t result;
+    uint16_t words[FS_TRAIL_MAX];
+    uint16_t n_words, bytes;
+    uint16_t next;  // in the bucket: index + 1
+    uint16_t zero;
+    struct stat stat;
+    char text[TEXT_BYTES];  // zeros behind it to the end of its last word
+};
+
+struct cache {
+    uint32_t lock;
+    uint32_t turn;              // entries used so far
+    uint16_t buckets[BUCKETS];  // index + 1 of an entry
+    struct entry entries[ENTRIES];
+};
+_Static_assert(sizeof(struct cache) <= PROCESS_AREA_BYTES - PROCESS_AREA_INHERITED, "the rest of a process area");
+
+static struct cache *cache_of(const struct process *p)
+{
+    return (struct cache *)((uint64_t)p - PAGE_SIZE + PROCESS_AREA_INHERITED);
+}
+
+void cache_forget(void) { __atomic_add_fetch(&process()->epoch, 1, __ATOMIC_RELEASE); }
+
+// --- the words
+
+static long map_words(struct process *p)
+{
+    (void)cspace_delete(PSLOT_CSPACE, WORDS_PSLOT, 1);
+    long result = session_use(SERVER_ROOT);
+    if (result < 0) return result;
+    receive_cap(0, 0, WORDS_PSLOT);
+    struct message m = {0};
+    result = ask(SERVER_ROOT, FS_WORDS, 0, &m);
+    if (result < 0) return result;
+    return errno_of(frames_map(WORDS_PSLOT, PSLOT_ASPACE, words_address(p), 0,
+                               FS_WORD_COUNT * sizeof(uint64_t) / PAGE_SIZE, RIGHT_READ));
+}
+
+bool words_use(void)
+{
+    struct process *p = process();
+    if (p->words == WORDS_UNKNOWN && ++p->questions >= QUESTIONS_BEFORE) {
+        lock(&p->table_lock);
+        if (p->words == WORDS_UNKNOWN) p->words = map_words(p) == 0 ? WORDS_MAPPED : WORDS_NONE;
+        unlock(&p->table_lock);
+    }
+    return p->words == WORDS_MAPPED;
+}
+
+// --- entries
+
+// The text ends with zeros up to a whole word.
+static uint32_t hash_of(const struct question *q)
+{
+    uint64_t hash = q->directory ^ (uint64_t)q->kind << 48;
+    for (size_t at = 0; at < q->bytes; at += 8) {
+        uint64_t word;
+        __builtin_memcpy(&word, q->text + at, sizeof word);
+        hash = (hash ^ word) * 0x9e3779b97f4a7c15ull;
+        hash ^= hash >> 29;
+    }
+    hash *= 0x9e3779b97f4a7c15ull;
+    return (uint32_t)(hash >> 32);
+}
+
+static bool is_for(const struct entry *e, const struct question *q)
+{
+    if (e->hash != q->hash || e->directory != q->directory || e->kind != q->kind || e->bytes != q->bytes) return false;
+    for (size_t at = 0; at < q->bytes; at += 8) {
+        uint64_t a, b;
+        __builtin_memcpy(&a, e->text + at, sizeof a);
+        __builtin_memcpy(&b, q->text + at, sizeof b);
+        if (a != b) return false;
+    }
+    return true;
+}
+
+static struct entry *find(struct cache *cache, const struct question *q)
+{
+    for (unsigned i = cache->buckets[q->hash % BUCKETS]; i; i = cache->entries[i - 1].next)
+        if (is_for(&cache->entries[i - 1], q)) return &cache->entries[i - 1];
+    return NULL;
+}
+
+// The next entry in turn, out of its bucket.
+static struct entry *take(struct cache *cache)
+{
+    unsigned index = cache->turn % ENTRIES;
+    struct entry *e = &cache->entries[index];
+    if (cache->turn++ < ENTRIES) return e;
+    if (cache->turn == 2 * ENTRIES) cache->turn = ENTRIES;
+    uint16_t *link = &cache->buckets[e->hash % BUCKETS];
+    while (*link != index + 1) link = &cache->entries[*link - 1].next;
+    *link = e->next;
+    return e;
+}
+
+static struct entry *make(struct cache *cache, const struct question *q)
+{
+    struct entry *e = take(cache);
+    uint16_t *bucket = &cache->buckets[q->hash % BUCKETS];
+    e->hash = q->hash;
+    e->directory = q->directory;
+    e->kind = q->kind;
+    e->bytes = (uint16_t)q->bytes;
+    if (q->bytes) memcpy(e->text, q->text, (q->bytes + 7) & ~(size_t)7);
+    e->next = *bucket;
+    *bucket = (uint16_t)(e - cache->entries + 1);
+    return e;
+}
+
+// The trail of an answer; false when it has none.
+static bool take_trail(struct entry *e, const struct message *m)
+{
+    const uint64_t *more = (const uint64_t *)long_words() + FS_TRAIL_LONG - MSG_REGISTERS;
+    e->sum = 0;
+    e->n_words = 0;
+    for (unsigned i = 0; i < FS_TRAIL_MAX; i++) {
+        uint64_t mark = i < MSG_REGISTERS ? m->words[i] : more[i - MSG_REGISTERS];
+        if (!mark) break;
+        e->words[e->n_words++] = (uint16_t)FS_TRAIL_WORD(mark);
+        e->sum += FS_TRAIL_VALUE(mark);
+    }
+    return e->n_words > 0;
+}
+
+// --- questions
+
+bool question_begin(struct question *q, uint64_t directory, char *text, size_t bytes, unsigned kind)
+{
+    struct process *p = process();
+    if (!directory || bytes > TEXT_BYTES || !words_use()) return false;
+    for (size_t at = bytes; at % 8; at++) text[at] = 0;
+    *q = (struct question){.directory = directory,
+                           .text = text,
+                           .bytes = bytes,
+                           .kind = kind,
+                           .epoch = __atomic_load_n(&p->epoch, __ATOMIC_ACQUIRE)};
+    q->hash = hash_of(q);
+    return true;
+}
+
+bool question_known(const struct question *q, void *stat, long *result)
+{
+    struct process *p = process();
+    struct cache *cache = cache_of(p);
+    lock(&cache->lock);
+    const struct entry *e = find(cache, q);
+    bool known = e && e->epoch == q->epoch && sum_words((const void *)words_address(p), e->words, e->n_words) == e->sum;
+    if (known) {
+        *result = e->result;
+        if (stat && e->result == 0) memcpy(stat, &e->stat, sizeof e->stat);
+    }
+    unlock(&cache->lock);
+    return known;
+}
+
+void question_answered(const struct question *q, const void *stat, long result, const struct message *m)
+{
+    struct cache *cache = cache_of(process());
+    if (result != 0 && result != -ENOENT && result != -ENOTDIR && result != -EACCES) return;
+    if (INFO_ERR(m->info) != OK && !ERR_IS_LINUX(INFO_ERR(m->info))) return;  // not a word about the file
+    lock(&cache->lock);
+    struct entry *e = find(cache, q);
+    if (!e) e = make(cache, q);
+    e->epoch = take_trail(e, m) ? q->epoch : q->epoch - 1;
+    e->result = (int32_t)result;
+    if (stat && result == 0) memcpy(&e->stat, stat, sizeof e->stat);
+    unlock(&cache->lock);
+}
