@@ -54,8 +54,7 @@ int linux_call(struct frame *frame)
 // Deliver signals and settle how an interrupted call goes on.
 void linux_work(struct frame *frame)
 {
-    __atomic_exchange_n(&rt_utcb()->events_pending, 0, __ATOMIC_SEQ_CST);
-    signals_deliver(frame);
+    signals_deliver(frame, __atomic_exchange_n(&rt_utcb()->events_pending, 0, __ATOMIC_SEQ_CST));
 }
 
 // What Linux tells a handler about a fault. proc has decided which signal it is (struct thread_page).

@@ -105,6 +105,7 @@ struct thread {
     uint32_t notified;          // bit i: server i knows this thread's notification
     uint32_t restore_mask;      // saved_mask is the mask to go back to after the handler
     uint64_t saved_mask;
+    int32_t own_signal, own_code;  // that this thread sent itself, while events_pending has OWN_SIGNAL
     uint64_t altstack, altstack_bytes;
     uint32_t altstack_flags;
     uint32_t vfork_parent_waits;
@@ -292,11 +293,13 @@ long map_file(struct file *file, uint64_t address, uint64_t bytes, uint32_t prot
 long unmap(uint64_t address, uint64_t bytes);
 
 // --- signal.c, sigframe.c
-bool signals_deliver(struct frame *frame);
+#define OWN_SIGNAL (1ull << 63)  // in events_pending, beside what proc sends: the thread sent itself a signal
+void signals_deliver(struct frame *frame, uint64_t events);
 void signal_self(int signal);
 long wait_interrupted(err_t err);  // result of a call whose wait ended so
 void mask_set(uint64_t mask);
-long mask_temporarily(uint64_t user_mask, uint64_t bytes);  // for ppoll, pselect, sigsuspend: until the exit
+long mask_temporarily(uint64_t user_mask, uint64_t bytes);  // for ppoll, pselect, sigsuspend: until a handler's frame
+void mask_back(long result);                                // or here, unless the call was interrupted
 struct siginfo;
 bool signal_frame(struct frame *frame, int signal, const void *info, const struct action *action, uint64_t old_mask);
 void fpu_find(struct process *p);

@@ -103,6 +103,7 @@ long call_ppoll(uint64_t user, uint64_t n, uint64_t timeout, uint64_t mask, uint
     long result = deadline_of(timeout, &deadline);
     if (result == 0 && mask) result = mask_temporarily(mask, mask_bytes);
     if (result == 0) result = poll_until(user, n, deadline);
+    mask_back(result);
     tell_left(timeout, deadline, 1);
     return result;
 }
@@ -183,6 +184,7 @@ long call_pselect6(uint64_t n, uint64_t in, uint64_t out, uint64_t exceptional, 
     long result = deadline_of(timeout, &deadline);
     if (result == 0 && mask_and_bytes[0]) result = mask_temporarily(mask_and_bytes[0], mask_and_bytes[1]);
     if (result == 0) result = select_until(n, users, deadline);
+    mask_back(result);
     tell_left(timeout, deadline, 1);
     return result;
 }

@@ -3,19 +3,23 @@
 //
 // proc keeps the pending queues and carries out default actions; it looks at the caught and ignored sets in the process
 // page and at the mask in the thread page, which are written here. A handler runs at the exit to the program only:
-// signals_deliver() takes what proc has and builds frames (sigframe.c).
+// signals_deliver() takes what proc has and builds frames (sigframe.c). A signal that a thread sends itself, and catches, is
+// none of proc's business: it is delivered at the exit of that very call.
 #include <linux/signal.h>
 #include "linux/linux.h"
 
 #define SIGINFO_BYTES 128
+#define STOP_AND_CONTINUE \
+    (SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU) | SIGNAL_BIT(SIGCONT))
 
 void mask_set(uint64_t mask)
 {
     struct thread_page *page = thread_page();
     uint64_t old = page->blocked;
-    page->blocked = mask & ~UNBLOCKABLE;
-    if (old & ~page->blocked) {
+    __atomic_store_n(&page->blocked, mask & ~UNBLOCKABLE, __ATOMIC_SEQ_CST);
+    if (old & ~page->blocked && __atomic_load_n(&process_page()->signals_held, __ATOMIC_SEQ_CST)) {
         struct message m = {.words = {thread_index()}};
+        process_page()->signals_held = 0;
         (void)ask_proc(PROC_SIGNAL_CHANGED, 0, &m);
     }
 }
@@ -32,19 +36,43 @@ long mask_temporarily(uint64_t user_mask, uint64_t bytes)
     return 0;
 }
 
+void mask_back(long result)
+{
+    struct thread *t = self();
+    if (!t->restore_mask || result == -ERESTARTNOHAND) return;
+    t->restore_mask = 0;
+    mask_set(t->saved_mask);
+}
+
 void signal_self(int signal)
 {
     struct message m = {.words = {process_page()->pid, thread_page()->tid, (uint64_t)signal}};
     (void)ask_proc(PROC_TKILL, 0, &m);
 }
 
-// Take a pending signal of the set; 0: none. The siginfo is copied.
-static int take(uint64_t set, uint8_t info[SIGINFO_BYTES])
+// Take a pending signal of the set; 0: none. The siginfo is copied; `left` becomes the set that is still pending.
+static int take(uint64_t set, void *info, uint64_t *left)
 {
     struct message m = {.words = {thread_index(), set}};
+    *left = 0;
     if (ask_proc(PROC_SIGNAL_TAKE, 0, &m) < 0 || m.words[0] > SIGNALS) return 0;
     memcpy(info, long_words(), SIGINFO_BYTES);
+    *left = m.words[1];
     return (int)m.words[0];
+}
+
+// Whether a signal for this thread itself may be delivered here: caught, not blocked, no side effects on what is pending, and
+// none that came before it. It will be at the exit.
+static bool keep_own(int signal, int code)
+{
+    struct thread *t = self();
+    uint64_t bit = SIGNAL_BIT(signal), *pending = &rt_utcb()->events_pending;
+    if (signal < 1 || signal > SIGNALS || bit & STOP_AND_CONTINUE) return false;
+    if (!(process_page()->caught & bit) || thread_page()->blocked & bit || *pending) return false;
+    t->own_signal = signal;
+    t->own_code = code;
+    __atomic_or_fetch(pending, OWN_SIGNAL, __ATOMIC_SEQ_CST);
+    return true;
 }
 
 // The call in the frame was interrupted: run it again, by its own number or by restart_syscall.
@@ -92,31 +120,43 @@ static void set_default(int signal)
     page_of(p)->caught &= ~SIGNAL_BIT(signal);
 }
 
-// Deliver all that may be delivered: frames for handlers, one on top of the other. True: a handler will run.
-bool signals_deliver(struct frame *frame)
+// Let the signal's handler run next. False: there is none any more; proc has acted or will.
+static bool deliver(struct frame *frame, int signal, const void *info)
 {
     struct thread *t = self();
+    const struct action action = process()->actions[signal - 1];
+    if (action.handler <= (uint64_t)SIG_IGN) return false;
+    settle_for_handler(frame, &action);
+    uint64_t blocked = thread_page()->blocked;
+    if (!signal_frame(frame, signal, info, &action, t->restore_mask ? t->saved_mask : blocked))
+        die(SIGSEGV, "no place for a signal frame");
+    t->restore_mask = 0;
+    blocked |= action.mask | (action.flags & SA_NODEFER ? 0 : SIGNAL_BIT(signal));
+    thread_page()->blocked = blocked & ~UNBLOCKABLE;
+    if (action.flags & SA_RESETHAND) set_default(signal);
+    return true;
+}
+
+static bool deliver_own(struct frame *frame)
+{
+    const struct siginfo info = {.si_signo = self()->own_signal,
+                                 .si_code = self()->own_code,
+                                 .si_pid = (int)process_page()->pid,
+                                 .si_uid = process_page()->uid};
+    _Static_assert(sizeof info == SIGINFO_BYTES, "Linux ABI");
+    return deliver(frame, info.si_signo, &info);
+}
+
+// Deliver all that the events tell of and that may be: frames for handlers, one on top of the other.
+void signals_deliver(struct frame *frame, uint64_t events)
+{
     uint8_t info[SIGINFO_BYTES];
-    bool delivered = false;
-    for (int signal; (signal = take(~thread_page()->blocked, info)) != 0;) {
-        const struct action action = process()->actions[signal - 1];
-        if (action.handler <= (uint64_t)SIG_IGN) continue;  // changed meanwhile: proc has acted or will
-        settle_for_handler(frame, &action);
-        uint64_t blocked = thread_page()->blocked;
-        if (!signal_frame(frame, signal, info, &action, t->restore_mask ? t->saved_mask : blocked))
-            die(SIGSEGV, "no place for a signal frame");
-        t->restore_mask = 0;
-        blocked |= action.mask | (action.flags & SA_NODEFER ? 0 : SIGNAL_BIT(signal));
-        thread_page()->blocked = blocked & ~UNBLOCKABLE;
-        if (action.flags & SA_RESETHAND) set_default(signal);
-        delivered = true;
-    }
+    uint64_t left = events & ~OWN_SIGNAL ? ~0ull : 0;
+    bool delivered = events & OWN_SIGNAL && deliver_own(frame);
+    for (int signal; left & ~thread_page()->blocked && (signal = take(~thread_page()->blocked, info, &left)) != 0;)
+        delivered |= deliver(frame, signal, info);
     if (!delivered) settle_without_handler(frame);
-    if (t->restore_mask) {
-        t->restore_mask = 0;
-        mask_set(t->saved_mask);
-    }
-    return delivered;
+    mask_back(0);
 }
 
 // --- calls
@@ -192,7 +232,7 @@ long call_rt_sigpending(uint64_t user, uint64_t bytes)
 long call_rt_sigtimedwait(uint64_t user_set, uint64_t user_info, uint64_t timeout, uint64_t bytes)
 {
     uint8_t info[SIGINFO_BYTES];
-    uint64_t set, ns, deadline = NS_FOREVER;
+    uint64_t set, ns, left, deadline = NS_FOREVER;
     if (bytes != 8) return -EINVAL;
     if (!copy_in(&set, user_set, sizeof set)) return -EFAULT;
     if (timeout) {
@@ -205,10 +245,10 @@ long call_rt_sigtimedwait(uint64_t user_set, uint64_t user_info, uint64_t timeou
     page->waited = set;
     int signal;
     long result = 0;
-    while ((signal = take(set, info)) == 0 && result == 0) {
+    while ((signal = take(set, info, &left)) == 0 && result == 0) {
         err_t err = thread_wait(deadline);
         if (err == ERR_TIMEOUT) result = -EAGAIN;
-        if (err == ERR_EVENT && (signal = take(set, info)) != 0) break;
+        if (err == ERR_EVENT && (signal = take(set, info, &left)) != 0) break;
         if (err == ERR_EVENT) result = -ERESTARTNOHAND;
     }
     page->waited = 0;
@@ -219,6 +259,8 @@ long call_rt_sigtimedwait(uint64_t user_set, uint64_t user_info, uint64_t timeou
 long call_kill(uint64_t pid, uint64_t signal)
 {
     struct message m = {.words = {(uint64_t)(int64_t)(int32_t)pid, (uint32_t)signal}};
+    bool main_thread = (uint32_t)pid == process_page()->pid && (uint32_t)pid == thread_page()->tid;
+    if (main_thread && keep_own((int)signal, SI_USER)) return 0;
     return ask_proc(PROC_KILL, 0, &m);
 }
 
@@ -226,12 +268,15 @@ long call_tgkill(uint64_t tgid, uint64_t tid, uint64_t signal)
 {
     struct message m = {.words = {(uint32_t)tgid, (uint32_t)tid, (uint32_t)signal}};
     if ((int)tgid <= 0 || (int)tid <= 0) return -EINVAL;
+    if ((uint32_t)tgid == process_page()->pid && (uint32_t)tid == thread_page()->tid && keep_own((int)signal, SI_TKILL))
+        return 0;
     return ask_proc(PROC_TKILL, 0, &m);
 }
 
 long call_tkill(uint64_t tid, uint64_t signal)
 {
     struct message m = {.words = {0, (uint32_t)tid, (uint32_t)signal}};
+    if ((uint32_t)tid == thread_page()->tid && keep_own((int)signal, SI_TKILL)) return 0;
     return (int)tid <= 0 ? -EINVAL : ask_proc(PROC_TKILL, 0, &m);
 }
 

@@ -56,6 +56,8 @@ struct process_page {
     uint64_t rlimit[16][2];                           // current, maximum; written by proc, RLIMIT_* order of Linux
     uint64_t start_ns;
     uint64_t child_flags;   // SA_NOCLDSTOP | SA_NOCLDWAIT of the action for SIGCHLD; written by liblinux
+    uint32_t signals_held;  // 1: a signal may be pending that was blocked. Set by proc; cleared by liblinux before it
+    uint32_t zero;          // says that it blocks less (PROC_SIGNAL_CHANGED), which it need not when this is 0
 };
 struct thread_page {
     uint64_t blocked;       // signal mask; written by liblinux

@@ -55,8 +55,8 @@ enum {
     PROC_KILL,          // (pid as kill's: > 0, 0, -1, < -1, signal)
     PROC_TKILL,         // (tgid | 0, tid, signal)
     PROC_QUEUE,         // (tgid, tid | 0, signal; siginfo 128 bytes in words 6..) rt_sigqueueinfo
-    PROC_SIGNAL_TAKE,   // (thread, set of signals that may be taken) -> signal (0: none); siginfo (128 bytes) in words
-                        //  6.. A stopped process is answered when it continues. Called by liblinux at its exit boundary
+    PROC_SIGNAL_TAKE,   // (thread, set of signals that may be taken) -> signal (0: none), set that is still pending;
+                        //  siginfo (128 bytes) in words 6.. A stopped process is answered when it continues. Called by liblinux at its exit boundary
                         //  when events_pending says so
     PROC_SIGNAL_PENDING, // (thread) -> set
     PROC_SIGNAL_CHANGED, // (thread) the ignored, caught or blocked sets in the process and thread page changed in a way

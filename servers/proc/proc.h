@@ -268,7 +268,8 @@ void signal_group(uint32_t pgid, int signal, int code);
 void signal_child(struct process *child, int code, int status);     // SIGCHLD to the parent
 bool signal_is_fatal_for(const struct thread *thread, int signal);  // not caught, so that it ends the process
 bool signal_take(struct thread *thread, uint64_t set, struct queued_signal *info);
-void signal_review(struct thread *thread);  // its masks changed: act on what is pending
+void signal_review(struct thread *thread);        // its masks changed: act on what is pending
+void signals_note_held(struct process *process);  // tell liblinux that something is pending, if so
 void signal_queue_drop(struct signal_queue *queue, uint64_t set);
 err_t proc_kill(const struct request *request, struct answer *answer);
 err_t proc_tkill(const struct request *request, struct answer *answer);

@@ -127,10 +127,13 @@ err_t proc_signal_take(const struct request *request, struct answer *answer)
     if (!process->stopped && signal_take(thread, request->words[1], &info)) {
         answer->words[0] = (uint64_t)info.signal;
         siginfo_words(&info, answer);
-        return OK;
+    } else if (process->life == PROCESS_LIVE && process->stopped) {
+        return wait_stopped(thread);
+    } else {
+        answer->n_words = 2;
     }
-    if (process->life == PROCESS_LIVE && process->stopped) return wait_stopped(thread);
-    answer->n_words = 1;
+    answer->words[1] = thread->signals.pending | process->signals.pending;
+    signals_note_held(process);
     return OK;
 }
 

@@ -169,8 +169,19 @@ static bool send_queued(struct process *process, struct thread *thread, const st
                         struct thread *receiver)
 {
     if (!queue_add(process, thread ? &thread->signals : &process->signals, info)) return false;
-    if (receiver) thread_event_later(receiver);
+    if (receiver)
+        thread_event_later(receiver);
+    else
+        process->page->signals_held = 1;
     return true;
+}
+
+void signals_note_held(struct process *process)
+{
+    uint64_t pending = process->signals.pending;
+    for (const struct thread *thread = process->threads; thread; thread = thread->next)
+        pending |= thread->signals.pending;
+    if (pending) process->page->signals_held = 1;
 }
 
 bool signal_send(struct process *process, struct thread *thread, const struct queued_signal *info)
@@ -289,4 +300,5 @@ void signal_review(struct thread *thread)
             thread_event_later(thread);
         }
     }
+    signals_note_held(process);
 }

@@ -61,6 +61,12 @@ signals eintr
 ### a-stopped-process-stands-still
 signals stopped
 
+### a-process-signals-itself
+signals self
+
+### temporary-masks-go-back
+signals mask
+
 ### threads-start-join-and-meet
 threads threads
 

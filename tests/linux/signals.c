@@ -3,8 +3,10 @@
 #define _GNU_SOURCE
 #include "check.h"
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/select.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -179,4 +181,84 @@ static void check_stopped(void)
     CHECK(waitpid(c, &s, 0) == c && WTERMSIG(s) == SIGKILL);
 }
 
-CHECKS({"sigchld", check_sigchld}, {"signals", check_signals}, {"eintr", check_eintr}, {"stopped", check_stopped})
+// --- a thread's signals to itself
+
+static int order[8], n_order;
+static siginfo_t first;
+
+// Notes which signal it handles; the first time, sends more of them.
+static void nest(int s, siginfo_t *i, void *c)
+{
+    (void)c;
+    order[n_order++] = s;
+    if (n_order > 1) return;
+    first = *i;
+    kill(getpid(), SIGUSR1);  // blocked while its own handler runs
+    kill(getpid(), SIGUSR2);  // handled at once
+    order[n_order++] = -s;
+}
+
+static void check_self(void)
+{
+    sigset_t set, old, pend;
+    handle(SIGUSR1, nest, 0);
+    handle(SIGUSR2, nest, 0);
+    CHECK(kill(getpid(), SIGUSR1) == 0);
+    CHECK(n_order == 4 && order[0] == SIGUSR1 && order[1] == SIGUSR2 && order[2] == -SIGUSR1 && order[3] == SIGUSR1);
+    CHECK(first.si_code == SI_USER && first.si_pid == getpid() && first.si_uid == getuid());
+    handle(SIGUSR1, note, SA_RESETHAND);
+    kill(getpid(), SIGUSR1);
+    struct sigaction now;
+    sigaction(SIGUSR1, 0, &now);
+    CHECK(got == SIGUSR1 && now.sa_handler == SIG_DFL);
+    int s;
+    pid_t c = fork();
+    if (!c) {
+        kill(getpid(), SIGUSR1);
+        _exit(0);
+    }
+    waitpid(c, &s, 0);
+    CHECK(WIFSIGNALED(s) && WTERMSIG(s) == SIGUSR1);
+    // Of another process, while this one blocks it; unblocked by a handler's return.
+    handle(SIGUSR1, note, 0);
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &set, &old);
+    c = fork();
+    if (!c) _exit(kill(getppid(), SIGUSR1));
+    waitpid(c, &s, 0);
+    got = 0;
+    sigprocmask(SIG_BLOCK, &set, 0);
+    sigpending(&pend);
+    CHECK(!got && sigismember(&pend, SIGUSR1));
+    sigprocmask(SIG_SETMASK, &old, 0);
+    CHECK(got == SIGUSR1 && last.si_pid == c);
+    handle(SIGCONT, note, 0);
+    kill(getpid(), SIGCONT);
+    CHECK(got == SIGCONT);
+}
+
+// Calls that change the mask for their time change it back, whether they were interrupted or not.
+static void check_mask(void)
+{
+    sigset_t set, now;
+    struct timespec t = {0, 1000000};
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    CHECK(ppoll(0, 0, &t, &set) == 0);
+    sigprocmask(SIG_BLOCK, 0, &now);
+    CHECK(!sigismember(&now, SIGUSR1));
+    CHECK(pselect(0, 0, 0, 0, &t, &set) == 0);
+    sigprocmask(SIG_BLOCK, 0, &now);
+    CHECK(!sigismember(&now, SIGUSR1));
+    handle(SIGUSR1, note, 0);
+    sigprocmask(SIG_BLOCK, &set, 0);
+    kill(getpid(), SIGUSR1);
+    sigemptyset(&set);
+    CHECK(!got && ppoll(0, 0, 0, &set) == -1 && errno == EINTR && got == SIGUSR1);
+    sigprocmask(SIG_BLOCK, 0, &now);
+    CHECK(sigismember(&now, SIGUSR1));
+}
+
+CHECKS({"sigchld", check_sigchld}, {"signals", check_signals}, {"eintr", check_eintr}, {"stopped", check_stopped},
+       {"self", check_self}, {"mask", check_mask})
