@@ -78,12 +78,14 @@ static err_t answer_statfs(struct answer *answer)
 {
     struct statfs *s = io_output(&context.session->io, answer, 0, sizeof *s);
     uint32_t free_inodes = fs->inodes.n_records - fs->inodes.n_used;
+    uint32_t limit = files_limit(), left = limit - fs->file_pages;
+    uint32_t free_pages = left < fs->pool.n_free ? left : fs->pool.n_free;
     *s = (struct statfs){
         .f_type = TMPFS_MAGIC,
         .f_bsize = PAGE_SIZE,
-        .f_blocks = fs->pool.n_pages,
-        .f_bfree = fs->pool.n_free,
-        .f_bavail = fs->pool.n_free,
+        .f_blocks = limit,
+        .f_bfree = free_pages,
+        .f_bavail = free_pages,
         .f_files = fs->inodes.n_records,
         .f_ffree = free_inodes,
         .f_namelen = NAME_BYTES_MAX,

@@ -6,6 +6,12 @@
 // grows, so a large file has few; what was taken in advance goes back at the last close for writing.
 #include "fs/tmpfs/tmpfs.h"
 
+#define RECLAIM_EXTENTS 256  // at most, when pages are wanted
+// Parts of the pool that stay for those of more need.
+#define POOL_SHARES 64
+#define KEPT_FROM_FILES 2
+#define KEPT_FROM_USERS 2
+
 static uint32_t priority(const struct extent *e) { return (uint32_t)(((uintptr_t)e * 0x9e3779b97f4a7c15ull) >> 32); }
 
 // Divide a treap: everything that begins before the page, and the rest.
@@ -124,9 +130,36 @@ bool pool_take(unsigned *order, uint32_t *page)
                 *order = o;
                 return true;
             }
-        reclaim(256);
+        reclaim(RECLAIM_EXTENTS);
     }
     return false;
+}
+
+uint32_t files_limit(void) { return fs->pool.n_pages - fs->pool.n_pages / POOL_SHARES * KEPT_FROM_FILES; }
+
+// Take 2^order pages, or fewer, for a file: what files have in all is limited, for users a little more.
+static bool take_for_file(unsigned *order, uint32_t *page)
+{
+    uint32_t limit = files_limit();
+    if (who()->fsuid != 0) limit -= fs->pool.n_pages / POOL_SHARES * KEPT_FROM_USERS;
+    if (fs->file_pages + (1u << *order) > limit) reclaim(RECLAIM_EXTENTS);
+    while (*order > 0 && fs->file_pages + (1u << *order) > limit) --*order;
+    if (fs->file_pages >= limit || !pool_take(order, page)) return false;
+    fs->file_pages += 1u << *order;
+    return true;
+}
+
+bool pool_take_for_pipe(uint32_t *page)
+{
+    unsigned order = 0;
+    bool may = who()->fsuid == 0 || fs->pool.n_free > fs->pool.n_pages / POOL_SHARES * KEPT_FROM_USERS;
+    return may && pool_take(&order, page);
+}
+
+void file_pages_give(uint32_t page, unsigned order)
+{
+    buddy_give(&fs->pool, page, order);
+    fs->file_pages -= 1u << order;
 }
 
 struct extent *extent_make(struct inode *inode, uint64_t page, uint64_t n_pages)
@@ -138,11 +171,10 @@ struct extent *extent_make(struct inode *inode, uint64_t page, uint64_t n_pages)
     if (before && extent_end(before) == page && before->order >= order)
         order = before->order < EXTENT_GROW_ORDER ? before->order + 1 : before->order;
     while (1ull << order > gap) order--;
-    if (is_for_root(fs->pool.n_free, fs->pool.n_pages)) return NULL;
     struct extent *e = table_new(&fs->extents);
     if (!e) return NULL;
     uint32_t pool_page;
-    if (!pool_take(&order, &pool_page)) {
+    if (!take_for_file(&order, &pool_page)) {
         table_free(&fs->extents, e);
         return NULL;
     }
@@ -169,7 +201,7 @@ static void shorten(struct inode *inode, struct extent *e, uint32_t n)
     }
     uint32_t size = 1u << e->order;
     for (uint32_t at = n; at < size; at += at & -at)
-        buddy_give(&fs->pool, e->pool_page + at, (unsigned)__builtin_ctz(at));
+        file_pages_give(e->pool_page + at, (unsigned)__builtin_ctz(at));
     inode->n_pages -= size;
     e->order = 31 - (unsigned)__builtin_clz(n);
     inode->n_pages += 1ull << e->order;

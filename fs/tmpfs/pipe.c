@@ -138,9 +138,7 @@ static bool make_pages(struct pipe *pipe, uint64_t end)
 {
     for (uint64_t page = pipe->tail / PAGE_SIZE; page * PAGE_SIZE < end; page++) {
         uint32_t *at = &pipe->pages[page % PIPE_PAGES];
-        unsigned order = 0;
-        if (*at != PIPE_NO_PAGE) continue;
-        if (is_for_root(fs->pool.n_free, fs->pool.n_pages) || !pool_take(&order, at)) return false;
+        if (*at == PIPE_NO_PAGE && !pool_take_for_pipe(at)) return false;
     }
     return true;
 }

@@ -34,7 +34,7 @@ static void put(struct extent **list, struct extent *e)
 
 static void give_pages(struct extent *e)
 {
-    buddy_give(&fs->pool, e->pool_page, e->order);
+    file_pages_give(e->pool_page, e->order);
     table_free(&fs->extents, e);
 }
 

@@ -3,7 +3,7 @@
 #include "fs/tmpfs/tmpfs.h"
 
 struct tmpfs *fs;
-#define ROOT_PART 32  // of pages and records
+#define ROOT_PART 32  // of records
 
 struct context context;
 

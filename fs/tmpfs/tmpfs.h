@@ -146,6 +146,7 @@ struct session {
 struct tmpfs {
     struct io io;
     struct buddy pool;
+    uint32_t file_pages, zero;  // of the pool, in files
     struct table inodes, entries, texts, extents, pipes, locks;
     struct entry **buckets;
     struct inode *root;
@@ -279,6 +280,11 @@ void extent_trim(struct inode *inode);
 bool extent_is_lent(const struct extent *e);
 // Pages of the pool, of this order or the largest below it; fetches pages that are on their way back. False: none.
 bool pool_take(unsigned *order, uint32_t *page);
+// The same for a page of a pipe. Users' pipes leave the last of the pool to those of more need.
+bool pool_take_for_pipe(uint32_t *page);
+// How many pages files may have in all, so that pipes and buffers, and with them processes, work when files have them.
+uint32_t files_limit(void);
+void file_pages_give(uint32_t page, unsigned order);  // back to the pool
 static inline uint64_t extent_end(const struct extent *e) { return (uint64_t)e->file_page + (1ull << e->order); }
 static inline uint8_t *extent_data(const struct extent *e, uint64_t page)
 {
