@@ -17,6 +17,7 @@ enum fault_kind {
     FAULT_SWEEP = 7,  // kill at every instruction from the address to data[0], each once, through all instances;
                       // the bundle tells where instructions begin (entry "sites:" and the image's name)
     FAULT_CLEAR = 8,  // forget the component's orders; its text is the image's again
+    FAULT_COVER = 9,  // a range like a sweep's: no harm, but the log tells each instruction when it is reached first
 };
 enum { FAULT_DATA_WORDS = 3, FAULT_DATA_BYTES = 24 };
 

@@ -8,6 +8,7 @@
 //   COMPONENT store ADDRESS BYTES            change data, stack or vault at once
 //   COMPONENT flip ADDRESS MASK              invert bits of a word of them at once
 //   COMPONENT sweep FIRST END                end it at every instruction from FIRST to END, each once
+//   COMPONENT cover FIRST END                log each of them when it is reached first
 //   COMPONENT clear                          forget all these
 //
 // `next` means the next instance, so that a recovery is hit. The handler checks and numbers the orders and puts them into
@@ -21,6 +22,7 @@
 static const char *const kinds[] = {
     [FAULT_KILL] = "kill",   [FAULT_PATCH] = "patch", [FAULT_REGISTER] = "register", [FAULT_HANG] = "hang",
     [FAULT_STORE] = "store", [FAULT_FLIP] = "flip",   [FAULT_SWEEP] = "sweep",       [FAULT_CLEAR] = "clear",
+    [FAULT_COVER] = "cover",
 };
 #define N_KINDS (sizeof kinds / sizeof kinds[0])
 
@@ -100,7 +102,8 @@ static bool parse_arguments(struct fault_to_order *order, enum fault_kind kind, 
     case FAULT_REGISTER:
         return n == 3 && has_address && number_of(words[1], &order->data[0]) && number_of(words[2], &order->data[1]);
     case FAULT_FLIP:
-    case FAULT_SWEEP: return n == 2 && has_address && number_of(words[1], &order->data[0]);
+    case FAULT_SWEEP:
+    case FAULT_COVER: return n == 2 && has_address && number_of(words[1], &order->data[0]);
     case FAULT_CLEAR: return n == 0;
     }
     return false;

@@ -38,7 +38,7 @@ static uint64_t newest;
 static struct patched pages[PAGES];
 static _Bool have_pages;
 
-// The sweep under way (one at a time): instructions from `first` on that nobody has been killed at yet, a bit an address.
+// The sweep under way (one at a time): instructions from `first` on that have not been reached yet, a bit an address.
 static struct {
     struct order *order;
     uint64_t first, end;
@@ -274,7 +274,7 @@ static err_t accept(struct order *o)
     err_t err = take_pages();
     if (err != OK) return err;
     if (kind_of(o) == FAULT_CLEAR) return clear(c);
-    if (kind_of(o) == FAULT_SWEEP) return begin_sweep(o);
+    if (kind_of(o) == FAULT_SWEEP || kind_of(o) == FAULT_COVER) return begin_sweep(o);
     if (stands_at_site(o)) {
         if (!text_at(c, o->address)) return ERR_INVALID;
         o->state = runs(c) && concerns(o, c) ? FAULT_ARMED : FAULT_WAITING;
@@ -292,7 +292,7 @@ static err_t check(uint64_t what, uint64_t data)
     enum fault_kind kind = FAULT_ORDER_KIND(what);
     unsigned n = FAULT_ORDER_BYTES(what);
     if (!component_at(FAULT_ORDER_INDEX(what))) return ERR_NOT_FOUND;
-    if (kind < FAULT_KILL || kind > FAULT_CLEAR || n > FAULT_DATA_BYTES) return ERR_INVALID;
+    if (kind < FAULT_KILL || kind > FAULT_COVER || n > FAULT_DATA_BYTES) return ERR_INVALID;
     if ((kind == FAULT_PATCH || kind == FAULT_STORE) && n == 0) return ERR_INVALID;
     if (kind == FAULT_REGISTER && data >= sizeof(struct thread_registers) / sizeof(uint64_t)) return ERR_INVALID;
     return OK;
@@ -325,7 +325,7 @@ err_t inject_look(uint64_t number, uint64_t words[MSG_REGISTERS])
     if (number == 0 || o->number != number) return ERR_NOT_FOUND;
     enum fault_state state = o->state;
     const struct component *c = target(o);
-    if (state == FAULT_ARMED && kind_of(o) != FAULT_SWEEP && !(runs(c) && concerns(o, c))) state = FAULT_MISSED;
+    if (state == FAULT_ARMED && stands_at_site(o) && !(runs(c) && concerns(o, c))) state = FAULT_MISSED;
     const uint64_t found[MSG_REGISTERS] = {o->what, o->address, state, o->at_ns, o->hits, (uint64_t)(int64_t)o->err};
     for (unsigned i = 0; i < MSG_REGISTERS; i++) words[i] = found[i];
     return OK;
@@ -371,6 +371,23 @@ static void strike(struct component *c, struct order *o)
     resume_with(c, kind_of(o) == FAULT_REGISTER ? o->data[0] : 0, kind_of(o) == FAULT_REGISTER ? o->data[1] : 0);
 }
 
+// The same for an instruction of the sweep, which is done with it.
+static void strike_sweep(struct component *c, uint64_t pc)
+{
+    struct order *o = sweep.order;
+    uint64_t bit = pc - sweep.first;
+    sweep.left[bit / 8] &= (uint8_t) ~(1u << bit % 8);
+    o->at_ns = now_ns();
+    o->hits++;
+    if (kind_of(o) == FAULT_SWEEP) {
+        component_died(c, DEATH_KILLED);
+        return;
+    }
+    log_line("%s reached %lx", c->spec->name, pc);
+    if (show(c, page_of(pc)) != OK) panic("a patched page cannot be shown again");
+    resume_with(c, 0, 0);
+}
+
 _Bool inject_hit(struct component *c, const uint64_t words[MSG_REGISTERS])
 {
     uint64_t pc = words[FAULT_WORD_PC];
@@ -381,12 +398,7 @@ _Bool inject_hit(struct component *c, const uint64_t words[MSG_REGISTERS])
         strike(c, o);
         return 1;
     }
-    struct order *o = sweep.order;
-    if (!o || o->state != FAULT_ARMED || target(o) != c || !is_left(pc)) return 0;
-    uint64_t bit = pc - sweep.first;
-    sweep.left[bit / 8] &= (uint8_t) ~(1u << bit % 8);
-    o->at_ns = now_ns();
-    o->hits++;
-    component_died(c, DEATH_KILLED);
+    if (!sweep.order || sweep.order->state != FAULT_ARMED || target(sweep.order) != c || !is_left(pc)) return 0;
+    strike_sweep(c, pc);
     return 1;
 }

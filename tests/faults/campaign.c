@@ -303,7 +303,7 @@ static void trial(const char *work, const char *id, long delay_us, const char *t
     int64_t stall = 0, took = 0;
     bool ok = true, died = false, lasting = true;
     sscanf(text, "%31s %15s", name, kind);
-    bool is_sweep = strcmp(kind, "sweep") == 0, is_kill = is_sweep || strcmp(kind, "kill") == 0;
+    bool is_sweep = strcmp(kind, "sweep") == 0 || strcmp(kind, "cover") == 0, is_kill = is_sweep || strcmp(kind, "kill") == 0;
     bool ends_first = is_sweep || strstr(text, " next") != NULL;  // so that its start is hit
     int n = components(before);
     pid_t later = delay_us ? fork() : 0;

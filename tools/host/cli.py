@@ -359,7 +359,8 @@ def build_parser():
     p.add_argument("components", nargs="*", default=["tmpfs", "tty", "proc", "uart0"], metavar="COMPONENT",
                    help="whose faults (tmpfs tty proc uart0)")
     p.add_argument("--kills", action="store_true", help="end them at every instruction, instead of random faults")
-    p.add_argument("-n", type=int, default=0, metavar="N", help="how many trials (all)")
+    p.add_argument("--kinds", metavar="KIND,...", help="only these kinds of faults (all); docs/faults.md")
+    p.add_argument("-n", type=int, default=0, metavar="N", help="how many trials (500; with --kills all)")
     p.add_argument("--seed", type=int, default=1, help="of the choice (1)")
     p.add_argument("--trial", action="append", metavar="NAME", help="just this trial, again")
 

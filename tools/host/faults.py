@@ -21,16 +21,19 @@ BOOT_TRIALS = 200          # then a fresh machine
 BOOT_LIMIT = 60            # seconds until the undisturbed work has been seen
 TRIAL_LIMIT = 120          # seconds without a word from the guest
 DEFAULT_TRIALS = 500
+COVER_BYTES = 0x8000       # at a time, when it is found out what is executed
 SWEEP_BYTES = 2048         # of text in one trial
 SMALLEST_SWEEP = 16        # a failing sweep is halved until it is as small
 ALARMS = re.compile(r"panic|given up|out of service|cannot be started")
 OUTCOMES = ("transparent", "declared error", "silent damage", "hang", "leak", "spread", "down", "kernel panic")
 NEVER = ("spread", "kernel panic")  # whatever the fault
-MAX_DELAY_US = 40000       # about as long as the work takes
+MAX_DELAY_US = 30000       # most of the time that the work takes
 # Faults without a mutated instruction: what they do, as /proc/bulkhead/fault is told.
 ENDS = {"kill": "kill", "recovery": "kill", "sweep": "sweep", "hang": "hang"}
 DATA = {"register": "register", "corrupt": "register", "drop": "register", "flip": "flip"}
 REGISTERS = {"rdx": 6, "rsi": 7, "r14": 16}  # places in struct thread_registers (abi/objects.h)
+KINDS = (*mutations.CLASSES, *DATA, "kill", "recovery", "hang")
+LOOP = ("server_run", "receive")
 N_REGISTERS = 18
 VAULT_ADDRESS = 0x200000000000
 STACK_END, STACK_BYTES = 0x100000000000, 0x10000
@@ -70,14 +73,14 @@ def trial_of(name, instructions):
     if at and not delay.isdigit() or not rest:
         raise CampaignError(f"'{name}' names no trial")
     words, n_sites = rest, 1
-    if kind == "sweep":
+    if kind in ("sweep", "cover"):
         words = rest[0].split("-")
         n_sites = sum(int(words[0], 16) <= i.address < int(words[1], 16) for i in instructions(component))
     elif kind == "recovery":
         words = [*rest, "next"]
     elif kind not in ENDS and kind not in DATA and kind not in mutations.CLASSES:
         raise CampaignError(f"'{name}': there is no fault '{kind}'")
-    verb = ENDS.get(kind) or DATA.get(kind) or "patch"
+    verb = "cover" if kind == "cover" else ENDS.get(kind) or DATA.get(kind) or "patch"
     return Trial(name, kind, component, " ".join([component, verb, *words]), int(delay or 0), n_sites)
 
 
@@ -191,7 +194,7 @@ class Boot:
         except BootOver:
             return
         except guest.TimedOut:
-            outcome, why = "hang", "the machine has fallen silent"
+            outcome, why = "down" if "out of service" in self._log() else "hang", "the machine has fallen silent"
         except guest.GuestError as error:
             outcome, why = "kernel panic", str(error)
         else:
@@ -280,8 +283,10 @@ class Campaign:
             def original(address, n):
                 return segment.data[address - segment.address:address - segment.address + n]
             classes = {}
+            reached = set(self.reached(component))
             for mutation in mutations.mutations(self.instructions(component), original):
-                classes.setdefault(mutation.kind, []).append(mutation)
+                if mutation.address in reached:
+                    classes.setdefault(mutation.kind, []).append(mutation)
             self.known_mutations[image] = classes
         return self.known_mutations[image]
 
@@ -292,26 +297,41 @@ class Campaign:
             base, size = choice.choice(areas)
             return f"{base + choice.randrange(size // 8) * 8:#x}:{1 << choice.randrange(64):#x}"
         if kind == "register":
-            site = choice.choice(self.instructions(component))
-            return f"{site.address:#x}:{choice.randrange(3, N_REGISTERS)}:{1 << choice.randrange(64):#x}"
-        # The answer leaves with the system call of the event loop.
-        loop = [i for i in self.instructions(component) if i.function == "server_run" and i.name == "syscall"]
+            return f"{choice.choice(self.reached(component)):#x}:{choice.randrange(3, N_REGISTERS)}:{1 << choice.randrange(64):#x}"
+        # An answer leaves with the system call of the event loop.
+        reached = set(self.reached(component))
+        loop = [i for i in self.instructions(component)
+                if i.function in LOOP and i.name == "syscall" and i.address in reached]
         register = "r14" if kind == "drop" else choice.choice(("rdx", "rsi"))
         bit = 32 if kind == "drop" else choice.randrange(32)
         return f"{choice.choice(loop).address:#x}:{REGISTERS[register]}:{1 << bit:#x}"
 
-    def random_trial(self, components, choice):
-        component = choice.choice(components)
-        kind = choice.choice([*mutations.CLASSES, *DATA, "kill", "recovery", "hang"])
+    def random_trial(self, components, kinds, choice):
+        component, kind = choice.choice(components), choice.choice(kinds)
         if kind in DATA:
             rest = self.data_fault(kind, component, choice)
         elif kind in ENDS:
-            rest = f"{choice.choice(self.instructions(component)).address:#x}"
+            rest = f"{choice.choice(self.reached(component)):#x}"
+        elif not self.mutations(component).get(kind):
+            return self.random_trial(components, kinds, choice)
         else:
             mutation = choice.choice(self.mutations(component)[kind])
             rest = f"{mutation.address:#x}:{mutation.data.hex()}"
-        delay = choice.randrange(MAX_DELAY_US)
+        delay = choice.choice((0, choice.randrange(MAX_DELAY_US)))
         return self.trial(f"{kind}:{component}:{rest}@{delay}")
+
+    def reached(self, component):
+        """Addresses of the instructions that the component executes while the programs work; tried out once."""
+        path = self.folder / f"reached-{component}"
+        if not path.exists():
+            end = self.instructions(component)[-1].address + 1
+            trials = [self.trial(f"cover:{component}:{at:#x}-{min(at + COVER_BYTES, end):#x}")
+                      for at in range(sites.IMAGE_ADDRESS, end, COVER_BYTES)]
+            boot = Boot(self.settings, self.programs, trials, lambda result: None)
+            boot.run()
+            path.write_text("\n".join(re.findall(rf"{component} reached ([0-9a-f]+)$", log.read(boot.guest.log),
+                                                 re.MULTILINE)))
+        return sorted(int(word, 16) for word in path.read_text().split())
 
     def run(self, trials):
         """Run those of which nothing is known yet. Failing sweeps are halved on the way."""
@@ -370,7 +390,10 @@ def run(project, arguments, say):
         choice.shuffle(trials)
         trials = trials[:arguments.n] if arguments.n else trials
     else:
-        trials = {t.name: t for t in (campaign.random_trial(arguments.components, choice)
+        kinds = arguments.kinds.split(",") if arguments.kinds else KINDS
+        if unknown := [kind for kind in kinds if kind not in KINDS]:
+            raise CampaignError(f"there is no fault '{unknown[0]}'; known: {' '.join(KINDS)}")
+        trials = {t.name: t for t in (campaign.random_trial(arguments.components, kinds, choice)
                                       for _ in range(arguments.n or DEFAULT_TRIALS))}.values()
     campaign.run(list(trials))
     pairs = [(t, campaign.results[t.name]) for t in trials]
