@@ -6,7 +6,8 @@
 //  - A caller's context goes to the server with the message and comes back with the answer. A server that waits, stops
 //    or dies gives a lent one back to its home; a thread that wakes takes its own back from whoever has it.
 //  - A period's budget is there in full when the period begins; what was not used is lost.
-//  - budget == period: a slice of round robin; it is never used up for good.
+//  - budget == period: a slice of round robin, which ends by being used, not by time: whoever is interrupted often
+//    would never come to the end of one that time refills.
 #include "invoke.h"
 
 #define CONTEXT_MIN_NS 20000  // shorter budgets would only run the kernel
@@ -72,7 +73,7 @@ void context_return(struct thread *from, struct thread *to)
 void context_refill(struct context *c, uint64_t now_ns)
 {
     uint64_t elapsed = now_ns - c->period_start_ns;
-    if (elapsed < c->period_ns || c->period_ns == 0) return;
+    if (c->budget_ns == c->period_ns || elapsed < c->period_ns) return;
     c->period_start_ns = elapsed < 2 * c->period_ns ? c->period_start_ns + c->period_ns : now_ns;
     c->left_ns = c->budget_ns;
 }

@@ -42,6 +42,29 @@ TEST(sched_equal_priorities_take_turns)
     world_check();
 }
 
+TEST(sched_equal_priorities_take_turns_though_often_interrupted)
+{
+    make(CAP_NOTIFICATION, 0, EP);
+    make_thread(A, 10);
+    make_thread(B, 10);
+    make_thread(C, 20);
+    start(A);
+    start(B);
+    start(C);
+    stop_first();
+    unsigned b_ran = 0, a_ran = 0;
+    for (uint64_t now = 0; now < 100 * MS; now += 4 * MS) {
+        sys(SYS_WAIT, (struct message){.cap = EP, .deadline = now + 3 * MS});
+        a_ran += current_thread() == thread_in(A);
+        b_ran += current_thread() == thread_in(B);
+        host_tick(now + 3 * MS);
+        check(current_thread() == thread_in(C));
+        host_tick(now + 4 * MS);
+    }
+    check(a_ran >= 10 && b_ran >= 10);
+    world_check();
+}
+
 TEST(sched_budget_holds_a_thread_back_until_the_next_period)
 {
     make_thread(A, 10);
