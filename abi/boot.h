@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// What the first task (the supervisor) finds at its start, and the shape of the boot bundle.
+// What the first task (servers/guardian) finds at its start, and the shape of the boot bundle.
 //
 // The boot module ("bundle") is built by the host tool. It begins with struct bundle_header and a table of
-// entries; payloads are page aligned. Entry 0 is the supervisor, a flat image (struct image_header).
-// The kernel reads the header, the table and entry 0 only, checks them and trusts the rest to the supervisor.
+// entries; payloads are page aligned. Entry 0 is the first task's flat image (struct image_header).
+// The kernel reads the header, the table and entry 0 only, checks them and leaves the rest to user code.
 #pragma once
 #include "abi/types.h"
 
@@ -17,7 +17,7 @@ struct bundle_header {
     uint64_t zeros[5];
 };
 struct bundle_entry {  // directly behind the header
-    char name[BUNDLE_NAME];  // 0-terminated: "supervisor", "manifest", "tmpfs", "liblinux", "root.cpio", "cmdline"
+    char name[BUNDLE_NAME];  // 0-terminated: "guardian", "supervisor", "manifest", "tmpfs", "liblinux", "root.cpio", "cmdline"
     uint64_t offset, size_bytes;  // offset from the bundle's start, page aligned
     uint64_t zero;
 };
@@ -66,6 +66,7 @@ enum {
     BOOT_SLOT_IOPORT = 8,    // all ports
     BOOT_SLOT_CLOCK = 9,     // frames, one page, read only
     BOOT_SLOT_BUNDLE = 10,   // frames over the whole bundle, rounded up to 2^k pages, read | exec
+    BOOT_SLOT_INFO = 11,     // frames: the page of struct boot_info, read only
     BOOT_SLOT_UNTYPED = 16,  // n_untyped of them follow
     BOOT_SLOTS = 4096
 };

@@ -9,7 +9,7 @@
 #define VERSION "0.1"
 #define RANGES (2 * BOOT_INFO_UNTYPED)
 #define STACK_PAGES 16
-#define SPARE_TABLES 64  // of the first task's address space, beyond those for the bundle
+#define SPARE_TABLES 24  // of the first task's address space, beyond those for the bundle
 #define SLICE_NS 10000000
 #define FIRST_PRIORITY 255
 #define REFS_END (1ull << (32 + REF_BITS))  // memory beyond cannot be named
@@ -192,7 +192,7 @@ static void copy_command_line(struct boot_info *info, const char *text)
     }
 }
 
-// @path boot 5/5: the first task, the supervisor: its image from the bundle, and every capability that there is
+// @path boot 5/6: the first task, the guardian: its image from the bundle, and every capability that there is
 void boot_first_task(const struct boot_memory *boot)
 {
     const char *bundle = arch_direct((paddr_t){boot->bundle_start});
@@ -218,6 +218,8 @@ void boot_first_task(const struct boot_memory *boot)
     }
     ref_t info_page = take(PAGE_BITS);
     map_page(as, BOOT_INFO_ADDRESS, info_page, RIGHT_READ);
+    put_cap(cspace, BOOT_SLOT_INFO,
+            (struct slot){.type = CAP_FRAMES, .rights = RIGHT_READ, .size_bits = PAGE_BITS, .object = info_page});
     put_bundle(cspace, as, boot);
 
     struct context *context = context_at(context_cap->object);
@@ -238,7 +240,7 @@ void boot_first_task(const struct boot_memory *boot)
     sched_ready(t);
 }
 
-// @path boot 4/5: the core takes what it needs of the memory; the rest becomes untyped capabilities
+// @path boot 4/6: the core takes what it needs of the memory; the rest becomes untyped capabilities
 void kernel_main(const struct boot_memory *boot)
 {
     boot_core = (struct cpu_core){.timer_ns = NS_FOREVER, .slice_end_ns = NS_FOREVER};
@@ -251,6 +253,7 @@ void kernel_main(const struct boot_memory *boot)
     }
     kernel.text_bytes = boot->kernel_text_bytes;
     kernel.data_bytes = boot->kernel_data_bytes;
+    kernel.watchdog_ns = NS_FOREVER;
     kernel.irqs = take(bits_for(IRQS_BYTES));
     ref_t root = take(PAGE_BITS);
     arch_aspace_init(table_at(root));

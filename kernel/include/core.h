@@ -26,10 +26,11 @@ struct cpu_core {
 };
 static inline struct cpu_core *this_core(void) { return arch_cpu()->core; }
 
-struct kernel {          // written by kernel_main only
+struct kernel {          // written by kernel_main only, but for the watchdog
     ref_t irqs;          // IRQ_LINES * IRQ_SHARERS struct irq
     paddr_t empty_root;  // a root table without user mappings
     uint64_t memory_bytes, text_bytes, data_bytes;
+    uint64_t watchdog_ns;  // when the machine restarts
 };
 extern struct kernel kernel;
 

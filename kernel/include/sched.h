@@ -32,6 +32,8 @@ bool sched_charge(ref_t next);
 struct thread *sched_choose(void);
 // Set the timer for the end of the slice or the next deadline.
 void sched_set_timer(void);
+// A tick comes at this time or earlier.
+void sched_tick_by(uint64_t ns);
 
 // --- object/context.c
 // A blocked caller's context goes to the server, and back with the answer.

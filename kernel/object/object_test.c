@@ -377,6 +377,19 @@ TEST(log_line_begins_with_its_writer)
     check(__builtin_memcmp(&text, "kernel: ", 8) == 0);
 }
 
+TEST(system_watchdog_restarts_the_machine_when_it_is_not_put_off)
+{
+    check_equal(invoke(BOOT_SLOT_SYSTEM, SYSTEM_WATCHDOG, 1000), OK);
+    check_equal(host_tick(999), HOST_USER);
+    check_equal(invoke(BOOT_SLOT_SYSTEM, SYSTEM_WATCHDOG, 5000), OK);
+    check_equal(host_tick(4999), HOST_USER);
+    check_equal(invoke(BOOT_SLOT_SYSTEM, SYSTEM_WATCHDOG, NS_FOREVER), OK);
+    check_equal(host_tick(5000), HOST_USER);
+    check_equal(invoke(BOOT_SLOT_SYSTEM, SYSTEM_WATCHDOG, 7000), OK);
+    check_equal(host_tick(7000), HOST_POWERED_OFF);
+    check_equal(host.power_code, (uint64_t)POWER_REBOOT << 32);
+}
+
 TEST(system_power_leaves_with_the_code)
 {
     struct message m = {.cap = BOOT_SLOT_SYSTEM, .info = INFO(SYSTEM_POWER, 2, 0), .words = {POWER_EXIT, 7}};

@@ -144,14 +144,20 @@ struct thread *sched_choose(void)
     }
 }
 
+void sched_tick_by(uint64_t ns)
+{
+    struct cpu_core *core = this_core();
+    if (ns >= core->timer_ns) return;
+    core->timer_ns = ns;
+    arch_timer_set(ns);
+}
+
 void sched_set_timer(void)
 {
     struct cpu_core *core = this_core();
     uint64_t next = deadline_next_ns();
     if (core->slice_end_ns < next) next = core->slice_end_ns;
-    if (next >= core->timer_ns) return;
-    core->timer_ns = next;
-    arch_timer_set(next);
+    sched_tick_by(next);
 }
 
 static void expire(struct thread *t)
@@ -165,10 +171,22 @@ static void expire(struct thread *t)
     }
 }
 
+// There is always a tick by the watchdog's time.
+static void watch(void)
+{
+    if (arch_now_ns() < kernel.watchdog_ns) {
+        sched_tick_by(kernel.watchdog_ns);
+        return;
+    }
+    log_line("watchdog: nobody has put it off; restarting the machine");
+    arch_power(POWER_REBOOT, 0);
+}
+
 void kernel_timer(void)
 {
     struct cpu_core *core = this_core();
     core->timer_ns = NS_FOREVER;
+    watch();
     if (core->charged && sched_charge(core->charged) && core->current) {
         struct thread *t = thread_at(core->current);
         if (t->on == core->charged) context_exhausted(t);

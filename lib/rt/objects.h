@@ -346,6 +346,12 @@ static inline err_t system_power(uint32_t system, unsigned action, uint64_t code
     return rt_invoke(system, SYSTEM_POWER, 2, &m);
 }
 
+static inline err_t system_watchdog(uint32_t system, uint64_t deadline_ns)
+{
+    struct message m = {.words = {deadline_ns}};
+    return rt_invoke(system, SYSTEM_WATCHDOG, 1, &m);
+}
+
 struct system_figures {
     uint64_t clock_ns, memory_bytes, kernel_text_bytes, kernel_data_bytes;
 };

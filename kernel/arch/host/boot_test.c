@@ -14,8 +14,9 @@ TEST(boot_first_task_has_its_slots)
                                      [BOOT_SLOT_IRQ_CONTROL] = CAP_IRQ_CONTROL,
                                      [BOOT_SLOT_IOPORT] = CAP_IOPORT,
                                      [BOOT_SLOT_CLOCK] = CAP_FRAMES,
-                                     [BOOT_SLOT_BUNDLE] = CAP_FRAMES};
-    for (unsigned i = 1; i <= BOOT_SLOT_BUNDLE; i++) check_equal(first_slot(i)->type, types[i]);
+                                     [BOOT_SLOT_BUNDLE] = CAP_FRAMES,
+                                     [BOOT_SLOT_INFO] = CAP_FRAMES};
+    for (unsigned i = 1; i <= BOOT_SLOT_INFO; i++) check_equal(first_slot(i)->type, types[i]);
     check_equal(first_slot(BOOT_SLOT_UNTYPED)->type, CAP_UNTYPED);
 }
 

@@ -129,7 +129,7 @@ static void read_multiboot(uint32_t info)
 // The first C function, on the kernel stack, with the first 4 GiB mapped.
 void boot_main(unsigned from_multiboot, uint32_t info)
 {
-    // @path boot 2/5: the CPU, then what the loader left in memory
+    // @path boot 2/6: the CPU, then what the loader left in memory
     debug_init();
     cpu_init();
     if (from_multiboot) {
@@ -142,7 +142,7 @@ void boot_main(unsigned from_multiboot, uint32_t info)
     memory.kernel_text_bytes = (uint64_t)(text_end - text_start);
     memory.kernel_data_bytes = (uint64_t)(image_end - text_end);
 
-    // @path boot 3/5: the final kernel map, interrupts and clocks
+    // @path boot 3/6: the final kernel map, interrupts and clocks
     paging_init(memory.n_ranges ? memory.ranges[memory.n_ranges - 1].end : 0);
     reserve((uint64_t)image_start - KERNEL_BASE, (uint64_t)image_end - KERNEL_BASE);
     reserve(memory.bundle_start, memory.bundle_start + memory.bundle_bytes);

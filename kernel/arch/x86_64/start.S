@@ -36,7 +36,7 @@ boot_start:  // the ELF entry, which GRUB uses
 pvh_start:
     xor %esi, %esi
 1:  cld
-    // @path boot 1/5: 32-bit code makes first page tables and enters 64-bit mode
+    // @path boot 1/6: 32-bit code makes first page tables and enters 64-bit mode
     mov $PHYSICAL(direct_directories), %edi
     mov $PAGE_FLAGS, %eax
 2:  mov %eax, (%edi)
