@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What components may ask of the supervisor, on SLOT_SUPERVISOR. The badge names the component.
+//
+// The supervisor itself and the guardian can be named, too: theirs are the two indices behind the last component's. A
+// request that the supervisor had not finished when it died is sent again by the caller's stub.
 #pragma once
 #include "abi/ipc.h"
 #include "protocols/component.h"
@@ -32,6 +35,8 @@ enum component_state {
     STATE_BACKOFF = 3,   // dead, starts again after a while
     STATE_DEGRADED = 4,  // given up: calls on it fail
     STATE_ENDED = 5,     // by its own wish
+    STATE_DEAD = 6,      // about to be taken down
+    COMPONENT_STATES
 };
 
 // What a component has in use when it answers a heartbeat: one word each.

@@ -38,14 +38,19 @@ _Bool vault_open(void *memory, uint64_t bytes, uint32_t version)
     return 1;
 }
 
+void vault_clear(void)
+{
+    rt_memset(vault.header, 0, sizeof *vault.header);
+    rt_memset(vault.state, 0, vault.state_limit);
+    vault.state->allocated = KEEP_ALIGNED(sizeof *vault.state);
+    vault.allocating = 1;
+}
+
 void vault_format(uint32_t cspace_slots, uint32_t starts)
 {
     (void)cspace_delete(SLOT_CSPACE, SLOT_DYNAMIC, cspace_slots - SLOT_DYNAMIC);  // what an interrupted init left
-    rt_memset(vault.header, 0, sizeof *vault.header);
-    rt_memset(vault.state, 0, vault.state_limit);
+    vault_clear();
     vault.header->step = starts * STEPS_A_START;
-    vault.state->allocated = KEEP_ALIGNED(sizeof *vault.state);
-    vault.allocating = 1;
     vault.state->n_slots = cspace_slots;
     vault.state->slot_map = vault_alloc((cspace_slots + 63) / 64 * 8);
     for (uint32_t slot = 0; slot < SLOT_DYNAMIC && slot < cspace_slots; slot++)

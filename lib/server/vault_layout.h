@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What lies in the vault, and how the files of lib/server work on it. Not for servers.
+// What lies in the vault, and how the files of lib/server work on it. Not for servers; the supervisor, which has
+// a loop of its own, uses the log and the ends of a step.
 //
 //   header      the step: phase, recorded event, answer, journal; fixed size, not logged
 //   noted       slots filled in this step
@@ -195,6 +196,7 @@ static inline void step_commit(void)
 // Lay the vault out over these bytes. True when it is an earlier instance's.
 _Bool vault_open(void *memory, uint64_t bytes, uint32_t version);
 // Make a fresh vault ready for init, and after it durable.
+void vault_clear(void);  // the memory only
 void vault_format(uint32_t cspace_slots, uint32_t starts);
 void vault_finish(uint32_t version);
 void vault_start_logging(void);

@@ -6,7 +6,7 @@
 // badge's end only when the component's last copy has gone.
 #include "servers/supervisor/supervisor.h"
 
-#define OWN_INFO_ADDRESS 0x200000000000ull  // our view of the information pages, a page each
+#define OWN_INFO_ADDRESS 0x200010000000ull  // our view of the information pages, a page each, behind our vault
 #define TABLES_ADDRESS 0x100010000000ull    // where components find tables, then bundle entries
 #define BUNDLE_VIEWS_ADDRESS 0x180000000000ull
 #define IRQ_BIT (1ull << 56)
@@ -122,13 +122,18 @@ static void fill_info(struct component *c)
     fill_args(c);
 }
 
+void durable_map(const struct component *c)
+{
+    map_own(part_slot(c, PART_INFO), (uint64_t)c->info, 0, 1, RIGHT_READ | RIGHT_WRITE);
+}
+
 void durable_make(struct component *c)
 {
     uint32_t info = part_slot(c, PART_INFO);
     uint64_t info_address = OWN_INFO_ADDRESS + (uint64_t)c->index * PAGE_SIZE;
     must(frames_zero(info, 0, 1), c, "information page");
-    map_own(info, info_address, 0, 1, RIGHT_READ | RIGHT_WRITE);
     c->info = (struct component_info *)info_address;
+    durable_map(c);
     fill_info(c);
     if (c->blocks[PART_VAULT].size_bits)
         must(frames_zero(part_slot(c, PART_VAULT), 0, c->info->vault_bytes / PAGE_SIZE), c, "vault");

@@ -51,7 +51,7 @@ static err_t load(const struct component *c, const struct instance *instance)
         .image = c->image,
         .text = part_slot(c, PART_BUNDLE_VIEW),
         .source = BOOT_SLOT_BUNDLE,
-        .first = ((uint64_t)c->image - BOOT_BUNDLE_ADDRESS) / PAGE_SIZE,
+        .first = bundle_page(c->image),
     };
     return instance_load(instance, &place);
 }
@@ -94,6 +94,7 @@ static err_t make_thread(const struct component *c)
 // @path driver-start 2/5: a component's instance is built and set going
 err_t instance_start(struct component *c)
 {
+    instance_destroy(c);  // what an interrupted start has left
     c->info->starts++;
     c->info->last_death = c->last_death;
     const struct instance instance = parts_of(c);

@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: MIT
-// The first task: builds the system that the manifest describes, then keeps it so.
+// Builds the system that the manifest describes, then keeps it so.
 //
-// Building is plain code that panics when the image cannot work; from then on nothing that a component does may stop
-// the loop. The kernel enters with the boot information page in RDI.
+// Building is plain code, done once, that panics when the image cannot work; a death in it ends the machine, which has
+// nothing to lose yet. From then on nothing that a component does may stop the loop, and each instance of ours goes on where
+// the last one was: it makes its own address space whole, has the request that was under way sent again, and compares
+// what the vault says with what is. The guardian enters with the boot information page in RDI.
+#include "lib/server/vault.h"
 #include "servers/supervisor/supervisor.h"
 
-static struct system system_state;
-struct system *the_system = &system_state;
-
-static void read_bundle(const struct component_info *page)
+static void read_bundle(void)
 {
     struct system *s = the_system;
-    s->boot = (const struct boot_info *)(const void *)page;
-    s->bundle = (const struct bundle_header *)BOOT_BUNDLE_ADDRESS;
     const struct bundle_entry *manifest = bundle_find("manifest");
     if (!manifest) panic("the bundle has no manifest");
     s->manifest = bundle_data(manifest);
@@ -22,18 +20,12 @@ static void read_bundle(const struct component_info *page)
     s->command_line = command_line ? bundle_data(command_line) : "";
 }
 
-static void make_own_objects(void)
-{
-    map_own(BOOT_SLOT_CLOCK, COMPONENT_CLOCK_ADDRESS, 0, 1, RIGHT_READ);
-    err_t err = memory_take(CAP_ENDPOINT, 0, 0, SLOT_OWN_ENDPOINT);
-    if (err == OK) err = memory_take(CAP_REPLY, 0, 0, SLOT_OWN_REPLY);
-    if (err != OK) panic("no memory for our endpoint: %s", err_name(err));
-}
-
 static void make_components(void)
 {
     struct system *s = the_system;
     s->n_components = s->manifest->n_components;
+    s->components = vault_alloc(s->n_components * sizeof *s->components);
+    s->next_slot = SLOT_VIEWS;
     for (unsigned i = 0; i < s->n_components; i++) {
         struct component *c = &s->components[i];
         c->index = i;
@@ -46,32 +38,61 @@ static void make_components(void)
     for (unsigned i = 0; i < s->n_components; i++) durable_grant(&s->components[i]);
 }
 
-// One round over all components; when to look again.
+// @path driver-start 1/5: the supervisor builds every component from the manifest
+static void build(const struct boot_info *boot)
+{
+    read_bundle();
+    memory_attach(boot);
+    the_system->bytes_used = memory_taken_bytes();  // by the guardian
+    make_components();
+    faults_parse();
+    system_built();
+}
+
+// Go on where the last instance was.
+static void take_over(const struct boot_info *boot)
+{
+    system_check();
+    memory_attach(boot);
+    for (unsigned i = 0; i < the_system->n_components; i++) durable_map(&the_system->components[i]);
+    turn_begin();
+    for (unsigned i = 0; i < the_system->n_components; i++) component_compare(&the_system->components[i]);
+    turn_end();
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b) { return a < b ? a : b; }
+
+// One round over all components, a turn each; when to look again.
 static uint64_t converge(void)
 {
     uint64_t next = NS_FOREVER;
     for (unsigned i = 0; i < the_system->n_components; i++) {
-        uint64_t at = component_converge(&the_system->components[i], now_ns());
-        if (at < next) next = at;
+        turn_begin();
+        next = earlier(next, component_converge(&the_system->components[i], now_ns()));
+        turn_end();
     }
     return next;
 }
 
-// @path driver-start 1/5: the supervisor builds every component from the manifest
 int component_main(const struct component_info *page)
 {
     rt_log_slot = BOOT_SLOT_LOG;
-    read_bundle(page);
-    memory_init();
-    make_own_objects();
-    make_components();
-    faults_parse();
+    const struct boot_info *boot = (const struct boot_info *)(const void *)page;
+    twin_attach(TWIN_SUPERVISOR);
+    if (system_attach())
+        take_over(boot);
+    else
+        build(boot);
     struct message m = {0};
     for (;;) {
-        uint64_t deadline = converge();
-        if (sys_reply_wait(SLOT_OWN_ENDPOINT, SLOT_OWN_REPLY, &m, deadline) == OK)
-            handle_message(&m);
-        else
+        twin_beat(TWIN_SUPERVISOR);
+        uint64_t deadline = earlier(twin_watch(TWIN_GUARDIAN), converge());
+        if (sys_reply_wait(SLOT_OWN_ENDPOINT, SLOT_OWN_REPLY, &m, deadline) != OK) {
             m.count = 0;
+            continue;
+        }
+        turn_begin();
+        handle_message(&m);
+        turn_end();
     }
 }

@@ -1,20 +1,16 @@
 // SPDX-License-Identifier: MIT
-// Memory at boot: the kernel's untypeds are turned into the components' blocks, once. Nothing is ever given back.
+// Memory: the kernel's untypeds are turned into the components' blocks, once, at boot. Nothing is ever given back.
 //
 // An untyped gives its memory out from the bottom up, objects aligned to their size: taking the largest blocks first
 // wastes nothing. The smallest untyped that has room is used, so that large ones stay whole.
 #include "servers/supervisor/supervisor.h"
 
-#define TABLE_GROWTH_BITS 16  // our own page tables grow by 64 KiB
-
 static uint32_t untypeds[BOOT_INFO_UNTYPED];  // slots, smallest first
 static unsigned n_untypeds;
-static uint32_t next_slot = SLOT_VIEWS;
-static uint64_t free_at_boot, bytes_used, bytes_in_pools;
+static uint64_t free_at_boot;
 
-void memory_init(void)
+void memory_attach(const struct boot_info *boot)
 {
-    const struct boot_info *boot = the_system->boot;
     n_untypeds = (unsigned)boot->n_untyped;
     for (unsigned i = 0; i < n_untypeds; i++) {
         unsigned at = i;
@@ -27,11 +23,16 @@ void memory_init(void)
     }
 }
 
+// What the guardian has made of the boot memory before us.
+uint64_t memory_taken_bytes(void)
+{
+    uint64_t taken = 0, size_bits = 0, free = 0;
+    for (unsigned i = 0; i < n_untypeds; i++)
+        if (untyped_info(untypeds[i], &size_bits, &free) == OK) taken += (1ull << size_bits) - free;
+    return taken;
+}
+
 uint64_t memory_free_bytes(void) { return free_at_boot; }
-
-uint64_t memory_used_bytes(void) { return bytes_used; }
-
-uint64_t memory_pool_bytes(void) { return bytes_in_pools; }
 
 static uint64_t bytes_of(enum cap_type type, unsigned size_bits)
 {
@@ -47,7 +48,7 @@ err_t memory_take(enum cap_type type, unsigned size_bits, uint32_t cspace, uint3
     err_t err = ERR_NO_MEMORY;
     for (unsigned i = 0; i < n_untypeds && err == ERR_NO_MEMORY; i++)
         err = untyped_retype(untypeds[i], type, size_bits, 1, cspace, index);
-    if (err == OK) bytes_used += bytes_of(type, size_bits);
+    if (err == OK) the_system->bytes_used += bytes_of(type, size_bits);
     return err;
 }
 
@@ -64,8 +65,8 @@ static void take_blocks_of(struct component *c, unsigned size_bits)
         }
         if (err != OK) panic("%s wants 2^%u bytes: %s", c->spec->name, size_bits, err_name(err));
         if (part == PART_POOL || (part == PART_UNTYPED && block->flexible)) {
-            bytes_used -= 1ull << size_bits;
-            bytes_in_pools += 1ull << size_bits;
+            the_system->bytes_used -= 1ull << size_bits;
+            the_system->bytes_in_pools += 1ull << size_bits;
         }
     }
 }
@@ -78,24 +79,12 @@ void memory_take_blocks(void)
 
 uint32_t slot_take(void)
 {
-    if (next_slot == BOOT_SLOTS) panic("no slots left");
-    return next_slot++;
-}
-
-static void grow_tables(void)
-{
-    uint32_t slot = slot_take();
-    err_t err = memory_take(CAP_UNTYPED, TABLE_GROWTH_BITS, 0, slot);
-    if (err == OK) err = aspace_grow(BOOT_SLOT_ASPACE, slot);
-    if (err != OK) panic("our page tables cannot grow: %s", err_name(err));
+    if (the_system->next_slot == BOOT_SLOTS) panic("no slots left");
+    return the_system->next_slot++;
 }
 
 void map_own(uint32_t frames, uint64_t address, uint64_t first, uint64_t n_pages, unsigned rights)
 {
-    err_t err = frames_map(frames, BOOT_SLOT_ASPACE, address, first, n_pages, rights);
-    if (err == ERR_NO_TABLES) {
-        grow_tables();
-        err = frames_map(frames, BOOT_SLOT_ASPACE, address, first, n_pages, rights);
-    }
+    err_t err = frames_map(frames, SLOT_OWN_ASPACE, address, first, n_pages, rights);
     if (err != OK) panic("cannot map at %lx: %s", address, err_name(err));
 }

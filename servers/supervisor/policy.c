@@ -59,9 +59,14 @@ static void degrade(struct component *c)
     (void)cspace_delete(part_slot(c, PART_CSPACE), SLOT_DYNAMIC, c->info->cspace_slots - SLOT_DYNAMIC);
 }
 
-static void take_down(struct component *c, enum component_death death)
+static _Bool runs(const struct component *c) { return c->state == STATE_STARTING || c->state == STATE_READY; }
+
+// Nothing is taken down in this turn: once the death is committed it cannot be forgotten.
+// @path crash-restart 2/6: the death is committed before anything is done about it
+void component_died(struct component *c, enum component_death death)
 {
-    if (c->state == STATE_STARTING || c->state == STATE_READY) instance_destroy(c);
+    if (!runs(c)) return;
+    c->state = STATE_DEAD;
     c->last_death = death;
     c->deaths[death]++;
     c->died_at = now_ns();
@@ -69,25 +74,27 @@ static void take_down(struct component *c, enum component_death death)
     c->beats_missed = 0;
 }
 
-// Those after it in start order begin anew with it; that is no failure of theirs.
-static void restart_rest(const struct component *c, uint64_t now)
+static _Bool is_failure(enum component_death death) { return death != DEATH_KILLED && death != DEATH_PLANNED; }
+
+// Those after it in start order begin anew with it.
+static void restart_rest(const struct component *c)
 {
-    for (unsigned i = c->index + 1; i < the_system->n_components; i++) {
-        struct component *other = &the_system->components[i];
-        if (other->state != STATE_STARTING && other->state != STATE_READY) continue;
-        take_down(other, DEATH_KILLED);
-        other->state = STATE_BACKOFF;
-        other->retry_at = now;
-    }
+    for (unsigned i = c->index + 1; i < the_system->n_components; i++)
+        component_died(&the_system->components[i], DEATH_PLANNED);
 }
 
-// @path crash-restart 2/6: what the death of a component leads to
-void component_died(struct component *c, enum component_death death)
+// Take the dead instance down and decide what follows.
+static void bury(struct component *c)
 {
     uint64_t now = now_ns();
-    take_down(c, death);
+    enum component_death death = c->last_death;
+    instance_destroy(c);
+    if (death == DEATH_EXIT && c->exit_code == 0) {
+        c->state = STATE_ENDED;
+        return;
+    }
     unsigned recent = 0;
-    if (death != DEATH_KILLED) {
+    if (is_failure(death)) {
         recent = recent_restarts(c, now);
         note_restart(c, now);
     }
@@ -98,7 +105,15 @@ void component_died(struct component *c, enum component_death death)
     c->state = STATE_BACKOFF;
     c->retry_at = now + backoff_ns(recent);
     log_line("%s ended by %s; %u of %u failures", c->spec->name, death_name(death), recent, c->spec->restart_limit);
-    if (c->spec->restart == RESTART_REST_FOR_ONE) restart_rest(c, now);
+    if (c->spec->restart == RESTART_REST_FOR_ONE && is_failure(death)) restart_rest(c);
+}
+
+void component_compare(struct component *c)
+{
+    uint64_t state = THREAD_STATE_STOPPED;
+    if (!runs(c)) return;
+    if (thread_info(part_slot(c, PART_THREAD), &state, NULL, NULL) != OK || state == THREAD_STATE_STOPPED)
+        component_died(c, DEATH_KILLED);
 }
 
 static void start(struct component *c, uint64_t now)
@@ -184,10 +199,12 @@ uint64_t component_converge(struct component *c, uint64_t now)
         if (now < c->retry_at) return c->retry_at;
         start(c, now);  // @path crash-restart 4/6: the next instance gets the same vault
         return now;
+    case STATE_DEAD: bury(c); return now;
     case STATE_STARTING:
     case STATE_READY: return watch(c, now);
     case STATE_DEGRADED:
-    case STATE_ENDED: return NS_FOREVER;
+    case STATE_ENDED:
+    case COMPONENT_STATES: return NS_FOREVER;
     }
     return NS_FOREVER;
 }
@@ -201,12 +218,13 @@ static void announce(void)
     s->announced = 1;
     struct system_figures figures;
     (void)system_info(BOOT_SLOT_SYSTEM, &figures);
+    uint64_t bundle = bundle_header()->size_bytes;
     uint64_t kernel = figures.kernel_text_bytes + figures.kernel_data_bytes;
     log_line(
         "system ready: %u components, %lu KiB used beside pools (kernel %lu, bundle %lu, components %lu), pools %lu "
         "KiB",
-        s->n_components, (kernel + s->bundle->size_bytes + memory_used_bytes()) >> 10, kernel >> 10,
-        s->bundle->size_bytes >> 10, memory_used_bytes() >> 10, memory_pool_bytes() >> 10);
+        s->n_components, (kernel + bundle + s->bytes_used) >> 10, kernel >> 10, bundle >> 10, s->bytes_used >> 10,
+        s->bytes_in_pools >> 10);
 }
 
 void component_ready(struct component *c)

@@ -14,6 +14,7 @@ static const char *fault_kind(uint64_t kind)
 // @path crash-restart 1/6: the kernel hands over the fault of a component's thread
 static void handle_fault(const struct message *m)
 {
+    twin_fault(TWIN_GUARDIAN, m);
     struct component *c = component_at((unsigned)(m->badge & 0xffff));
     const uint64_t *words = m->words;
     if (!c || m->badge != BADGE_FAULT_OF(c->index, c->info->starts)) return;  // of an instance that is gone already
@@ -45,78 +46,42 @@ static err_t channel_gone(const struct component *server, uint64_t badge)
     return ERR_NOT_FOUND;
 }
 
+// The component of this index; null: there is none, but it may be a twin's.
+static struct component *named(uint64_t index)
+{
+    return index < MANIFEST_COMPONENTS ? component_at((unsigned)index) : NULL;
+}
+
+static _Bool is_twin(uint64_t index) { return index - the_system->n_components < TWINS; }
+
+static enum twin twin_at(uint64_t index) { return (enum twin)(index - the_system->n_components); }
+
 static err_t power(const struct component *c, uint64_t action, uint64_t code)
 {
     if (!(c->spec->may & MAY_POWER)) return ERR_NO_RIGHT;
     return system_power(BOOT_SLOT_SYSTEM, (unsigned)action, code);
 }
 
+// The loop does it, after this answer; the other of the twins, when it is one of them.
 static err_t kill(const struct component *by, uint64_t index)
 {
-    struct component *c = index < MANIFEST_COMPONENTS ? component_at((unsigned)index) : NULL;
     if (!(by->spec->may & MAY_POWER)) return ERR_NO_RIGHT;
-    if (!c || (c->state != STATE_STARTING && c->state != STATE_READY)) return ERR_NOT_FOUND;
-    c->kill_at = now_ns();  // the loop does it, after this answer
-    return OK;
-}
-
-static uint64_t memory_of(const struct component *c)
-{
-    uint64_t bytes = 0;
-    for (enum part part = 0; part < N_BLOCKS; part++)
-        if (c->blocks[part].size_bits) bytes += 1ull << c->blocks[part].size_bits;
-    return bytes;
-}
-
-static err_t list(struct message *m, uint64_t index)
-{
-    const struct component *c = index < MANIFEST_COMPONENTS ? component_at((unsigned)index) : NULL;
-    if (!c) return ERR_NOT_FOUND;
-    m->words[0] = c->state;
-    m->words[1] = c->info->starts;
-    m->words[2] = memory_of(c);
-    memcpy(&rt_utcb()->words[SUPERVISOR_TEXT_WORD], c->spec->name, COMPONENT_NAME);
-    return OK;
-}
-
-// What its context has used, and what those of earlier instances had.
-static uint64_t cpu_of(const struct component *c)
-{
-    uint64_t consumed = 0;
-    (void)context_info(part_slot(c, PART_CONTEXT), &consumed, NULL);  // 0 between two instances
-    return c->cpu_ns + consumed;
-}
-
-static err_t show(uint64_t index)
-{
-    const struct component *c = index < MANIFEST_COMPONENTS ? component_at((unsigned)index) : NULL;
-    if (!c) return ERR_NOT_FOUND;
-    uint64_t now = now_ns();
-    struct component_status status = {
-        .state = c->state,
-        .last_death = c->last_death,
-        .starts = c->info->starts,
-        .started_ns = c->started_at,
-        .ready_ns = c->state == STATE_READY ? c->ready_at : 0,
-        .recovery_ns = c->recovery_ns,
-        .recovery_max_ns = c->recovery_max_ns,
-        .memory_bytes = memory_of(c),
-        .cpu_ns = cpu_of(c),
-        .beat_age_ns = c->answered_at ? now - c->answered_at : 0,
-        .now_ns = now,
-    };
-    memcpy(status.name, c->spec->name, COMPONENT_NAME);
-    memcpy(status.deaths, c->deaths, sizeof status.deaths);
-    memcpy(status.usage, c->usage, sizeof status.usage);
-    memcpy(&rt_utcb()->words[SUPERVISOR_TEXT_WORD], &status, sizeof status);
+    struct component *c = named(index);
+    if (c && c->state != STATE_STARTING && c->state != STATE_READY) return ERR_NOT_FOUND;
+    if (c)
+        c->kill_at = now_ns();
+    else if (is_twin(index))
+        twin_record(twin_at(index))->kill_ns = now_ns();
+    else
+        return ERR_NOT_FOUND;
     return OK;
 }
 
 static err_t ended(struct component *c, uint64_t code)
 {
     log_line("%s exits with %ld", c->spec->name, (long)code);
+    c->exit_code = code;
     component_died(c, DEATH_EXIT);
-    if (code == 0) c->state = STATE_ENDED;
     return OK;
 }
 
@@ -129,8 +94,8 @@ static err_t handle_request(struct component *c, uint32_t operation, struct mess
     case SUPERVISOR_EXIT: return ended(c, m->words[0]);
     case SUPERVISOR_STOPPED: return OK;
     case SUPERVISOR_POWER: return power(c, m->words[0], m->words[1]);
-    case SUPERVISOR_LIST: return list(m, m->words[0]);
-    case SUPERVISOR_SHOW: return show(m->words[0]);
+    case SUPERVISOR_LIST: return status_list(m);
+    case SUPERVISOR_SHOW: return status_show(m->words[0]);
     case SUPERVISOR_KILL: return kill(c, m->words[0]);
     case SUPERVISOR_CHANNEL_GONE: return channel_gone(c, m->words[0]);
     case SUPERVISOR_FAULT: return inject_order(c, m->words);

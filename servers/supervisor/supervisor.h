@@ -5,16 +5,23 @@
 // again. Each has durable parts, made once (durable.c), and an instance, made at every start and destroyed as one
 // (instance.c). What the supervisor decides about deaths is policy.c; what it is asked is requests.c; memory is
 // memory.c. It blocks on nobody: every operation is a kernel invocation or a receive on its own endpoint.
+//
+// It may be killed at any instruction (docs/decisions/0005). All that it knows lies in its vault, and each turn of its
+// loop is one transaction there (turn.c). Kernel operations are not undone: a turn that has them can be run again from
+// its start whatever it had done, and a death is committed before anything is taken down.
 #pragma once
+#include "lib/instance/bundle.h"
 #include "lib/instance/instance.h"
 #include "lib/rt/rt.h"
+#include "lib/twin/twin.h"
 #include "protocols/manifest.h"
 #include "protocols/supervisor.h"
 
 // The supervisor's own slots; the kernel's are in abi/boot.h.
 enum {
-    SLOT_OWN_ENDPOINT = 96,
-    SLOT_OWN_REPLY = 97,
+    SLOT_OWN_ENDPOINT = SLOT_TWINS + TWIN_SUPERVISOR * TWIN_SLOTS + TWIN_ENDPOINT,
+    SLOT_OWN_REPLY = SLOT_TWINS + TWIN_SUPERVISOR * TWIN_SLOTS + TWIN_REPLY,
+    SLOT_OWN_ASPACE = SLOT_TWINS + TWIN_SUPERVISOR * TWIN_SLOTS + TWIN_ASPACE,
     SLOT_COMPONENTS = 128,  // PART_SLOTS for each component
     PART_SLOTS = 24,
     SLOT_VIEWS = SLOT_COMPONENTS + PART_SLOTS * MANIFEST_COMPONENTS,  // from here on slot_take()
@@ -49,6 +56,7 @@ enum part {
     N_PARTS
 };
 _Static_assert(N_PARTS <= PART_SLOTS, "a component's slots");
+_Static_assert(SLOT_TWINS_END <= SLOT_COMPONENTS, "behind our own");
 _Static_assert(N_PARTS - PART_ASPACE == INSTANCE_PARTS, "the instance's parts");
 
 struct block {
@@ -60,18 +68,22 @@ struct block {
 #define RESTARTS_KEPT 16
 #define STACK_BITS 16
 
+// What is known of a component, in the vault. The plan, up to `state`, does not change once the system is built.
 struct component {
     const struct manifest_component *spec;
-    const struct image_header *image;
     struct component_info *info;  // mapped writable for us
     uint32_t index;
-    enum component_state state;
-    enum component_death last_death;
-    uint64_t deaths[COMPONENT_DEATHS];  // how many of each kind
     struct block blocks[N_BLOCKS];
     uint32_t views[COMPONENT_CAPS];      // per grant: the capability that we keep of it
     uint64_t mapped_at[COMPONENT_CAPS];  // per grant: where it is mapped in the component, 0: nowhere
     uint64_t mapped_pages[COMPONENT_CAPS];
+    uint64_t seal;  // over all above
+
+    enum component_state state;
+    const struct image_header *image;
+    enum component_death last_death;
+    uint64_t deaths[COMPONENT_DEATHS];  // how many of each kind
+    uint64_t exit_code;
     uint64_t started_at, retry_at;
     uint64_t ready_at, died_at;             // of the latest, 0: never
     uint64_t recovery_ns, recovery_max_ns;  // from death to service
@@ -92,14 +104,15 @@ struct component {
 
 struct system {
     const struct boot_info *boot;
-    const struct bundle_header *bundle;
     const struct manifest *manifest;
     const char *command_line;  // the bundle's, may be empty
     unsigned n_components;
-    struct component components[MANIFEST_COMPONENTS];
+    struct component *components;
+    uint32_t next_slot;  // of those for slot_take()
+    uint64_t bytes_used, bytes_in_pools;
     _Bool announced;
 };
-extern struct system *the_system;
+extern struct system *the_system;  // in the vault
 
 static inline uint32_t part_slot(const struct component *c, enum part part)
 {
@@ -111,31 +124,37 @@ static inline struct component *component_at(unsigned index)
     return index < the_system->n_components ? &the_system->components[index] : NULL;
 }
 
-// --- bundle.c
-const struct bundle_entry *bundle_find(const char *name);
-const void *bundle_data(const struct bundle_entry *entry);
-// Checked: magic, segments inside the entry, addresses. Panics otherwise: the image is part of the build.
-const struct image_header *bundle_image(const char *name);
+// --- turn.c: our own vault
+// Find the vault; true when it is an earlier instance's, with the turn undone that it died in.
+_Bool system_attach(void);
+// A fresh vault has been filled: from here on it is the truth.
+void system_built(void);
+// Between these two all stores to the vault count, or none.
+void turn_begin(void);
+void turn_end(void);
+// Is what the vault says possible? The machine restarts when it is not.
+void system_check(void);
 
 // --- memory.c
-void memory_init(void);
-uint64_t memory_free_bytes(void);
+// At each start.
+void memory_attach(const struct boot_info *boot);
+uint64_t memory_free_bytes(void);   // at boot, in all
+uint64_t memory_taken_bytes(void);  // of that, up to now
 // Make an object from boot memory. ERR_NO_MEMORY when no untyped has room.
 err_t memory_take(enum cap_type type, unsigned size_bits, uint32_t cspace, uint32_t index);
 // Every component's durable blocks, largest first.
 void memory_take_blocks(void);
 uint32_t slot_take(void);
-// Map in our own address space, growing its page tables as needed.
+// Map in our own address space; at each start anew.
 void map_own(uint32_t frames, uint64_t address, uint64_t first, uint64_t n_pages, unsigned rights);
-// For the ready line: bytes given out, without pools and shares.
-uint64_t memory_used_bytes(void);
-uint64_t memory_pool_bytes(void);
 
 // --- durable.c
 void durable_plan(struct component *c);
 // Make all that outlives instances, in all components, once the blocks are there.
 void durable_make(struct component *c);
 void durable_grant(struct component *c);
+// At each start: see its information page.
+void durable_map(const struct component *c);
 
 // --- instance.c
 unsigned instance_size_bits(const struct component *c);
@@ -153,17 +172,23 @@ void inject_start(const struct component *c);
 _Bool inject_hit(struct component *c, const uint64_t words[MSG_REGISTERS]);
 
 // --- policy.c
-// The instance has died or must: take it down and decide what follows.
+// The instance has died or must: the loop takes it down and decides what follows.
 void component_died(struct component *c, enum component_death death);
 // Bring the component nearer to its wanted state. Returns when to look again.
 uint64_t component_converge(struct component *c, uint64_t now);
+// We have just started: does what the vault says of it still run?
+void component_compare(struct component *c);
 void component_ready(struct component *c);
 void component_answered(struct component *c, const uint64_t usage[USAGE_KINDS]);  // its heartbeat
-void faults_parse(void);                       // kill=NAME@US+PERIOD_US words of the command line
+void faults_parse(void);  // kill=NAME@US+PERIOD_US words of the command line
 
 // --- caps.c
 // Log what the component holds, when the command line asks for it.
 void caps_log(const struct component *c);
+
+// --- status.c: the answers' words and text are filled in
+err_t status_list(struct message *m);
+err_t status_show(uint64_t index);
 
 // --- requests.c
 // Act on a message; *m is the answer afterwards, its count 0 when there is none to give.

@@ -173,7 +173,7 @@ def run_exec(project, arguments):
     if arguments.user:
         script = as_user(script, overlay, arguments.user)
     settings = guest.Settings(project.root, project.build, project.debian, arguments.linux, arguments.system,
-                              arguments.memory, arguments.timeout, arguments.icount)
+                              arguments.memory, arguments.timeout, arguments.icount, boot_words=arguments.boot)
     stdin, stream = None, 0
     if arguments.linux or arguments.icount or is_small_file(0):
         stdin, stream = read_stdin(), None
@@ -336,6 +336,7 @@ def build_parser():
     p.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="set a variable for the command")
     p.add_argument("--cwd", default="/", metavar="DIR", help="where the command starts (/)")
     p.add_argument("--user", help="who runs it (root)")
+    p.add_argument("--boot", default="", metavar="WORDS", help="add to Bulkhead's boot command line, like kill=tty@500000+9000")
     p.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND ARG...", help="what to run")
 
     p = add_command(commands, "bench", bench_cli.run, "count the instructions of Linux programs, here and on Linux", bench_cli.HELP)

@@ -61,6 +61,7 @@ class Settings:
     linux_options: str = ""      # more for Linux's command line
     extra: tuple = field(default_factory=tuple)
     sites: object = None         # image's name -> bytes for the bundle: where instructions begin (faults)
+    boot_words: str = ""         # added to Bulkhead's command line
 
     @property
     def system_path(self):
@@ -138,7 +139,8 @@ class Guest:
             kernel = str(settings.debian.linux())
             command_line = f"{qemu.LINUX_COMMAND_LINE} {settings.linux_options} rdinit=/.bulkhead/init"
         else:
-            Path(initrd).write_bytes(build_bundle(settings, self.archive(), "init=/.bulkhead/init"))
+            Path(initrd).write_bytes(build_bundle(settings, self.archive(),
+                                                        f"init=/.bulkhead/init {settings.boot_words}".strip()))
             kernel, command_line = str(settings.build / "kernel.elf"), ""
         return qemu.Machine(kernel, initrd, command_line, memory=settings.memory, cpu=settings.cpu,
                             icount=settings.icount, extra=settings.extra)

@@ -76,7 +76,8 @@ def system_bundle(build, system, compiled, root_archive, command_line="", sites=
     build = Path(build)
     images = sorted({component.image for component in system.components})
     used = {grant.name for component in system.components for grant in component.grants}
-    entries = [("supervisor", flatten(build / "servers/supervisor.elf")), ("manifest", compiled)]
+    entries = [("guardian", flatten(build / "servers/guardian.elf")),
+               ("supervisor", flatten(build / "servers/supervisor.elf")), ("manifest", compiled)]
     entries += [(folder, flatten(build / f"{folder}.elf")) for folder in images]
     if "liblinux" in used:
         entries.append(("liblinux", flatten(build / "liblinux.elf", LIBLINUX_SYMBOLS)))

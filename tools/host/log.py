@@ -25,7 +25,7 @@ def create(build, system_path):
         Path(f"{old}.components").unlink(missing_ok=True)
     path = folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{secrets.token_hex(2)}.log"
     path.touch()
-    names = ["supervisor"] + [c.name for c in manifest_check.load(system_path).components]
+    names = ["supervisor"] + [c.name for c in manifest_check.load(system_path).components] + ["guardian"]
     Path(f"{path}.components").write_text("\n".join(names))
     link = folder / f"last-{path.stem}"
     link.symlink_to(path.name)

@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: MIT
-// The boot bundle (abi/boot.h): finding entries and checking images. It is mapped read-only as a whole.
-#include "servers/supervisor/supervisor.h"
+// The boot bundle: finding entries and checking images. The kernel has checked nothing but the first.
+#include "lib/instance/bundle.h"
+#include "lib/rt/rt.h"
 
 const struct bundle_entry *bundle_find(const char *name)
 {
-    const struct bundle_header *bundle = the_system->bundle;
+    const struct bundle_header *bundle = bundle_header();
     const struct bundle_entry *entries = (const struct bundle_entry *)(bundle + 1);
     for (uint32_t i = 0; i < bundle->n_entries; i++)
         if (strncmp(entries[i].name, name, BUNDLE_NAME) == 0) return &entries[i];
     return NULL;
 }
 
-const void *bundle_data(const struct bundle_entry *entry)
-{
-    return (const uint8_t *)the_system->bundle + entry->offset;
-}
+const void *bundle_data(const struct bundle_entry *entry) { return (const uint8_t *)bundle_header() + entry->offset; }
 
 static _Bool segment_ok(const struct image_segment *s, uint64_t image_bytes)
 {
@@ -34,3 +32,5 @@ const struct image_header *bundle_image(const char *name)
         if (!segment_ok(&image->segments[i], entry->size_bytes)) panic("segment %u of %s is out of place", i, name);
     return image;
 }
+
+uint64_t bundle_page(const struct image_header *image) { return ((uint64_t)image - BOOT_BUNDLE_ADDRESS) / PAGE_SIZE; }

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+// Watching: beats, deaths, how often a twin may fail, injected kills. Building an instance is twin_start.c.
+//
+// An interval after which we ourselves come late says nothing about the other: the machine stood still.
+#include "lib/twin/twin_start.h"
+
+#define MS 1000000ull
+#define BEATS_MISSED_MAX 3
+#define LATENESS_NS (TWIN_BEAT_NS / 4)
+#define BUILD_BEATS 1000  // while it builds the system, once at boot
+#define WATCHDOG_NS (200 * MS)
+#define FAILURES_KEPT (sizeof((struct twin_record *)0)->failures_ns / sizeof(uint64_t))
+#define FAILURES_PERIOD_NS (1000 * MS)  // with more than the kept ones in it, the machine restarts
+
+static uint64_t seen_ns;  // the other's beat when we last looked
+static uint64_t look_ns;  // when to look again
+static unsigned n_missed;
+static uint64_t watchdog_due_ns;
+
+const char *twin_name(enum twin twin)
+{
+    static const char *const names[TWINS] = {[TWIN_SUPERVISOR] = "supervisor", [TWIN_GUARDIAN] = "guardian"};
+    return names[twin];
+}
+
+void twin_reboot(const char *format, ...)
+{
+    char why[128];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(why, sizeof why, format, arguments);
+    va_end(arguments);
+    log_line("restarting the machine: %s", why);
+    (void)system_power(BOOT_SLOT_SYSTEM, POWER_REBOOT, 0);
+    panic("the machine does not restart");
+}
+
+// ERR_RESTARTED makes a caller's stub send again and a faulting thread run into its fault again.
+void twin_attach(enum twin self)
+{
+    if (twins()->magic != TWINS_MAGIC) twin_reboot("what supervisor and guardian share is damaged");
+    struct cap_identity reply;
+    uint32_t slot = twin_slot(self, TWIN_REPLY);
+    if (cspace_identify(BOOT_SLOT_CSPACE, slot, &reply) != OK) return;
+    struct message m = {.info = INFO(ERR_RESTARTED, 0, 0)};
+    (void)sys_reply(slot, reply.detail, &m);
+}
+
+static void serve(struct twin_record *r, enum twin self, uint64_t now)
+{
+    r->ready_ns = now;
+    r->state = STATE_READY;
+    if (r->starts < 2) return;
+    r->recovery_ns = now - r->died_ns;
+    if (r->recovery_ns > r->recovery_max_ns) r->recovery_max_ns = r->recovery_ns;
+    log_line("%s serves again, %lu us after its death", twin_name(self), r->recovery_ns / 1000);
+}
+
+void twin_beat(enum twin self)
+{
+    struct twin_record *r = twin_record(self);
+    uint64_t now = now_ns();
+    r->beat_ns = now;
+    if (r->state != STATE_READY) serve(r, self, now);
+    if (!twins()->built || now < watchdog_due_ns) return;
+    watchdog_due_ns = now + TWIN_BEAT_NS;
+    (void)system_watchdog(BOOT_SLOT_SYSTEM, now + WATCHDOG_NS);
+}
+
+static const char *death_name(enum component_death death)
+{
+    return death == DEATH_KILLED ? "a kill" : death == DEATH_HANG ? "a hang" : "a fault";
+}
+
+void twin_died(enum twin other, enum component_death death)
+{
+    struct twin_record *r = twin_record(other);
+    if (r->state == STATE_DEAD) return;
+    r->last_death = death;
+    r->deaths[death]++;
+    r->died_ns = now_ns();
+    r->state = STATE_DEAD;
+    log_line("%s ended by %s", twin_name(other), death_name(death));
+}
+
+void twin_fault(enum twin other, const struct message *m)
+{
+    if (INFO_LABEL(m->info) != KMSG_FAULT) return;
+    if (m->badge != BADGE_TWIN_FAULT(other, twin_record(other)->starts)) return;
+    log_line("%s: fault %lu, address %lx, code %lx, at pc %lx sp %lx", twin_name(other), m->words[FAULT_WORD_KIND],
+             m->words[FAULT_WORD_ADDRESS], m->words[FAULT_WORD_CODE], m->words[FAULT_WORD_PC], m->words[FAULT_WORD_SP]);
+    twin_died(other, DEATH_FAULT);
+}
+
+// Its own deaths may not follow each other too fast; a kill from outside is none.
+static void check_failures(enum twin other, struct twin_record *r)
+{
+    if (r->last_death == DEATH_KILLED || r->starts == 0) return;
+    uint64_t *oldest = &r->failures_ns[r->n_failures % FAILURES_KEPT];
+    if (r->n_failures >= FAILURES_KEPT && r->died_ns - *oldest < FAILURES_PERIOD_NS)
+        twin_reboot("%s fails again and again", twin_name(other));
+    *oldest = r->died_ns;
+    r->n_failures++;
+}
+
+static void restart(enum twin other, struct twin_record *r)
+{
+    if (r->starts > 0 && !twins()->built) {
+        log_line("the system could not be built");
+        (void)system_power(BOOT_SLOT_SYSTEM, POWER_EXIT, TWIN_EXIT_UNBUILT);
+    }
+    check_failures(other, r);
+    r->cpu_ns = twin_cpu_ns(other);
+    r->starts++;
+    err_t err = twin_start(other);
+    if (err != OK) twin_reboot("%s cannot be started: %s", twin_name(other), err_name(err));
+    n_missed = 0;
+    look_ns = now_ns() + TWIN_BEAT_NS;
+}
+
+static void look(enum twin other, struct twin_record *r, uint64_t now)
+{
+    _Bool punctual = now - look_ns < LATENESS_NS;
+    look_ns = now + TWIN_BEAT_NS;
+    if (r->beat_ns != seen_ns)
+        n_missed = 0;
+    else if (punctual)
+        n_missed++;
+    seen_ns = r->beat_ns;
+    if (n_missed > (twins()->built ? BEATS_MISSED_MAX : BUILD_BEATS)) twin_died(other, DEATH_HANG);
+}
+
+static void kill_if_due(enum twin other, struct twin_record *r, uint64_t now)
+{
+    if (now < r->kill_ns || r->state == STATE_DEAD) return;
+    twin_died(other, DEATH_KILLED);
+    r->kill_ns = r->kill_every_ns ? now + r->kill_every_ns : NS_FOREVER;
+}
+
+uint64_t twin_watch(enum twin other)
+{
+    struct twin_record *r = twin_record(other);
+    uint64_t now = now_ns();
+    if (look_ns == 0) look_ns = now + TWIN_BEAT_NS;
+    kill_if_due(other, r, now);
+    if (now >= look_ns && r->state != STATE_DEAD) look(other, r, now);
+    if (r->state == STATE_DEAD) restart(other, r);
+    return r->kill_ns < look_ns ? r->kill_ns : look_ns;
+}
+
+void twin_kills_parse(enum twin twin, const char *command_line)
+{
+    const char *name = twin_name(twin);
+    size_t n = strlen(name);
+    for (const char *p = command_line; *p != '\0'; p++) {
+        if (strncmp(p, "kill=", 5) != 0 || strncmp(p + 5, name, n) != 0 || p[5 + n] != '@') continue;
+        const char *end;
+        twin_record(twin)->kill_ns = string_to_number(p + 6 + n, &end) * 1000;
+        twin_record(twin)->kill_every_ns = *end == '+' ? string_to_number(end + 1, NULL) * 1000 : 0;
+    }
+}
