@@ -22,6 +22,7 @@
 #include "protocols/handover.h"
 #include "protocols/layout.h"
 #include "protocols/proc.h"
+#include "protocols/ring.h"
 
 #define CALLS 450  // numbers of Linux calls lie below
 
@@ -46,7 +47,7 @@ struct file {
     uint32_t status;  // O_ACCMODE and status flags
     uint32_t mode;    // st_mode
     uint32_t device;  // st_rdev
-    uint32_t zero;
+    uint32_t ring;    // of a pipe's end: its number + 1, 0: none
     uint64_t offset;  // of a regular file that is not shared; else IO_OFFSET_CURRENT: the server keeps it
     uint64_t inode;   // its number, where words are published (cache.c); else 0
 };
@@ -66,6 +67,16 @@ struct futex_waiter {
     uint32_t bitset;
     uint32_t woken;
 };
+
+// A pipe's end that this process has to itself (ring.c).
+struct ring {
+    uint32_t lock;
+    uint32_t file;  // 0: free
+    uint32_t end;   // PIPE_READER or PIPE_WRITER
+    uint32_t thread;
+    uint64_t generation, answered;  // the other end's `armed` that was answered last, and when
+};
+#define RINGS 6
 
 // What a process knows of itself. Copied by fork and vfork; exec begins with a fresh one (handover.h).
 struct process {
@@ -93,6 +104,7 @@ struct process {
     struct action actions[SIGNALS];
     struct handover_mount mounts[HANDOVER_MOUNTS];
     struct futex_waiter futex_waiters[64];
+    struct ring rings[RINGS];
     struct descriptor descriptors[DESCRIPTORS];
     struct file files[FILES];
 };
@@ -109,6 +121,7 @@ struct thread {
     uint64_t altstack, altstack_bytes;
     uint32_t altstack_flags;
     uint32_t vfork_parent_waits;
+    uint64_t rings;                    // bit i: ring i was taken up by this thread
     long (*restart)(struct thread *);  // how restart_syscall goes on
     uint64_t restart_args[5];
 };
@@ -170,7 +183,7 @@ long session_use(unsigned server);  // make sure that there is one; before filli
 long ask(unsigned server, uint32_t operation, size_t inline_bytes, struct message *m);
 long ask_proc(uint32_t operation, size_t inline_bytes, struct message *m);
 void send_cap(uint32_t cspace, uint32_t slot);                 // with the next request
-void receive_cap(unsigned n, uint32_t cspace, uint32_t slot);  // with its answer; n: 0, 1
+void receive_cap(unsigned n, uint32_t cspace, uint32_t slot);  // with its answer; n: 0 to 2
 void *long_words(void);                                        // word 6 and on: IO_INLINE bytes
 // Data of a request of `bytes`: the long words, or the session's buffer, locked until data_end(). Null: *error.
 struct data {
@@ -223,6 +236,13 @@ long file_seek(struct file *file, uint64_t offset, uint32_t whence);
 void file_step_back(struct file *file, size_t bytes);  // over what was read and could not be used
 long file_tell_offset(struct file *file);   // the server's word on something that depends on it is going to be asked
 bool file_blocks(const struct file *file);  // requests on it may have to wait, and it is not O_NONBLOCK
+
+// --- ring.c: an end of a pipe without its server
+#define RING_LOST (-9999l)  // it is not (or no longer) this process's alone: ask the server
+long ring_transfer(struct file *file, void *memory, size_t bytes);  // a read or a write; waits if the file blocks
+long ring_poll(struct file *file, uint32_t events, bool to_wait);   // as file_poll()
+void ring_take_up(struct file *file);                               // it was offered; when that fails, nothing changes
+void ring_drop(struct file *file);
 
 // --- local.c: /dev/null and its like; random.c
 long local_open(struct file *file);

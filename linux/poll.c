@@ -15,7 +15,9 @@ long file_poll(struct file *file, uint32_t events, bool arm)
     uint32_t type = file->mode & S_IFMT;
     if (file->server == IO_LOCAL || type == S_IFREG || type == S_IFDIR || file->status & O_PATH)
         return events & (POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM);
-    long result = file_attach(file);
+    long result = ring_poll(file, events, arm);
+    if (result != RING_LOST) return result;
+    result = file_attach(file);
     if (result == 0 && arm) result = notify_use(file->server);
     if (result < 0) return result;
     struct message m = {.words = {0, events, arm ? IO_ARM | IO_THREAD(thread_index()) : 0}};

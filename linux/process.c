@@ -79,6 +79,7 @@ static struct process *copy_process(unsigned area)
     child->words = child->questions = 0;
     child->wake_slots = 0;
     memset(child->futex_waiters, 0, sizeof child->futex_waiters);
+    memset(child->rings, 0, sizeof child->rings);
     files_forget(child);
     page_of(child)->caught = page_of(p)->caught;
     page_of(child)->ignored = page_of(p)->ignored;

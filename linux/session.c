@@ -40,7 +40,7 @@ static long ask_slot(uint32_t slot, uint32_t operation, size_t inline_bytes, str
     m->info = INFO(operation, MSG_REGISTERS + (inline_bytes + 7) / 8, utcb->send_slot[0] ? 1 : 0);
     err_t err = ipc_call(slot, m);
     utcb->send_slot[0] = 0;
-    utcb->recv_slot[0] = utcb->recv_slot[1] = 0;
+    utcb->recv_slot[0] = utcb->recv_slot[1] = utcb->recv_slot[2] = 0;
     return err > 0 ? err : errno_of(err);
 }
 
@@ -138,6 +138,8 @@ void forget_connections(void)
     p->words = p->questions = 0;
     p->wake_slots = 0;
     memset(p->futex_waiters, 0, sizeof p->futex_waiters);
+    memset(p->rings, 0, sizeof p->rings);
     files_forget(p);
     self()->notified = 0;
+    self()->rings = 0;
 }

@@ -111,20 +111,31 @@ static size_t place_take(const struct place *place, void *to, size_t n)
     return n;
 }
 
+static void *memory_of(const struct place *place) { return place->own ? place->own : (void *)place->user; }
+
+// The answer to a request on a pipe may say that this process had better have its end to itself.
+static void take_up_offer(struct file *file, long result, const struct message *answer)
+{
+    if (result > 0 && (file->mode & S_IFMT) == S_IFIFO && answer->words[2] & FS_RING_OFFERED) ring_take_up(file);
+}
+
 // What a transfer of `bytes` comes to when only `copied` of them could be copied: 0: nothing, -EFAULT.
 static size_t part_of(const struct file *file, size_t copied, size_t bytes)
 {
     return copied == bytes || file_is_seekable(file) ? copied : 0;
 }
 
+// @path linux-pipe 1/5: an end of a pipe that this process has to itself goes without its server
 // @path linux-read 7/9: from the message or the session's buffer to the program's memory
 // One IO_READ of at most IO_BUFFER_BYTES, asked until it is answered. The file is attached.
 static long read_piece(struct file *file, uint64_t offset, const struct place *to, size_t bytes)
 {
     uint64_t arm = 0;
+    long result = ring_transfer(file, memory_of(to), bytes);
+    if (result != RING_LOST) return result;
     for (;;) {
         struct data data;
-        long result = data_begin(&data, file->server, bytes);
+        result = data_begin(&data, file->server, bytes);
         if (result < 0) return result;
         struct message m = {.words = {file->handle, offset, bytes, data.flags | arm}};
         result = ask(file->server, IO_READ, 0, &m);
@@ -138,6 +149,7 @@ static long read_piece(struct file *file, uint64_t offset, const struct place *t
         }
         data_end(&data);
         if (lost > 0 && file_is_seekable(file) && offset == IO_OFFSET_CURRENT) file_step_back(file, lost);
+        take_up_offer(file, result, &m);
         if (result != -EAGAIN || !file_blocks(file)) return result;
         result = wait_turn(file, &arm);
         if (result < 0) return result;
@@ -148,9 +160,11 @@ static long read_piece(struct file *file, uint64_t offset, const struct place *t
 static long write_piece(struct file *file, uint64_t offset, const struct place *from, size_t bytes, uint64_t *end)
 {
     uint64_t arm = 0;
+    long result = ring_transfer(file, memory_of(from), bytes);
+    if (result != RING_LOST) return result;
     for (;;) {
         struct data data;
-        long result = data_begin(&data, file->server, bytes);
+        result = data_begin(&data, file->server, bytes);
         if (result < 0) return result;
         struct message m = {.words = {file->handle, offset, bytes, data.flags | arm}};
         size_t part = part_of(file, place_take(from, data.at, bytes), bytes);
@@ -161,6 +175,7 @@ static long write_piece(struct file *file, uint64_t offset, const struct place *
             *end = m.words[1];
         }
         data_end(&data);
+        take_up_offer(file, result, &m);
         if (result != -EAGAIN || !file_blocks(file)) return result;
         result = wait_turn(file, &arm);
         if (result < 0) return result;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Routines that touch the program's memory and survive a fault there.
+// Routines that touch memory that may not be there, the program's and rings', and survive a fault.
 //
 // All are leaves that use no stack: stub_fault (entry.S) sends a fault between fixup_begin and fixup_end to `fixup`,
 // which returns to the routine's caller with RAX not 0. A copy that faults goes on byte by byte, to stop at the very
 // first that is not there.
     .text
     .globl copy_bytes, fpu_save, fpu_restore, fpu_save_legacy, fpu_restore_legacy, compare_swap_user, sum_words
+    .globl ring_look, ring_publish, ring_other, ring_arm, ring_disarm
     .globl fixup_begin, fixup_end, fixup
 fixup_begin:
 // RDI = to, RSI = from, RDX = bytes; returns the bytes not copied.
@@ -59,6 +60,49 @@ sum_words:
     add $2, %rsi
     dec %edx
     jnz 1b
+    ret
+
+// The words of a pipe's ring (protocols/ring.h), which the server may take away: 0, or not 0 after a fault.
+// RDI = the pages of words; RSI = where the end's own page lies in them: 0x1000 or 0x2000.
+
+// RSI = where state and both positions go, the state being read first.
+ring_look:
+    mov (%rdi), %rax
+    mov %rax, (%rsi)
+    mov 0x1000(%rdi), %rax
+    mov %rax, 8(%rsi)
+    mov 0x2000(%rdi), %rax
+    mov %rax, 16(%rsi)
+    xor %eax, %eax
+    ret
+// RDX = the end's new position. Not 0: it has not been stored.
+ring_publish:
+    mov %rdx, (%rdi, %rsi)
+    xor %eax, %eax
+    ret
+// RDX = where the other end's `armed` and the state go, as they are after everything stored before.
+ring_other:
+    mfence
+    xor $0x3000, %rsi
+    mov 8(%rdi, %rsi), %rax
+    mov %rax, (%rdx)
+    mov (%rdi), %rax
+    mov %rax, 8(%rdx)
+    xor %eax, %eax
+    ret
+// ARMED_NEXT(armed, ARMED_THREAD), seen by the other end before anything that is looked at from now on.
+ring_arm:
+    mov 8(%rdi, %rsi), %rax
+    or $3, %rax
+    add $2, %rax
+    mov %rax, 8(%rdi, %rsi)
+    mfence
+    xor %eax, %eax
+    ret
+// The number stays, that the next one may be another.
+ring_disarm:
+    andq $~3, 8(%rdi, %rsi)
+    xor %eax, %eax
     ret
 fixup_end:
 

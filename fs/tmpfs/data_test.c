@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // File data against a model: random writes, cuts, holes and mappings, with steps killed before their commit.
 // Links attr.c buddy.c cpio.c data.c dir.c extent.c file.c inode.c lock.c map.c
-// Links names.c open.c path.c pipe.c reclaim.c rename.c serve.c text.c words.c
+// Links names.c open.c path.c pipe.c reclaim.c rename.c ring.c serve.c text.c words.c
 #include "fs/tmpfs/test_kit.h"
 #include <asm/mman.h>
 #include <linux/falloc.h>

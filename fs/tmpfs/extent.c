@@ -149,11 +149,13 @@ static bool take_for_file(unsigned *order, uint32_t *page)
     return true;
 }
 
-bool pool_take_for_pipe(uint32_t *page)
+bool pool_take_for_pipe(unsigned order, uint32_t *page)
 {
-    unsigned order = 0;
+    unsigned got = order;
     bool may = who()->fsuid == 0 || fs->pool.n_free > fs->pool.n_pages / POOL_SHARES * KEPT_FROM_USERS;
-    return may && pool_take(&order, page);
+    if (!may || !pool_take(&got, page)) return false;
+    if (got != order) buddy_give(&fs->pool, *page, got);
+    return got == order;
 }
 
 void file_pages_give(uint32_t page, unsigned order)

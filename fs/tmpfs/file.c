@@ -21,6 +21,15 @@ static err_t moved(struct description *d, uint64_t asked, uint64_t offset, uint6
     return OK;
 }
 
+// How much went through the pipe, and whether the requester had better have this end for himself.
+static err_t through_pipe(struct inode *inode, unsigned end, uint64_t done, struct answer *answer)
+{
+    io_answer(answer, 3);
+    answer->words[0] = done;
+    answer->words[2] = ring_is_offered(inode->pipe, end) ? FS_RING_OFFERED : 0;
+    return OK;
+}
+
 // @path linux-read 6/9: the handle's description, its file, and the bytes into the answer
 HANDLER(io_read)
 {
@@ -35,9 +44,10 @@ HANDLER(io_read)
     n = min(n, room);
     if (is_type(d->inode, S_IFIFO)) {
         if (offset != IO_OFFSET_CURRENT) return ERR_LINUX(ESPIPE);
-        void *to = io_output(&context.session->io, answer, flags, min(n, pipe_level(d->inode)));
-        err = pipe_read(d->inode, to, n, flags, &done);
-        return err == OK ? moved(d, 0, 0, done, answer) : err;
+        err = pipe_readable(d->inode, flags, &n);
+        if (err != OK) return err;
+        pipe_read(d->inode, io_output(&context.session->io, answer, flags, n), n);
+        return through_pipe(d->inode, PIPE_READER, n, answer);
     }
     uint64_t at = offset == IO_OFFSET_CURRENT ? d->io.offset : offset;
     if (at > INT64_MAX) return ERR_LINUX(EINVAL);
@@ -60,7 +70,7 @@ HANDLER(io_write)
     if (is_type(d->inode, S_IFIFO)) {
         if (offset != IO_OFFSET_CURRENT) return ERR_LINUX(ESPIPE);
         err = pipe_write(d->inode, from, n, flags, &done);
-        return err == OK ? moved(d, 0, 0, done, answer) : err;
+        return err == OK ? through_pipe(d->inode, PIPE_WRITER, done, answer) : err;
     }
     uint64_t at = offset == IO_OFFSET_CURRENT ? d->io.offset : offset;
     if (d->io.flags & O_APPEND) at = d->inode->size;
@@ -138,10 +148,10 @@ HANDLER(io_poll)
     if (d->io.flags & O_PATH)
         answer->words[0] = POLLNVAL;
     else if (is_type(d->inode, S_IFIFO))
-        answer->words[0] = pipe_poll(d->inode, d->io.flags, request->words[2], events);
+        err = pipe_poll(d->inode, d->io.flags, request->words[2], events, &answer->words[0]);
     else
         answer->words[0] = events & (POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM);
-    return OK;
+    return err;
 }
 
 HANDLER(io_ioctl)

@@ -43,6 +43,8 @@ int component_main(const struct component_info *info)
         .description_gone = io_description_gone,
         .session_gone = io_session_gone,
         .usage = io_usage,
+        .effects = ring_effects,
+        .n_effects = RING_EFFECTS,
         .recv_caps = 1,
     };
     memcpy(server.session, operations, sizeof server.session);

@@ -1,43 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Pipes, FIFOs, file locks, waiting threads, and what the death of a process leaves; the archive.
 // Links attr.c buddy.c cpio.c data.c dir.c extent.c file.c inode.c lock.c map.c
-// Links names.c open.c path.c pipe.c reclaim.c rename.c serve.c text.c words.c
-#include "fs/tmpfs/test_kit.h"
+// Links names.c open.c path.c pipe.c reclaim.c rename.c ring.c serve.c text.c words.c
+#include "fs/tmpfs/pipe_kit.h"
 #include <asm/ioctls.h>
 #include <asm/poll.h>
 #include <linux/fs.h>
-
-static uint8_t scratch[IO_BUFFER_BYTES], back[IO_BUFFER_BYTES];
-
-static uint64_t arm(unsigned thread) { return IO_ARM | IO_THREAD(thread); }
-
-// The process registers a thread's notification; how often it was signalled is in signalled[slot].
-static uint32_t register_thread(unsigned thread)
-{
-    uint32_t slot = slot_alloc();
-    words(thread, 0, 0, 0, 0, 0);
-    message.n_caps = 1;
-    message.caps[0] = (struct request_cap){.kind = CAP_PLACED, .slot = slot};
-    request(IO_NOTIFY);
-    signalled[slot] = 0;
-    return slot;
-}
-
-static void make_pipe(long *reader, long *writer)
-{
-    words(0, 0, 0, 0, 0, 0);
-    if (request(FS_PIPE) != OK) panic("no pipe");
-    *reader = (long)answer.words[0];
-    *writer = (long)answer.words[1];
-    keep_cap(*reader, 0);
-    keep_cap(*writer, 1);
-}
-
-static long pipe_in(long handle, size_t n) { return do_write(handle, IO_OFFSET_CURRENT, scratch, n); }
-
-static long pipe_out(long handle, size_t n) { return do_read(handle, IO_OFFSET_CURRENT, back, n); }
-
-static long poll_now(long handle, uint32_t events) { return on_handle(IO_POLL, handle, events, 0, 0); }
 
 static void test_pipes(void)
 {

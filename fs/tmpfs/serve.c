@@ -69,6 +69,7 @@ static void handle_closed(struct io_session *io, struct io_description *io_descr
     struct session *session = (struct session *)io;
     struct inode *inode = ((struct description *)io_description)->inode;
     if (session->lock_inode == inode) lock_forget_wait(session);
+    if (inode->pipe) ring_handle_closed(session, (struct description *)io_description);
     if (inode->posix_locks && !(io_description->flags & O_PATH)) locks_of_session(session, inode);
 }
 
@@ -191,6 +192,7 @@ static const server_handler fs_handlers[] = {
     FS_HANDLER(UNLINK) = op_unlink,     FS_HANDLER(CHMOD) = op_chmod,       FS_HANDLER(CHOWN) = op_chown,
     FS_HANDLER(UTIME) = op_utime,       FS_HANDLER(TRUNCATE) = op_truncate, FS_HANDLER(STATFS) = op_statfs,
     FS_HANDLER(PIPE) = op_pipe,         FS_HANDLER(COVER) = op_cover,       FS_HANDLER(WORDS) = op_words,
+    FS_HANDLER(RING) = op_ring,         FS_HANDLER(RING_WAKE) = op_ring_wake,
 };
 
 const struct server_operations operations[SERVER_RANGES] = {

@@ -64,8 +64,9 @@ static struct slot {
     uint32_t first, n_pages, rights;  // frames
 } slots[TEST_SLOTS], slots_copy[TEST_SLOTS];
 static struct effect_record {
-    enum { FREE_SLOT, REVOKE_SLOT, SIGNAL } kind;
+    enum { FREE_SLOT, REVOKE_SLOT, REVOKE_CHILDREN, SIGNAL, OWN } kind;
     uint32_t slot;
+    uint64_t words[3];
 } effects[8192];
 static unsigned n_effects;
 static unsigned signalled[TEST_SLOTS];
@@ -100,7 +101,7 @@ void vault_clear_unlogged(void *address, size_t bytes) { memset(address, 0, byte
 static void effect(int kind, uint32_t slot)
 {
     if (n_effects == sizeof effects / sizeof effects[0]) panic("too many effects");
-    effects[n_effects++] = (struct effect_record){kind, slot};
+    effects[n_effects++] = (struct effect_record){.kind = kind, .slot = slot};
 }
 
 uint32_t slot_alloc(void)
@@ -124,6 +125,18 @@ void slot_revoke_and_free(uint32_t slot)
 }
 
 void server_signal(uint32_t notification) { effect(SIGNAL, notification); }
+
+void server_invoke(uint32_t cap, uint32_t operation, uint32_t n_words, const uint64_t *words)
+{
+    if (cap != SLOT_CSPACE || operation != CSPACE_REVOKE || n_words != 1) panic("an invocation that no test expects");
+    effect(REVOKE_CHILDREN, (uint32_t)words[0]);
+}
+
+void server_effect(uint32_t number, uint64_t a, uint64_t b, uint64_t c)
+{
+    effect(OWN, number);
+    memcpy(effects[n_effects - 1].words, (uint64_t[]){a, b, c}, sizeof effects[0].words);
+}
 
 void server_wake_at(uint64_t time_ns) { wake_wanted = time_ns == 0; }
 
@@ -161,7 +174,13 @@ static void perform(void)
             slots[effects[i].slot].children = 0;
             slots[effects[i].slot].used = false;
             break;
+        case REVOKE_CHILDREN: slots[effects[i].slot].children = 0; break;
         case FREE_SLOT: slots[effects[i].slot].used = false; break;
+        case OWN: {
+            const uint64_t *w = effects[i].words;
+            ring_effects[effects[i].slot](w[0], w[1], w[2]);
+            break;
+        }
         case SIGNAL: signalled[effects[i].slot]++; break;
         }
     n_effects = 0;
@@ -223,12 +242,15 @@ static const uint8_t *test_archive;
 
 err_t rt_syscall(unsigned number, uint64_t cap, uint64_t reply_slot, struct message *m, uint64_t deadline)
 {
-    (void)number;
-    (void)cap;
     (void)reply_slot;
     (void)deadline;
+    if (number == SYS_SIGNAL) {
+        signalled[cap]++;
+        return OK;
+    }
     struct slot *slot = &slots[m->words[0] % TEST_SLOTS];
     switch (INFO_LABEL(m->info)) {
+    case CSPACE_DERIVE: return OK;
     case CSPACE_IDENTIFY: m->words[4] = slot->children; return slot->used ? OK : ERR_NO_CAP;
     case CSPACE_DERIVE_FRAMES:
         slot->first = (uint32_t)m->words[4];

@@ -14,6 +14,7 @@
 #include "fs/tmpfs/buddy.h"
 #include "lib/server/io.h"
 #include "protocols/fs.h"
+#include "protocols/ring.h"
 #include <asm/errno.h>
 #include <linux/fcntl.h>
 #include <asm/stat.h>
@@ -100,19 +101,43 @@ struct inode {
 static inline bool is_type(const struct inode *inode, uint32_t type) { return (inode->mode & S_IFMT) == type; }
 static inline bool is_directory(const struct inode *inode) { return is_type(inode, S_IFDIR); }
 
-#define PIPE_PAGES 16
-#define PIPE_BYTES (PIPE_PAGES * PAGE_SIZE)
-#define PIPE_ATOMIC 4096  // PIPE_BUF
+#define PIPE_PAGES (PIPE_BYTES / PAGE_SIZE)
 #define PIPE_NO_PAGE (~0u)
+
+// What is lent with an end of a ring: frames of its page, of the data, of all words, and who is signalled there.
+enum { RING_OWN, RING_DATA, RING_WORDS, RING_NOTIFICATION, RING_SLOTS };
+enum end_state {
+    END_SERVED,    // we work with it
+    END_LENT,      // a process does, through the ring
+    END_RECALLED,  // taken from it after the commit of recalled_step
+};
+struct pipe_end {
+    uint64_t position;      // bytes read or written so far; of a lent end: when it was lent
+    uint32_t open;          // descriptions
+    uint32_t opened;        // counted up at each open: who waits for one sees it
+    uint32_t waiting;       // opens that wait for the other end
+    uint32_t state;         // enum end_state
+    struct io_queue queue;  // readers that wait for bytes, writers that wait for room
+    // For ring.c. The user is who asked last; whom the end is lent to.
+    uint64_t user, user_since;  // his badge, and the position when he began
+    uint32_t streak, patience;  // his requests in a row; how many are worth a ring
+    uint32_t recalled_step;
+    uint32_t slots[RING_SLOTS];
+    const struct description *through;  // LENT: whose handle's end is the loan's
+};
 struct pipe {
-    uint64_t head, tail;  // read and written so far; the bytes between them lie in the pages
-    uint32_t readers, writers;
-    uint32_t opened_readers, opened_writers;    // counted up at each open: who waits for one sees it
-    uint32_t waiting_readers, waiting_writers;  // opens that wait for the other end
-    struct io_queue readable, writable;
+    struct pipe_end ends[PIPE_ENDS];
     uint32_t owner, capacity;    // whose it is, for pipe_capacity(); pages that it may have
     uint32_t pages[PIPE_PAGES];  // of the pool
+    uint32_t words;              // first of the ring's pages of words, PIPE_NO_PAGE: there is no ring
+    uint32_t generation;
 };
+
+// Somebody has the end open, or waits in an open of it, which the other end need not know to be different.
+static inline bool pipe_has(const struct pipe *pipe, unsigned end)
+{
+    return pipe->ends[end].open || pipe->ends[end].waiting;
+}
 
 struct description {
     struct io_description io;
@@ -136,7 +161,7 @@ struct session {
     struct io_session io;
     // An open of a FIFO that waits for the other end.
     struct inode *fifo;
-    uint32_t fifo_access, fifo_seen;
+    uint32_t fifo_end, fifo_seen;
     // A lock that it waits for (EDEADLK).
     struct inode *lock_inode;
     struct lock lock_wanted;
@@ -280,8 +305,8 @@ void extent_trim(struct inode *inode);
 bool extent_is_lent(const struct extent *e);
 // Pages of the pool, of this order or the largest below it; fetches pages that are on their way back. False: none.
 bool pool_take(unsigned *order, uint32_t *page);
-// The same for a page of a pipe. Users' pipes leave the last of the pool to those of more need.
-bool pool_take_for_pipe(uint32_t *page);
+// 2^order pages for a pipe. Users' pipes leave the last of the pool to those of more need.
+bool pool_take_for_pipe(unsigned order, uint32_t *page);
 // How many pages files may have in all, so that pipes and buffers, and with them processes, work when files have them.
 uint32_t files_limit(void);
 void file_pages_give(uint32_t page, unsigned order);  // back to the pool
@@ -317,13 +342,31 @@ void lock_forget_wait(struct session *session);
 // --- pipe.c
 err_t pipe_open(struct inode *inode, uint32_t access);  // count an end; makes the pipe when it is the first
 void pipe_close(struct inode *inode, uint32_t access);
-err_t pipe_read(struct inode *inode, uint8_t *to, uint64_t n, uint64_t flags, uint64_t *done);
+// Requests on an end. ERR_RESTARTED: it has to be taken from a process first, and the request is sent again.
+// How many of *n bytes can be read now; 0: end of file. ERR_AGAIN: none.
+err_t pipe_readable(struct inode *inode, uint64_t flags, uint64_t *n);
+void pipe_read(struct inode *inode, uint8_t *to, uint64_t n);  // as many as pipe_readable() said
 err_t pipe_write(struct inode *inode, const uint8_t *from, uint64_t n, uint64_t flags, uint64_t *done);
-uint32_t pipe_poll(struct inode *inode, uint32_t access, uint64_t flags, uint32_t events);
+err_t pipe_poll(struct inode *inode, uint32_t access, uint64_t flags, uint32_t events, uint64_t *ready);
 uint64_t pipe_level(const struct inode *inode);
+// Signal everybody who waits at an end, after the commit.
+void pipe_wake(struct pipe *pipe, unsigned which);
 // Open one end of a FIFO: OK, or ERR_AGAIN until the other end is there, ENXIO.
 err_t fifo_open(struct inode *inode, uint32_t flags, uint64_t io_flags);
 void fifo_forget(struct session *session);
+
+// --- ring.c: pipes in memory shared with processes
+uint64_t pipe_bytes(const struct pipe *pipe);  // between the ends, whoever has them; at most PIPE_BYTES
+// Before a request of the context's session works with an end: take it back. ERR_RESTARTED as above.
+err_t ring_take(struct pipe *pipe, unsigned which);
+bool ring_is_offered(const struct pipe *pipe, unsigned which);     // the requester may have this end
+void ring_moved(struct pipe *pipe, unsigned which);                // we moved the end: tell the other, after the commit
+void ring_arm(struct pipe *pipe, unsigned which, uint64_t flags);  // somebody is going to wait at this end
+void ring_tell_state(struct pipe *pipe);                           // ends were opened or closed
+void ring_handle_closed(const struct session *session, const struct description *d);
+void ring_free(struct pipe *pipe);
+#define RING_EFFECTS 2
+extern const server_effect_handler ring_effects[RING_EFFECTS];
 
 // --- cpio.c
 // Fill the empty tree from the bundle's archive.
@@ -363,6 +406,8 @@ HANDLER(op_truncate);
 HANDLER(op_statfs);
 HANDLER(op_cover);
 HANDLER(op_words);
+HANDLER(op_ring);
+HANDLER(op_ring_wake);
 HANDLER(io_read);
 HANDLER(io_write);
 HANDLER(io_seek);

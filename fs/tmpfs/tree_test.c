@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Names, directories, permissions and a random tree against a model. Every errno here is what Linux's tmpfs gives.
 // Links attr.c buddy.c cpio.c data.c dir.c extent.c file.c inode.c lock.c map.c
-// Links names.c open.c path.c pipe.c reclaim.c rename.c serve.c text.c words.c
+// Links names.c open.c path.c pipe.c reclaim.c rename.c ring.c serve.c text.c words.c
 #include "fs/tmpfs/test_kit.h"
 #include <linux/fs.h>
 

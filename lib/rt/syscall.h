@@ -91,6 +91,10 @@ static inline err_t sys_wait(uint32_t cap, uint32_t reply, struct message *m, ui
 // OR the capability's badge into its notification. Never blocks.
 static inline err_t sys_signal(uint32_t notification)
 {
+#ifdef RT_HOST_TEST
+    struct message m = {0};
+    return rt_syscall(SYS_SIGNAL, notification, 0, &m, NS_FOREVER);
+#else
     register uint64_t rax __asm__("rax") = NATIVE | SYS_SIGNAL;
     register uint64_t rdi __asm__("rdi") = notification;
     register uint64_t rsi __asm__("rsi") = 0;
@@ -101,6 +105,7 @@ static inline err_t sys_signal(uint32_t notification)
                      : "r"(r15)
                      : "rcx", "r11", "rdx", "r10", "r8", "r9", "r12", "r13", "memory");
     return (err_t)rax;
+#endif
 }
 
 // Let others of the same priority run.

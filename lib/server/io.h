@@ -172,6 +172,8 @@ err_t io_op_get_flags(const struct request *request, struct answer *answer);
 // Signal the thread once when the queue is woken; nothing without IO_ARM. When waiter records are used up
 // the thread is signalled at once: it asks again, which is correct and slow.
 void io_arm(struct io_session *session, uint64_t flags, struct io_queue *queue);
+// The slot of the notification that the session registered for this thread, 0: none.
+uint32_t io_notification(const struct io_session *session, uint32_t index);
 // Signal everybody in the queue after the commit and empty it.
 void io_wake(struct io_queue *queue);
 

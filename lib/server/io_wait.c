@@ -40,6 +40,12 @@ void io_arm(struct io_session *session, uint64_t flags, struct io_queue *queue)
     thread->waiters = w;
 }
 
+uint32_t io_notification(const struct io_session *session, uint32_t index)
+{
+    const struct io_thread *thread = io_thread(session, index);
+    return thread ? thread->slot : 0;
+}
+
 void io_wake(struct io_queue *queue)
 {
     while (queue->first) {

@@ -188,3 +188,71 @@ cat out.* | sort -n | tr '\n' ' '
 
 ### process-group-output-order
 (echo a; echo b) | cat; (echo c | cat; echo d) | cat
+
+# What can happen to the ends while bytes stream through: pipes.c prints what it found.
+
+### stream-between-exclusive-ends-arrives timeout=20
+pipes one-each
+
+### second-reader-in-mid-stream-loses-nothing timeout=20
+pipes second-reader
+
+### readers-that-come-and-go-lose-nothing timeout=20
+pipes readers-come-and-go
+
+### second-writer-in-mid-stream-loses-nothing timeout=20
+pipes second-writer
+
+### four-writers-lose-nothing timeout=20
+pipes four-writers
+
+### writer-killed-in-mid-stream-leaves-what-it-wrote timeout=20
+pipes writer-killed
+
+### reader-killed-in-mid-stream-breaks-the-pipe timeout=20
+pipes reader-killed
+
+### reader-killed-while-the-writer-sleeps-wakes-it timeout=20
+pipes reader-killed-while-full
+
+### messages-of-pipe-buf-are-not-mixed timeout=20
+pipes atomic-writes
+
+### big-pieces-of-any-size-arrive timeout=20
+pipes big-pieces
+
+### full-and-empty-pipes-do-not-block timeout=20
+pipes full-and-empty
+
+### poll-and-select-on-both-ends timeout=20
+pipes polled
+
+### threads-share-an-end timeout=20
+pipes threads
+
+### both-ends-in-one-process timeout=20
+pipes within-one-process
+
+### fork-in-mid-stream-loses-nothing timeout=20
+pipes forked-in-the-middle
+
+### exec-in-mid-stream-loses-nothing timeout=20
+pipes exec-in-the-middle
+
+### waiting-reader-is-interrupted timeout=20
+pipes interrupted
+
+### bad-addresses-consume-nothing timeout=20
+pipes bad-addresses
+
+### fifo-opened-again timeout=20
+pipes fifo-opened-again
+
+### fifo-outlives-its-writers timeout=20
+pipes fifo-of-many-writers
+
+### writer-that-scribbles-harms-itself timeout=20
+pipes spoilt-by-writer
+
+### reader-that-scribbles-harms-itself timeout=20
+pipes spoilt-by-reader

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: MIT
+// Ends of pipes that this process has to itself: bytes go through memory shared with the other end (protocols/ring.h).
+//
+// The file system offers an end to who keeps using it alone, and takes it back when somebody else turns up: the mapping goes
+// at any moment. Rules:
+//  - The ring is touched by the routines of user.S alone, which survive a fault. RING_LOST then: nothing has happened, the
+//    caller asks the server, whose request comes after all that went through the ring.
+//  - What the other end wrote is read once and bounded.
+//  - A ring's lock is held over copies, never over a request or a wait. One thread, who took the ring up, is
+//    signalled by the other end; another one that has to wait asks the server, and so gives the ring back.
+#include <asm/poll.h>
+#include "linux/linux.h"
+
+#define RING_BYTES 0x20000  // of the window for each: words, then the data
+#define RING_DATA_AT 0x10000
+enum { SLOT_OWN, SLOT_DATA, SLOT_WORDS, SLOT_OTHER, RING_PSLOTS };  // the last: who is signalled at the other end
+_Static_assert(PSLOT_RING + RINGS * RING_PSLOTS <= PSLOT_NOTIFICATION, "slots of rings");
+_Static_assert(WINDOW_RINGS + RINGS * RING_BYTES <= 2 << 20, "they share a page table with the session buffers");
+_Static_assert(WINDOW_RINGS >= SERVERS * IO_BUFFER_BYTES && PIPE_BYTES <= RING_BYTES - RING_DATA_AT, "windows");
+
+// user.S
+int ring_look(uint64_t words, uint64_t seen[3]);
+int ring_publish(uint64_t words, uint64_t end_at, uint64_t position);
+int ring_other(uint64_t words, uint64_t end_at, uint64_t seen[2]);
+int ring_arm(uint64_t words, uint64_t end_at);
+int ring_disarm(uint64_t words, uint64_t end_at);
+
+// What one look at the words finds.
+struct look {
+    uint64_t state, reader, writer;
+};
+// What the other end wants after a move, looked at behind the fence.
+struct other {
+    uint64_t armed, state;
+};
+
+static unsigned index_of(const struct ring *ring) { return (unsigned)(ring - process()->rings); }
+
+static uint32_t slot_of(const struct ring *ring, unsigned which)
+{
+    return PSLOT_RING + index_of(ring) * RING_PSLOTS + which;
+}
+
+static uint64_t words_of(const struct ring *ring)
+{
+    uint64_t area = ((uint64_t)process() - PROCESS_AREA(0)) / PROCESS_AREA_BYTES;
+    return WINDOW_OF_AREA(area) + WINDOW_RINGS + (uint64_t)index_of(ring) * RING_BYTES;
+}
+
+static uint8_t *data_of(const struct ring *ring) { return (uint8_t *)(words_of(ring) + RING_DATA_AT); }
+
+static bool is_mine(const struct ring *ring)
+{
+    return ring->thread == thread_index() && self()->rings >> index_of(ring) & 1;
+}
+
+// --- taking up and letting go
+
+static struct ring *ring_new(struct file *file)
+{
+    struct process *p = process();
+    struct ring *found = NULL;
+    lock(&p->table_lock);
+    for (unsigned i = 0; i < RINGS && !found; i++)
+        if (!p->rings[i].file) found = &p->rings[i];
+    if (found) found->file = file_number(file);
+    unlock(&p->table_lock);
+    return found;
+}
+
+static void ring_release(struct ring *ring)
+{
+    (void)cspace_delete(PSLOT_CSPACE, slot_of(ring, 0), RING_PSLOTS);
+    ring->file = 0;
+}
+
+void ring_drop(struct file *file)
+{
+    uint32_t number = file->ring;
+    if (!number) return;
+    struct ring *ring = &process()->rings[number - 1];
+    lock(&ring->lock);
+    file->ring = 0;
+    if (ring->file == file_number(file)) ring_release(ring);
+    unlock(&ring->lock);
+}
+
+// Words for reading, the end's own over them for writing, and the data as the end needs it.
+static err_t map_ring(const struct ring *ring)
+{
+    uint64_t words = words_of(ring);
+    unsigned own = RIGHT_READ | RIGHT_WRITE, data = ring->end == PIPE_WRITER ? own : RIGHT_READ;
+    err_t err = frames_map(slot_of(ring, SLOT_WORDS), PSLOT_ASPACE, words, 0, RING_PAGES, RIGHT_READ);
+    if (err == OK) err = frames_map(slot_of(ring, SLOT_OWN), PSLOT_ASPACE, words + RING_END_AT(ring->end), 0, 1, own);
+    if (err == OK)
+        err = frames_map(slot_of(ring, SLOT_DATA), PSLOT_ASPACE, words + RING_DATA_AT, 0, PIPE_BYTES / PAGE_SIZE, data);
+    return err;
+}
+
+// @path linux-pipe 2/5: the file system offered the end: take it, and map the ring
+void ring_take_up(struct file *file)
+{
+    struct ring *ring = file->ring ? NULL : ring_new(file);
+    if (!ring) return;
+    ring->end = (file->status & O_ACCMODE) == O_WRONLY ? PIPE_WRITER : PIPE_READER;
+    ring->thread = thread_index();
+    ring->answered = ring->generation = 0;
+    self()->rings |= 1u << index_of(ring);
+    long result = notify_use(file->server);
+    if (result == 0) {
+        (void)cspace_delete(PSLOT_CSPACE, slot_of(ring, 0), RING_PSLOTS);
+        for (unsigned i = SLOT_OWN; i <= SLOT_WORDS; i++) receive_cap(i, 0, slot_of(ring, i));
+        struct message m = {.words = {file->handle, thread_index()}};
+        result = ask(file->server, FS_RING, 0, &m);
+    }
+    if (result == 0) result = errno_of(map_ring(ring));
+    if (result == 0)
+        file->ring = index_of(ring) + 1;
+    else
+        ring_release(ring);
+}
+
+// --- one transfer
+
+static uint64_t used_of(const struct look *l)
+{
+    uint64_t used = l->writer - l->reader;
+    return used <= PIPE_BYTES ? used : 0;  // the other end's nonsense is an empty pipe
+}
+
+static bool look(const struct ring *ring, struct look *l) { return ring_look(words_of(ring), (uint64_t *)l) == 0; }
+
+// The ring's bytes from a position on, which may begin again at its start, and the program's; both may fault.
+static bool copy_pieces(const struct ring *ring, uint64_t position, uint8_t *memory, size_t n, bool in)
+{
+    uint8_t *data = data_of(ring), *at = data + position % PIPE_BYTES;
+    size_t first = n < PIPE_BYTES - position % PIPE_BYTES ? n : PIPE_BYTES - position % PIPE_BYTES;
+    if (in)
+        return copy_bytes(at, memory, first) == 0 && (n == first || copy_bytes(data, memory + first, n - first) == 0);
+    return copy_bytes(memory, at, first) == 0 && (n == first || copy_bytes(memory + first, data, n - first) == 0);
+}
+
+// One transfer of up to `bytes`, with the ring locked: how many, 0: end of file, -EAGAIN: not now. *wake: the other end
+// may be waiting for this.
+// @path linux-pipe 3/5: copy, and one store to the own position makes it count
+static long transfer(const struct ring *ring, void *memory, size_t bytes, bool *wake)
+{
+    struct look l, again;
+    if (!look(ring, &l)) return RING_LOST;
+    bool writes = ring->end == PIPE_WRITER;
+    uint64_t used = used_of(&l), available = writes ? PIPE_BYTES - used : used;
+    if (writes && l.state & RING_NO_READER) return -EPIPE;
+    if (writes && available < (bytes < PIPE_ATOMIC ? bytes : PIPE_ATOMIC)) return -EAGAIN;
+    if (available == 0) return l.state & RING_NO_WRITER ? 0 : -EAGAIN;
+    size_t n = bytes < available ? bytes : available;
+    uint64_t position = writes ? l.writer : l.reader;
+    if (!copy_pieces(ring, position, memory, n, writes)) return look(ring, &again) ? -EFAULT : RING_LOST;
+    if (ring_publish(words_of(ring), RING_END_AT(ring->end), position + n)) return RING_LOST;
+    *wake = writes || PIPE_BYTES - (used - n) >= PIPE_ATOMIC;
+    return (long)n;
+}
+
+// @path linux-pipe 4/5: whoever armed at the other end is signalled, once for each time
+// Our end has moved. When the ring goes away here, the server has woken them.
+static void wake_other(struct file *file, struct ring *ring)
+{
+    struct other other;
+    if (ring_other(words_of(ring), RING_END_AT(ring->end), (uint64_t *)&other)) return;
+    uint64_t generation = other.state >> RING_GENERATION_SHIFT;
+    if (generation == ring->generation && other.armed == ring->answered) return;
+    ring->generation = generation;
+    ring->answered = other.armed;
+    if (!(other.armed & ARMED_BITS)) return;
+    if ((other.armed & ARMED_BITS) == ARMED_THREAD && sys_signal(slot_of(ring, SLOT_OTHER)) == OK) return;
+    (void)cspace_delete(PSLOT_CSPACE, slot_of(ring, SLOT_OTHER), 1);
+    receive_cap(0, 0, slot_of(ring, SLOT_OTHER));
+    struct message m = {.words = {file->handle}};
+    (void)ask(file->server, FS_RING_WAKE, 0, &m);
+}
+
+static long try_transfer(struct file *file, struct ring *ring, void *memory, size_t bytes)
+{
+    bool wake = false;
+    lock(&ring->lock);
+    long result = ring->file == file_number(file) ? transfer(ring, memory, bytes, &wake) : RING_LOST;
+    unlock(&ring->lock);
+    if (wake) wake_other(file, ring);
+    return result;
+}
+
+static bool arm(const struct ring *ring)
+{
+    return is_mine(ring) && ring_arm(words_of(ring), RING_END_AT(ring->end)) == 0;
+}
+
+// @path linux-pipe 5/5: nothing there: arm, look again, sleep until the other end signals
+static long transfer_or_wait(struct file *file, struct ring *ring, void *memory, size_t bytes)
+{
+    for (;;) {
+        long result = try_transfer(file, ring, memory, bytes);
+        if (result != -EAGAIN || !file_blocks(file)) return result;
+        if (!arm(ring)) return RING_LOST;
+        result = try_transfer(file, ring, memory, bytes);
+        if (result != -EAGAIN) {
+            (void)ring_disarm(words_of(ring), RING_END_AT(ring->end));
+            return result;
+        }
+        err_t err = thread_wait(NS_FOREVER);
+        if (err != OK) return wait_interrupted(err);
+    }
+}
+
+long ring_transfer(struct file *file, void *memory, size_t bytes)
+{
+    uint32_t number = file->ring;
+    if (!number) return RING_LOST;
+    if (bytes == 0) return 0;
+    long result = transfer_or_wait(file, &process()->rings[number - 1], memory, bytes);
+    if (result == RING_LOST) ring_drop(file);
+    return result;
+}
+
+// --- readiness
+
+static long ready_now(const struct ring *ring, uint32_t events)
+{
+    struct look l;
+    uint32_t ready = 0;
+    if (!look(ring, &l)) return RING_LOST;
+    if (ring->end == PIPE_READER) {
+        if (used_of(&l) > 0) ready |= POLLIN | POLLRDNORM;
+        if (l.state & RING_HUNG_UP) ready |= POLLHUP;
+    } else {
+        if (PIPE_BYTES - used_of(&l) >= PIPE_ATOMIC) ready |= POLLOUT | POLLWRNORM;
+        if (l.state & RING_NO_READER) ready |= POLLERR;
+    }
+    return ready & (events | POLLHUP | POLLERR);
+}
+
+long ring_poll(struct file *file, uint32_t events, bool to_wait)
+{
+    uint32_t number = file->ring;
+    if (!number) return RING_LOST;
+    const struct ring *ring = &process()->rings[number - 1];
+    long ready = ready_now(ring, events);
+    if (ready == 0 && to_wait) ready = arm(ring) ? ready_now(ring, events) : RING_LOST;
+    if (ready == RING_LOST) ring_drop(file);
+    return ready;
+}
