@@ -27,7 +27,7 @@ LDFLAGS_ALL    := -nostdlib -static --gc-sections -z max-page-size=4096 -z noexe
 
 # Code whose stores to the vault are undone when a step does not commit (lib/server/vault.h): a call before every store.
 LOGGED_PARTS   := servers/% drivers/% fs/% lib/server/%
-UNLOGGED_PARTS := servers/guardian/% lib/server/vault% lib/server/server lib/server/outbox
+UNLOGGED_PARTS := servers/guardian/% lib/server/vault% lib/server/attach lib/server/server lib/server/outbox
 CFLAGS_LOGGED  := --target=$(subst unknown-none-elf,unknown-linux-gnu,$(TARGET_$(ARCH))) -fsanitize=kernel-address \
 	-mllvm -asan-instrumentation-with-call-threshold=0 -mllvm -asan-instrument-reads=0 \
 	-mllvm -asan-stack=0 -mllvm -asan-globals=0

@@ -20,6 +20,8 @@ enum {
     SUPERVISOR_CHANNEL_GONE = 8, // (badge) a server saw KMSG_GONE for a client's channel: the first capability is to be
                                  //  deleted
     SUPERVISOR_SHOW = 9,       // (index) -> struct component_status in words 8..; ERR_NOT_FOUND behind the last
+    SUPERVISOR_FAILED = 10,    // () the component's vault is of no use: start it with an empty one. Does not return
+    SUPERVISOR_CONFIRM = 11,   // () an updated component has run its first step: the version before cannot come back
     SUPERVISOR_FAULT = 16,     // (number, FAULT_ORDER(), address, 3 words of data) inject a fault (protocols/faults.h); only
                                //  with `may power`. The same number again does nothing
     SUPERVISOR_FAULTS = 17,    // (number) -> what FAULT_ORDER() gave, address, enum fault_state, time ns, hits, error.

@@ -51,7 +51,7 @@ int component_main(const struct component_info *info)
     const struct component_cap *words = rt_cap("words");
     if (!words || !words->address) panic("the manifest publishes no table words");
     words_attach((void *)words->address);
-    fs = server_attach(sizeof *fs, VERSION, init);
+    fs = server_attach(sizeof *fs, VERSION, init, NULL);
     io_attach(&fs->io, &io_functions);
     server_run(&server);
 }

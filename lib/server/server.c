@@ -12,26 +12,8 @@
 #define POISON_DEATHS 2  // an event that has brought its server down as often is given up
 
 static uint64_t wake_at = NS_FOREVER;
-static _Bool restarted;
+static _Bool hints_due;  // what the last instance was told and did not act on is looked at yet
 static uint32_t proc_channel;
-
-void *server_attach(size_t state_bytes, uint32_t version, void (*init)(void *state))
-{
-    const struct component_info *info = rt_info();
-    restarted = vault_open((void *)COMPONENT_VAULT_ADDRESS, info->vault_bytes, version);
-    if (!restarted) {
-        vault_format(info->cspace_slots, info->starts);
-        vault.state->root = vault_alloc(state_bytes);
-        init(vault.state->root);
-        vault_finish(version);
-    }
-    vault_start_logging();
-    if (vault.header->phase == STEP_RUNNING) step_rollback();
-    mapping_restore();
-    return vault.state->root;
-}
-
-_Bool server_restarted(void) { return restarted; }
 
 err_t server_abort(err_t err)
 {
@@ -72,6 +54,12 @@ static void drop_caps(const struct request *request)
 }
 
 // --- one step
+
+static void tell_supervisor(uint32_t operation)
+{
+    struct message m = {.info = INFO(operation, 0, 0)};
+    (void)ipc_call(SLOT_SUPERVISOR, &m);
+}
 
 static server_handler find_handler(const struct server_operations ranges[SERVER_RANGES], uint32_t label)
 {
@@ -140,6 +128,7 @@ static void run_event(const struct server *server)
     header->answer_err = err;
     drop_caps(request);
     if (header->journal_next < header->n_journal) journal_drop_unclaimed();
+    if (header->n_migrated > 0) tell_supervisor(SUPERVISOR_CONFIRM);
     step_commit();
 }
 
@@ -188,12 +177,6 @@ static void record_message(const struct message *m, enum event_kind event)
     step_record();
 }
 
-static void tell_supervisor(uint32_t operation)
-{
-    struct message m = {.info = INFO(operation, 0, 0)};
-    (void)ipc_call(SLOT_SUPERVISOR, &m);
-}
-
 static void answer_heartbeat(const struct server *server)
 {
     struct message m = {.info = INFO(SUPERVISOR_HEARTBEAT, USAGE_KINDS, 0),
@@ -206,7 +189,10 @@ static void handle_notification(const struct server *server, uint64_t bits)
 {
     if (bits & ~(NOTIFY_HEARTBEAT | NOTIFY_STOP))
         step(server, EVENT_NOTIFIED, 0, bits & ~(NOTIFY_HEARTBEAT | NOTIFY_STOP));
-    if (bits & NOTIFY_HEARTBEAT) answer_heartbeat(server);
+    if (bits & NOTIFY_HEARTBEAT) {
+        answer_heartbeat(server);
+        vault.header->n_migrated = 0;  // it has confirmed the migration
+    }
     if (bits & NOTIFY_STOP) tell_supervisor(SUPERVISOR_STOPPED);
 }
 
@@ -229,6 +215,9 @@ static void handle_message(const struct server *server, const struct message *m)
     outbox_perform(server);
 }
 
+// The vault has been migrated and nothing has run yet. The first request or heartbeat shall be the trial; ticks wait.
+static _Bool is_on_trial(void) { return vault.header->n_migrated > 0; }
+
 // Answer and receive. False when there was nothing to receive before the next wake-up.
 static _Bool receive(const struct server *server, struct message *m)
 {
@@ -245,12 +234,12 @@ static _Bool receive(const struct server *server, struct message *m)
         answer_load(m);
         m->count = REPLY_COUNT(header->reply);
     }
-    return sys_reply_wait(SLOT_ENDPOINT, state->reply_slot, m, wake_at) == OK;
+    return sys_reply_wait(SLOT_ENDPOINT, state->reply_slot, m, is_on_trial() ? NS_FOREVER : wake_at) == OK;
 }
 
 static void tick_if_due(const struct server *server)
 {
-    if (wake_at == NS_FOREVER || now_ns() < wake_at) return;
+    if (wake_at == NS_FOREVER || is_on_trial() || now_ns() < wake_at) return;
     wake_at = NS_FOREVER;
     answer_send();
     step(server, EVENT_TICK, 0, 0);
@@ -258,26 +247,34 @@ static void tick_if_due(const struct server *server)
 
 // --- starting
 
+// Poison: the event has no effect but the error to its sender.
+static void give_up(void)
+{
+    struct vault_header *header = vault.header;
+    log_line("event %u, label %u given up: it has brought this server down %u times", header->event,
+             header->request.label, header->deaths);
+    header->answer_err = ERR_FAILED;
+    drop_caps(&header->request);
+    journal_drop_unclaimed();
+    step_commit();
+}
+
 // Bring the step that the last instance was in to its end, whatever it was.
 // @path crash-restart 5/6: the recorded step is rolled back and run again, or its effects are performed again
 static void finish_step(const struct server *server)
 {
     struct vault_header *header = vault.header;
+    if (header->phase != STEP_IDLE) header->deaths += death_is_own(rt_info()->last_death);
     if (header->phase == STEP_RUNNING) {
-        header->deaths += death_is_own(rt_info()->last_death);
         step_restart();
-        if (header->deaths < POISON_DEATHS) {
+        if (header->deaths < POISON_DEATHS)
             run_event(server);
-        } else {
-            log_line("event %u, label %u given up: it has brought this server down %u times", header->event,
-                     header->request.label, header->deaths);
-            header->answer_err = ERR_FAILED;
-            drop_caps(&header->request);
-            journal_drop_unclaimed();
-            step_commit();
-        }
+        else
+            give_up();
+        header->deaths = 0;  // from here on they are its effects'
     }
     if (header->phase == STEP_COMMITTED) {
+        if (header->deaths >= POISON_DEATHS) server_fail("the effects of its last step have brought it down twice");
         outbox_perform(server);
         answer_send();
     }
@@ -285,15 +282,26 @@ static void finish_step(const struct server *server)
     finish_undelivered(server);
 }
 
-// @path crash-restart 6/6: a message received and not recorded: nothing has run, its sender may send it again
+// @path crash-restart 6/6: a message received and not recorded: nothing has run, its sender may send it again. Before an
+// empty vault it is the one that the last vault failed with.
 static void refuse_unrecorded(const struct server *server)
 {
     struct vault_state *state = vault.state;
     for (uint32_t i = 0; i < server->recv_caps; i++) (void)cspace_delete(SLOT_CSPACE, state->recv_slot[i], 1);
     struct cap_identity reply;
     if (cspace_identify(SLOT_CSPACE, state->reply_slot, &reply) != OK) return;
-    struct message m = {.info = INFO(ERR_RESTARTED, 0, 0)};
+    struct message m = {.info = INFO(server_restarted() ? ERR_RESTARTED : ERR_FAILED, 0, 0)};
     (void)sys_reply(state->reply_slot, reply.detail, &m);
+}
+
+// Signals that the last instance had taken and not acted on: as if all had fired.
+static void take_hints(const struct server *server)
+{
+    if (!hints_due) return;
+    hints_due = 0;
+    answer_send();
+    step(server, EVENT_NOTIFIED, 0, ~(NOTIFY_HEARTBEAT | NOTIFY_STOP));
+    step(server, EVENT_TICK, 0, 0);
 }
 
 // The next instance begins here as the first one does.
@@ -301,13 +309,12 @@ static void start(const struct server *server)
 {
     const struct component_cap *proc = rt_cap("proc");
     proc_channel = proc && proc->kind == COMPONENT_CAP_CALL ? proc->slot : 0;
+    if (server_restarted() && server->check && !server->check()) server_fail("the links of its state are broken");
     finish_step(server);
     if (!vault.state->is_set_up) step(server, EVENT_SETUP, 0, 0);
-    if (restarted) {
-        refuse_unrecorded(server);
-        step(server, EVENT_NOTIFIED, 0, ~(NOTIFY_HEARTBEAT | NOTIFY_STOP));
-        step(server, EVENT_TICK, 0, 0);
-    }
+    refuse_unrecorded(server);
+    hints_due = server_restarted();
+    if (!is_on_trial()) take_hints(server);
     tell_supervisor(SUPERVISOR_READY);
 }
 
@@ -318,6 +325,7 @@ void server_run(const struct server *server)
     start(server);
     for (;;) {
         tick_if_due(server);
+        if (hints_due && !is_on_trial()) take_hints(server);
         if (vault.header->answer.n_caps > 0) answer_send();
         finish_undelivered(server);
         if (receive(server, &m))

@@ -67,15 +67,24 @@ struct server {
     const server_effect_handler *effects;       // for server_effect(), by number
     uint32_t n_effects;
     void (*usage)(uint64_t usage[]);            // for heartbeats: fill in what lies behind USAGE_SLOTS (enum usage)
+    _Bool (*check)(void);  // after a restart, before anything runs: are the links of the state sound? False: the vault is
+                           // given up and the component starts with an empty one. It has milliseconds; change nothing
     uint32_t recv_caps;   // how many capabilities a request may carry, 0..MSG_CAPS
     uint32_t n_deferred;  // how many requests may be put off at a time; their reply objects come from SLOT_UNTYPED
 };
 
 // Find the vault's root structure. On a fresh vault it is cleared and `init` fills it in (vault_alloc() gives it
 // further memory); init runs again from the start when it was interrupted. After a restart init is not called.
-// `version` names the layout: a vault of another version panics. Call it first. Between here and server_run() no step
-// runs: queue nothing, and store to the vault only what may be stored again at every start.
-void *server_attach(size_t state_bytes, uint32_t version, void (*init)(void *state));
+// `version` names the layout. A vault of another version is given to `migrate` (null: there is none to take over), which
+// brings it to this one with plain stores and vault_alloc(), and returns the root structure, or null when it cannot. All of
+// that is undone when the first step after it fails, for the version before to go on. Call it first.
+// Between here and server_run() no step runs: queue nothing, and store to the vault only what may be stored again at every
+// start. A vault that cannot be worked with is declared failed (server_fail) and the call does not return.
+typedef void *(*server_migration)(void *state, uint32_t from_version);
+void *server_attach(size_t state_bytes, uint32_t version, void (*init)(void *state), server_migration migrate);
+
+// This vault can no longer be worked with: have the supervisor start the component with an empty one, or go further.
+_Noreturn void server_fail(const char *reason);
 
 // True when the vault was found as an earlier instance had left it.
 _Bool server_restarted(void);

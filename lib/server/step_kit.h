@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 
 #include "lib/rt/rt.h"
+#include "protocols/supervisor.h"
 
 #define VAULT_BYTES (64u << 10)
 #define CSPACE_SLOTS 256
@@ -77,7 +78,7 @@ static struct world {
     struct message peer_answer;
     uint64_t peer_cap;  // badge that went with the kept answer
     uint64_t effect;    // what the server's own effect has set
-    unsigned signals;
+    unsigned signals, failed, confirmed;
 } world;
 
 static err_t place(uint64_t slot, uint64_t type, uint64_t badge)
@@ -86,6 +87,19 @@ static err_t place(uint64_t slot, uint64_t type, uint64_t badge)
     if (caps[slot].used) return ERR_SLOT_FULL;
     caps[slot] = (struct sim_cap){1, type, badge};
     return OK;
+}
+
+// The supervisor's side: a component whose vault has failed begins anew with an empty one.
+static void supervisor(struct message *m)
+{
+    world.confirmed += INFO_LABEL(m->info) == SUPERVISOR_CONFIRM;
+    if (INFO_LABEL(m->info) == SUPERVISOR_FAILED) {
+        world.failed++;
+        memset((void *)COMPONENT_VAULT_ADDRESS, 0, VAULT_BYTES);
+        memset(&caps[SLOT_DYNAMIC], 0, (CSPACE_SLOTS - SLOT_DYNAMIC) * sizeof caps[0]);
+        die(DEATH_EXIT);
+    }
+    *m = (struct message){0};
 }
 
 static err_t cspace_operation(struct message *m)
@@ -168,7 +182,7 @@ static err_t act(unsigned number, uint64_t cap, uint64_t reply_slot, struct mess
         if (cap == PEER_SLOT)
             peer(m);
         else
-            *m = (struct message){0};
+            supervisor(m);
         return OK;
     case SYS_REPLY_WAIT:
         if (m->count) (void)answer(reply_slot, m);

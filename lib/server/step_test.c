@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Unit tests of the event loop on the host: a step dies at every store and system call, twice, and nobody can tell.
-// Links table.c slots.c replies.c mapping.c.
+// Links table.c slots.c replies.c mapping.c vault_check.c.
 //
 // A random script of requests runs undisturbed; then again and again with deaths, one at each point in turn and a second
 // one somewhere behind it. Every run must give each request the same answer once, leave the same state, and make the peer
@@ -10,8 +10,10 @@
 #include "lib/server/vault_layout.h"
 
 #define step_rollback real_rollback
+#define vault_unwind real_unwind
 #include "lib/server/vault.c"
 #undef step_rollback
+#undef vault_unwind
 #define memcpy logged_memcpy
 #define memmove logged_memmove
 #define memset logged_memset
@@ -26,6 +28,7 @@
 #undef memcpy
 #undef memmove
 #undef memset
+#include "lib/server/attach.c"
 #include "lib/server/channel.c"
 #include "lib/server/journal.c"
 #include "lib/server/outbox.c"
@@ -39,12 +42,18 @@ void step_rollback(void)
     real_rollback();
     in_rollback = 0;
 }
+void vault_unwind(void)
+{
+    in_rollback = 1;
+    real_unwind();
+    in_rollback = 0;
+}
 
 static void stored(uintptr_t address, size_t bytes)
 {
     if (address - COMPONENT_VAULT_ADDRESS >= VAULT_BYTES) return;
     point();
-    if (!in_rollback) vault_log((const void *)address, bytes);
+    if (!in_rollback && address >= (uintptr_t)vault.state) vault_log((const void *)address, bytes);
 }
 #define STORED(n, type) \
     void __sanitizer_cov_store##n(type *address); \
@@ -57,6 +66,8 @@ STORED(16, __uint128_t)
 
 // --- the server under test
 
+#define BAD 0xbad
+
 struct record {
     uint64_t value;
     uint32_t cap, zero;
@@ -66,6 +77,7 @@ static struct root {
     struct table table;
     uint64_t records[8];  // handles
     uint64_t waiting;     // the caller that was put off
+    uint64_t broken;      // what `check` finds
 } * root;
 
 static void mix(uint64_t value)
@@ -152,6 +164,13 @@ static err_t op_wait(const struct request *request, struct answer *answer)
     return request->words[1] % 2 ? server_defer(&root->waiting) : OK;
 }
 
+static err_t op_bad_effect(const struct request *request, struct answer *answer)
+{
+    (void)request, (void)answer;
+    server_effect(0, BAD, 0, 0);
+    return OK;
+}
+
 static err_t op_fail(const struct request *request, struct answer *answer)
 {
     (void)answer;
@@ -162,23 +181,27 @@ static err_t op_fail(const struct request *request, struct answer *answer)
 
 static void notified(uint64_t bits)
 {
-    if (bits == 0xbad) die(death_kind);
+    if (bits == BAD) die(death_kind);
 }
 
 static void effect_set(uint64_t value, uint64_t b, uint64_t c)
 {
     (void)b, (void)c;
     world.effect = value;
+    if (value == BAD) die(death_kind);
 }
 
-enum { OP_STORE, OP_RECORD, OP_ASK, OP_EFFECTS, OP_WAIT, OP_FAIL };
-static const server_handler handlers[] = {op_store, op_record, op_ask, op_effects, op_wait, op_fail};
+static _Bool sound(void) { return root->broken == 0; }
+
+enum { OP_STORE, OP_RECORD, OP_ASK, OP_EFFECTS, OP_WAIT, OP_FAIL, OP_BAD_EFFECT };
+static const server_handler handlers[] = {op_store, op_record, op_ask, op_effects, op_wait, op_fail, op_bad_effect};
 static const server_handler channel_handlers[] = {op_store};
 static const server_effect_handler effects[] = {effect_set};
 static const struct server server = {
     .session = {SERVER_OPERATIONS(OP_STORE, handlers)},
     .channel = {SERVER_OPERATIONS(OP_STORE, channel_handlers)},
     .notified = notified,
+    .check = sound,
     .effects = effects,
     .n_effects = 1,
     .n_deferred = 4,
@@ -217,19 +240,25 @@ static void clear_world(void)
     points = 0;
 }
 
-// Run the script to its end, with a new instance after each death.
-static void run(uint64_t first, uint64_t second)
+// Go on with the script to its end, with a new instance now and after each death.
+static void resume(void)
 {
-    clear_world();
-    die_at[0] = first, die_at[1] = second;
     if (setjmp(script_over)) return;
     (void)setjmp(next_instance);
     the_info.starts++;
     in_rollback = 0;
     memset(&vault, 0, sizeof vault);  // statics begin anew
     wake_at = NS_FOREVER;
-    root = server_attach(sizeof *root, 1, init);
+    root = server_attach(sizeof *root, 1, init, NULL);
     server_run(&server);
+}
+
+// Run the script from its beginning.
+static void run(uint64_t first, uint64_t second)
+{
+    clear_world();
+    die_at[0] = first, die_at[1] = second;
+    resume();
 }
 
 // What must be the same however often the server died: everything that a client, a peer or a handler can see.
@@ -313,7 +342,7 @@ static void script(unsigned n, const struct sim_request *requests)
 static void test_poison(void)
 {
     const struct sim_request good = {OP_STORE, CLIENT_BADGE, {1234, 2, 3}};
-    const struct sim_request bad = {OP_FAIL, CLIENT_BADGE, {77, 0, 0}}, bad_notice = {0x80000000u, 0, {0xbad, 0, 0}};
+    const struct sim_request bad = {OP_FAIL, CLIENT_BADGE, {77, 0, 0}}, bad_notice = {0x80000000u, 0, {BAD, 0, 0}};
     script(2, (struct sim_request[]){good, good});
     uint64_t wanted = world.answers[1].words[0];
     the_info.starts = 0;
@@ -324,6 +353,38 @@ static void test_poison(void)
     check("an event that does is dropped", world.answers[3].err == OK && world.n_answers[3] == 1);
     check("it took two deaths each", the_info.starts == 5);
     check("and left no change", world.answers[3].words[0] == wanted);
+}
+
+static void test_failed(void)
+{
+    const struct sim_request good = {OP_STORE, CLIENT_BADGE, {1234, 2, 3}};
+    const struct sim_request bad = {OP_BAD_EFFECT, CLIENT_BADGE, {0, 0, 0}};
+    script(3, (struct sim_request[]){good, bad, good});
+    check("a step whose effects kill its server twice fails the vault: the next instance begins with an empty one",
+          world.failed == 1 && world.answers[2].words[0] == world.answers[0].words[0]);
+    check("and goes on serving", world.n_answers[2] == 1);
+}
+
+// Spoil something of a vault at rest; whether the next instance sees it and begins anew.
+static _Bool is_found(void *at, uint64_t value)
+{
+    const struct sim_request good = {OP_STORE, CLIENT_BADGE, {1234, 2, 3}};
+    script(1, &good);
+    memcpy(at, &value, sizeof value);
+    resume();
+    return world.failed == 1;
+}
+
+static void test_integrity(void)
+{
+    const struct sim_request good = {OP_STORE, CLIENT_BADGE, {1234, 2, 3}};
+    script(1, &good);
+    check("a sound vault is taken over", (resume(), world.failed == 0));
+    check("another magic is found", is_found(&vault.header->magic, 1));
+    check("a canary is found", is_found(vault.canaries[AREA_OUTBOX], 0));
+    check("a count is found", is_found(&vault.header->n_journal, 9));
+    check("a root outside is found", is_found(&vault.state->root, 0x1234));
+    check("a broken link is found by the server's own check", is_found(&root->broken, 1));
 }
 
 static uint64_t call_as_peer(uint64_t number, uint64_t value, err_t *err)
@@ -356,6 +417,8 @@ int main(void)
     if (at != (void *)COMPONENT_VAULT_ADDRESS) return 1;
     test_deaths();
     test_poison();
+    test_failed();
+    test_integrity();
     test_channel();
     printf("1..%u\n", n_tests);
     return n_failed != 0;

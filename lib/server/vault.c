@@ -2,7 +2,8 @@
 // The vault: its layout, its allocator, and the ends of a step (record, commit, rollback).
 //
 // The sizes of the step's areas follow from the vault's size alone, so every instance finds the same layout. Writing
-// the log is vault_log.c's work.
+// the log is vault_log.c's work, looking whether a found vault can be trusted vault_check.c's, taking over that of an
+// earlier version attach.c's.
 #include "lib/server/vault_layout.h"
 
 struct vault vault;
@@ -14,34 +15,39 @@ static uint64_t clamp(uint64_t value, uint64_t low, uint64_t high)
     return value < low ? low : value > high ? high : value;
 }
 
-_Bool vault_open(void *memory, uint64_t bytes, uint32_t version)
+// The next area of the vault, with a canary behind it.
+static void *lay_out(uint8_t **at, uint64_t bytes, enum vault_area area)
+{
+    void *start = *at;
+    *at += KEEP_ALIGNED(bytes);
+    vault.canaries[area] = (uint64_t *)*at;
+    *at += KEEP_ALIGNED(sizeof(uint64_t));
+    return start;
+}
+
+_Bool vault_open(void *memory, uint64_t bytes)
 {
     uint8_t *at = memory;
-    vault.header = memory;
-    at += KEEP_ALIGNED(sizeof *vault.header);
     vault.noted_limit = (uint32_t)clamp(bytes / 64 / sizeof *vault.noted, 64, 1024);
-    vault.noted = (struct noted_slots *)at;
-    at += KEEP_ALIGNED(vault.noted_limit * sizeof *vault.noted);
     vault.outbox_limit = (uint32_t)clamp(bytes / 32 / sizeof *vault.outbox, 32, 4096);
-    vault.outbox = (struct effect *)at;
-    at += KEEP_ALIGNED(vault.outbox_limit * sizeof *vault.outbox);
     vault.log_limit = (uint32_t)clamp(bytes / 12 / sizeof *vault.log, 256, 1 << 20);
-    vault.log = (struct undo_entry *)at;
-    at += KEEP_ALIGNED(vault.log_limit * sizeof *vault.log);
+    vault.header = lay_out(&at, sizeof *vault.header, AREA_HEADER);
+    vault.noted = lay_out(&at, vault.noted_limit * sizeof *vault.noted, AREA_NOTED);
+    vault.outbox = lay_out(&at, vault.outbox_limit * sizeof *vault.outbox, AREA_OUTBOX);
+    vault.log = lay_out(&at, vault.log_limit * sizeof *vault.log, AREA_LOG);
     uint64_t used = (uint64_t)(at - (uint8_t *)memory);
     if (used + sizeof *vault.state > bytes) panic("the vault of %lu bytes is too small", bytes);
     vault.state = (struct vault_state *)at;
     vault.state_limit = bytes - used;
-    if (vault.header->magic != VAULT_MAGIC) return 0;
-    if (vault.header->version != version)
-        panic("the vault is of version %u, this program of version %u", vault.header->version, version);
-    return 1;
+    return vault.header->magic != 0;
 }
 
 void vault_clear(void)
 {
     rt_memset(vault.header, 0, sizeof *vault.header);
     rt_memset(vault.state, 0, vault.state_limit);
+    vault.header->bytes = (uint64_t)((uint8_t *)vault.state - (uint8_t *)vault.header) + vault.state_limit;
+    for (unsigned area = 0; area < VAULT_AREAS; area++) *vault.canaries[area] = VAULT_CANARY + area;
     vault.state->allocated = KEEP_ALIGNED(sizeof *vault.state);
     vault.allocating = 1;
 }
@@ -60,25 +66,26 @@ void vault_format(uint32_t cspace_slots, uint32_t starts)
 void vault_finish(uint32_t version)
 {
     vault.allocating = 0;
-    vault.header->version = version;
+    vault.state->version = version;
     barrier();
     vault.header->magic = VAULT_MAGIC;
 }
 
 void vault_start_logging(void)
 {
-    vault.logged_start = (uintptr_t)vault.state;
-    vault.logged_bytes = vault.state_limit;
+    vault.logged_start = (uintptr_t)vault.log;
+    vault.logged_bytes = (uintptr_t)vault.state + vault.state_limit - vault.logged_start;
 }
 
 void *vault_alloc(size_t bytes)
 {
     struct vault_state *state = vault.state;
-    if (!vault.allocating) panic("vault_alloc outside init");
+    if (!vault.allocating) panic("vault_alloc outside init and migration");
     if (bytes > vault.state_limit || state->allocated + KEEP_ALIGNED(bytes) > vault.state_limit)
         panic("the vault is too small: %lu bytes of %lu used, %lu wanted", state->allocated, vault.state_limit,
               (unsigned long)bytes);
     void *memory = (uint8_t *)state + state->allocated;
+    vault_log(&state->allocated, sizeof state->allocated);
     state->allocated += KEEP_ALIGNED(bytes);
     return memory;
 }
@@ -96,15 +103,21 @@ static void drop_received(struct vault_header *header)
     header->receiving = 0;
 }
 
-void step_rollback(void)
+static void undo_down_to(uint32_t n)
 {
     struct vault_header *header = vault.header;
-    while (header->n_undone > 0) {
+    while (header->n_undone > n) {
         const struct undo_entry *entry = &vault.log[header->n_undone - 1];
         *(uint64_t *)entry->address = entry->old;
         barrier();
         header->n_undone--;
     }
+}
+
+void step_rollback(void)
+{
+    struct vault_header *header = vault.header;
+    undo_down_to(header->n_migrated);
     for (uint32_t i = 0; i < header->n_noted; i++) {
         const struct noted_slots *noted = &vault.noted[i];
         for (uint32_t slot = noted->first; slot < noted->first + noted->n; slot++)
@@ -113,4 +126,36 @@ void step_rollback(void)
     }
     drop_received(header);
     step_restart();
+}
+
+void vault_unwind(void)
+{
+    undo_down_to(0);
+    barrier();
+    vault.header->n_migrated = 0;
+    step_rollback();
+}
+
+_Bool vault_migrate(uint32_t version, server_migration migrate)
+{
+    struct vault_header *header = vault.header;
+    struct vault_state *state = vault.state;
+    header->n_undone = 0;
+    vault_start_logging();
+    vault_log(&state->version, sizeof state->version);
+    header->n_migrated = header->n_undone;  // from here on a death undoes it
+    barrier();
+    vault_log(&state->root, sizeof state->root);
+    vault.allocating = 1;
+    state->root = migrate(state->root, (uint32_t)state->version);
+    vault.allocating = 0;
+    if (!state->root) {
+        vault_unwind();
+        return 0;
+    }
+    state->version = version;
+    barrier();
+    header->n_migrated = header->n_undone;
+    barrier();
+    return 1;
 }

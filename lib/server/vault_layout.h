@@ -17,7 +17,9 @@
 #include "lib/server/server.h"
 #include "protocols/manifest.h"
 
-#define VAULT_MAGIC 0x31544c554156ull
+#define VAULT_MAGIC 0x32544c554156ull  // "VAULT2": of this layout
+#define VAULT_CANARY 0x79726e6163ull
+enum vault_area { AREA_HEADER, AREA_NOTED, AREA_OUTBOX, AREA_LOG, VAULT_AREAS };
 
 enum step_phase { STEP_IDLE = 0, STEP_RUNNING = 1, STEP_COMMITTED = 2 };
 
@@ -86,10 +88,11 @@ struct channel {
 
 struct vault_header {
     uint64_t magic;
-    uint32_t version;
-    uint32_t phase;  // enum step_phase
+    uint64_t bytes;  // of the vault
     uint64_t step;
-    uint32_t event;  // enum event_kind
+    uint32_t phase;       // enum step_phase
+    uint32_t event;       // enum event_kind
+    uint32_t n_migrated;  // entries of the log that belong to a migration which no step has confirmed yet
     uint32_t n_undone, n_noted, n_effects;
     uint32_t no_answer;     // the handler put the caller off
     uint32_t journal_next;  // of this run
@@ -114,7 +117,8 @@ struct mapping {
 
 // The library's durable state: the first thing in the logged range.
 struct vault_state {
-    uint64_t allocated;  // bytes of the logged range given out
+    uint64_t allocated;  // bytes from here on that have been given out
+    uint64_t version;    // of the server's layout
     void *root;
     uint64_t *slot_map;  // a bit each slot, set: in use
     uint32_t n_slots, slot_hint;
@@ -133,8 +137,9 @@ struct vault {
     struct effect *outbox;
     struct undo_entry *log;
     struct vault_state *state;
+    uint64_t *canaries[VAULT_AREAS];
     uint32_t noted_limit, outbox_limit, log_limit;
-    uintptr_t logged_start, logged_bytes;  // bytes 0: logging is off
+    uintptr_t logged_start, logged_bytes;  // the log, where no store may go, and the state; bytes 0: logging is off
     uintptr_t fresh_start, fresh_bytes;
     uint64_t state_limit;  // bytes from state to the vault's end
     _Bool allocating;      // in init
@@ -149,7 +154,7 @@ extern struct vault vault;
 static inline void step_restart(void)
 {
     struct vault_header *header = vault.header;
-    header->n_undone = 0;
+    header->n_undone = header->n_migrated;
     header->n_noted = 0;
     header->n_effects = 0;
     header->no_answer = 0;
@@ -189,12 +194,13 @@ static inline void step_commit(void)
     vault.header->phase = STEP_COMMITTED;
     barrier();
     vault.header->n_undone = 0;
+    vault.header->n_migrated = 0;
     vault.fresh_bytes = 0;
 }
 
 // --- vault.c
 // Lay the vault out over these bytes. True when it is an earlier instance's.
-_Bool vault_open(void *memory, uint64_t bytes, uint32_t version);
+_Bool vault_open(void *memory, uint64_t bytes);
 // Make a fresh vault ready for init, and after it durable.
 void vault_clear(void);  // the memory only
 void vault_format(uint32_t cspace_slots, uint32_t starts);
@@ -202,6 +208,16 @@ void vault_finish(uint32_t version);
 void vault_start_logging(void);
 // Undo the stores, empty the slots that were filled, drop the queued effects.
 void step_rollback(void);
+// The same, and a migration that no step has confirmed.
+void vault_unwind(void);
+// Let the server change its layout to this version; undone by vault_unwind() until a step commits. False: it cannot.
+_Bool vault_migrate(uint32_t version, server_migration migrate);
+
+// --- vault_check.c
+// Whether what was found can be worked with: null, or what is wrong. Before anything of it is believed.
+const char *vault_check(uint32_t cspace_slots);
+// The library's own state, after the rollback.
+const char *vault_check_state(uint32_t cspace_slots);
 
 // --- slots.c
 void slot_note(uint32_t first, uint32_t n);

@@ -21,8 +21,12 @@ static inline void note_word(uintptr_t word)
     barrier();
 }
 
+// No code of a server has a reason to store into the log: this one has lost its way.
+static void wild_store(uintptr_t address) { panic("a wild store into the undo log at %lx", address); }
+
 static inline void note(uintptr_t address, size_t bytes)
 {
+    if (address < (uintptr_t)vault.state) wild_store(address);
     if (address - vault.fresh_start < vault.fresh_bytes) return;
     for (uintptr_t word = address & ~7ul; word < address + bytes; word += 8) note_word(word);
 }

@@ -83,7 +83,7 @@ static void fresh(void)
 {
     plain_memset(memory, 0xa5, sizeof memory);
     plain_memset(&vault, 0, sizeof vault);
-    (void)vault_open(memory, VAULT_BYTES, VERSION);
+    (void)vault_open(memory, VAULT_BYTES);
     vault_format(256, 1);
     root = vault.state->root = vault_alloc(sizeof *root);
     table_init(&root->table, 24, 10);
@@ -144,7 +144,7 @@ static void test_reopen(void)
     step_record();
     store(&root->a, 43);
     plain_memset(&vault, 0, sizeof vault);  // the instance dies here
-    int found = vault_open(memory, VAULT_BYTES, VERSION);
+    int found = vault_open(memory, VAULT_BYTES);
     step_rollback();
     check("the next instance undoes what the last one began", found && ((struct root *)vault.state->root)->a == 42);
 }

@@ -162,7 +162,7 @@ int component_main(const struct component_info *info)
 {
     (void)info;
     if (!info->pool_mapped) panic("the pool must be mapped");
-    state = server_attach(sizeof *state, VERSION, init);
+    state = server_attach(sizeof *state, VERSION, init, NULL);
     io_attach(&state->io, &procfs_server);
     memcpy(&server.session[1], procfs_operations, sizeof procfs_operations);
     image_attach();

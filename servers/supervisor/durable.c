@@ -158,6 +158,16 @@ void durable_make(struct component *c)
     if (c->blocks[PART_UNTYPED].size_bits) give_part(c, SLOT_UNTYPED, PART_UNTYPED);
 }
 
+void durable_empty(const struct component *c)
+{
+    uint32_t cspace = part_slot(c, PART_CSPACE);
+    if (c->blocks[PART_POOL].size_bits) must(cspace_revoke(cspace, SLOT_POOL), c, "pool");
+    if (c->blocks[PART_UNTYPED].size_bits) must(cspace_revoke(cspace, SLOT_UNTYPED), c, "untyped");
+    must(cspace_delete(cspace, SLOT_DYNAMIC, c->info->cspace_slots - SLOT_DYNAMIC), c, "slots");
+    if (c->info->vault_bytes)
+        must(frames_zero(part_slot(c, PART_VAULT), 0, c->info->vault_bytes / PAGE_SIZE), c, "vault");
+}
+
 // --- grants
 
 static err_t grant_bundle_entry(struct component_cap *cap, uint32_t view)

@@ -116,6 +116,13 @@ void component_compare(struct component *c)
         component_died(c, DEATH_KILLED);
 }
 
+void component_failed(struct component *c)
+{
+    log_line("%s: its vault is of no use", c->spec->name);
+    component_died(c, DEATH_EXIT);
+    if (c->state == STATE_BACKOFF) durable_empty(c);
+}
+
 static void start(struct component *c, uint64_t now)
 {
     c->state = STATE_STARTING;

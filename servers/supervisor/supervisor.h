@@ -153,6 +153,9 @@ void durable_plan(struct component *c);
 // Make all that outlives instances, in all components, once the blocks are there.
 void durable_make(struct component *c);
 void durable_grant(struct component *c);
+// Clear what its instances have made durable. Endpoint, notification and grants stay: the next instance starts as the
+// first one did.
+void durable_empty(const struct component *c);
 // At each start: see its information page.
 void durable_map(const struct component *c);
 
@@ -179,6 +182,8 @@ uint64_t component_converge(struct component *c, uint64_t now);
 // We have just started: does what the vault says of it still run?
 void component_compare(struct component *c);
 void component_ready(struct component *c);
+// It has declared its vault failed: the next rung of the ladder is a start with an empty one.
+void component_failed(struct component *c);
 void component_answered(struct component *c, const uint64_t usage[USAGE_KINDS]);  // its heartbeat
 void faults_parse(void);  // kill=NAME@US+PERIOD_US words of the command line
 

@@ -137,7 +137,7 @@ static const struct server server = {
 int component_main(const struct component_info *info)
 {
     (void)info;
-    tty = server_attach(sizeof *tty, STATE_VERSION, init);
+    tty = server_attach(sizeof *tty, STATE_VERSION, init, NULL);
     io_attach(&tty->io, &io_server);
     if (io_arena_make(BUFFERS) != OK)
         log_line("no session buffers: SLOT_UNTYPED is too small");

@@ -242,7 +242,7 @@ static const struct server server = {
 int component_main(const struct component_info *info)
 {
     (void)info;
-    uart = server_attach(sizeof *uart, VAULT_VERSION, init);
+    uart = server_attach(sizeof *uart, VAULT_VERSION, init, NULL);
     device = device_open();
     const struct component_cap *signal = rt_cap_of_kind(COMPONENT_CAP_SIGNAL, 0);
     client = signal ? signal->slot : 0;

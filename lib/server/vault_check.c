@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+// Whether a vault that was found can be trusted: sizes, canaries, and every number that the recovery is going to use.
+//
+// A component that loses its way stores where it should not. Stores of its own code into the state are undone with the
+// step, and those into the log are caught; what is left are stores that no compiler announced (the kernel's, assembler's,
+// this library's own). They must not lead the next instance astray, so it looks first, with nothing but bounds: a
+// vault that fails is declared failed, and its component starts with an empty one. The links of a server's own tables are
+// the server's to check (struct server: check).
+#include "lib/server/vault_layout.h"
+
+static _Bool in_state(const void *pointer, uint64_t bytes)
+{
+    uint64_t offset = (uint64_t)((const uint8_t *)pointer - (const uint8_t *)vault.state);
+    return offset < vault.state_limit && bytes <= vault.state_limit - offset && offset % sizeof(uint64_t) == 0;
+}
+
+static _Bool canaries_live(void)
+{
+    for (unsigned area = 0; area < VAULT_AREAS; area++)
+        if (*vault.canaries[area] != VAULT_CANARY + area) return 0;
+    return 1;
+}
+
+static _Bool counts_fit(const struct vault_header *h)
+{
+    return h->phase <= STEP_COMMITTED && h->event <= EVENT_SETUP && h->n_undone <= vault.log_limit &&
+           h->n_migrated <= vault.log_limit && h->n_noted <= vault.noted_limit && h->n_effects <= vault.outbox_limit &&
+           h->n_journal <= JOURNAL_ENTRIES && h->n_undelivered <= MSG_CAPS && h->request.n_words <= MSG_WORDS &&
+           h->request.n_caps <= MSG_CAPS && h->answer.n_words <= MSG_WORDS && h->answer.n_caps <= MSG_CAPS;
+}
+
+static _Bool log_fits(const struct vault_header *h)
+{
+    for (uint32_t i = 0; i < h->n_undone; i++)
+        if (!in_state((const void *)vault.log[i].address, sizeof(uint64_t))) return 0;
+    return 1;
+}
+
+static _Bool slots_fit(const struct vault_header *h, uint32_t n_slots)
+{
+    for (uint32_t i = 0; i < h->n_noted; i++)
+        if (vault.noted[i].first >= n_slots || vault.noted[i].n > n_slots - vault.noted[i].first) return 0;
+    for (uint32_t i = 0; i < h->n_journal; i++)
+        if (h->journal[i].slot >= n_slots) return 0;
+    return h->receiving < n_slots && REPLY_SLOT(h->reply) < n_slots;
+}
+
+static _Bool outbox_fits(const struct vault_header *h, uint32_t n_slots)
+{
+    if (h->phase != STEP_COMMITTED) return 1;  // nothing of it will be performed, and the last may be half written
+    for (uint32_t i = 0; i < h->n_effects; i++) {
+        const struct effect *effect = &vault.outbox[i];
+        if (effect->kind > EFFECT_UNMAP || effect->n_words > MSG_REGISTERS || effect->slot >= n_slots) return 0;
+        if (effect->kind == EFFECT_FREE && effect->words[0] > n_slots - effect->slot) return 0;
+    }
+    return 1;
+}
+
+static _Bool state_fits(const struct vault_state *state, uint32_t n_slots)
+{
+    for (unsigned i = 0; i < REPLIES; i++)
+        if (state->replies_free[i] >= n_slots) return 0;
+    return state->allocated <= vault.state_limit && state->n_slots == n_slots && in_state(state->root, 1) &&
+           in_state(state->slot_map, (n_slots + 63) / 64 * 8) && state->slot_hint <= n_slots / 64 &&
+           state->reply_slot < n_slots && state->n_replies_free <= REPLIES;
+}
+
+const char *vault_check(uint32_t cspace_slots)
+{
+    const struct vault_header *header = vault.header;
+    uint64_t bytes = (uint64_t)((uint8_t *)vault.state - (uint8_t *)header) + vault.state_limit;
+    if (header->magic != VAULT_MAGIC || header->bytes != bytes) return "no vault of this layout";
+    if (!canaries_live()) return "an area has been written beyond its end";
+    if (!counts_fit(header)) return "a count is out of bounds";
+    if (!log_fits(header)) return "the undo log names words outside the state";
+    if (!slots_fit(header, cspace_slots)) return "a slot is out of bounds";
+    if (!outbox_fits(header, cspace_slots)) return "the outbox holds what nobody put there";
+    return NULL;
+}
+
+const char *vault_check_state(uint32_t cspace_slots)
+{
+    return state_fits(vault.state, cspace_slots) ? NULL : "the library's own state is out of bounds";
+}
