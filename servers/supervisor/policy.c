@@ -102,6 +102,8 @@ static void bury(struct component *c)
         degrade(c);
         return;
     }
+    if (c->is_failed) durable_empty(c);
+    c->is_failed = 0;
     c->state = STATE_BACKOFF;
     c->retry_at = now + backoff_ns(recent);
     log_line("%s ended by %s; %u of %u failures", c->spec->name, death_name(death), recent, c->spec->restart_limit);
@@ -119,8 +121,9 @@ void component_compare(struct component *c)
 void component_failed(struct component *c)
 {
     log_line("%s: its vault is of no use", c->spec->name);
+    c->exit_code = 1;
+    c->is_failed = 1;
     component_died(c, DEATH_EXIT);
-    if (c->state == STATE_BACKOFF) durable_empty(c);
 }
 
 static void start(struct component *c, uint64_t now)

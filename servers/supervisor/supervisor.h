@@ -96,6 +96,7 @@ struct component {
     unsigned beats_missed;
     _Bool beat_open;  // sent and not answered
     _Bool was_ready;
+    _Bool is_failed;  // what its instances have made durable is to be cleared
     uint64_t kill_at, kill_every;  // injected deaths: the next (NS_FOREVER: none) and the interval (0: once)
 };
 

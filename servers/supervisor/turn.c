@@ -13,13 +13,15 @@ struct system *the_system;
 
 _Bool system_attach(void)
 {
-    _Bool found = vault_open((void *)COMPONENT_VAULT_ADDRESS, 1ull << TWIN_VAULT_BITS, VERSION);
+    _Bool found = vault_open((void *)COMPONENT_VAULT_ADDRESS, 1ull << TWIN_VAULT_BITS);
     if (!found) {
         vault_clear();
         vault.state->root = vault_alloc(sizeof *the_system);
     }
     the_system = vault.state->root;
     if (!found) return 0;
+    const char *wrong = vault_check(1);  // it holds no slots
+    if (wrong || vault.state->version != VERSION) twin_reboot("the supervisor's vault: %s", wrong ? wrong : "another's");
     vault_start_logging();
     if (vault.header->phase == STEP_RUNNING) step_rollback();
     return 1;
