@@ -2,8 +2,6 @@
 // Data to and from the program: addresses are checked to be the program's, faults end in EFAULT (user.S).
 #include "linux/linux.h"
 
-bool in_program(uint64_t address, uint64_t n) { return address < LIBLINUX_BASE && n <= LIBLINUX_BASE - address; }
-
 size_t copy_in_part(void *to, uint64_t from, size_t n)
 {
     return in_program(from, n) ? n - copy_bytes(to, (const void *)from, n) : 0;

@@ -2,8 +2,8 @@
 // Futexes. Private ones are between the threads of this process and are kept here; shared ones are proc's.
 //
 // A waiter enters itself in the process's table (one entry a thread) while the lock is held, looks at the word, then
-// sleeps on its notification; a waker takes it out and signals. proc wakes clear_child_tid, which pthread_join waits
-// for.
+// sleeps on its notification; a waker, who has changed the word, looks at the table, takes it out and signals. proc wakes
+// clear_child_tid, which pthread_join waits for.
 #include <linux/futex.h>
 #include "linux/linux.h"
 
@@ -22,27 +22,43 @@ static long wake_slot_use(void)
     return errno_of(err);
 }
 
+// Enter the table, unless the word has another value by then.
+static long enter(struct process *p, struct futex_waiter *me, uint64_t address, uint32_t value, uint32_t bitset)
+{
+    uint64_t bit = 1ull << (me - p->futex_waiters);
+    uint32_t now;
+    lock(&p->futex_lock);
+    *me = (struct futex_waiter){address, bitset, 0};
+    __atomic_or_fetch(&p->futex_waiting, bit, __ATOMIC_SEQ_CST);
+    long result = !load32(address, &now) ? -EFAULT : now != value ? -EAGAIN : 0;
+    if (result < 0) __atomic_and_fetch(&p->futex_waiting, ~bit, __ATOMIC_RELAXED);
+    unlock(&p->futex_lock);
+    return result;
+}
+
+// Leave it; whether a waker had taken this one out.
+static bool leave(struct process *p, struct futex_waiter *me)
+{
+    lock(&p->futex_lock);
+    __atomic_and_fetch(&p->futex_waiting, ~(1ull << (me - p->futex_waiters)), __ATOMIC_RELAXED);
+    bool woken = me->woken;
+    unlock(&p->futex_lock);
+    return woken;
+}
+
 static long wait_private(uint64_t address, uint32_t value, uint32_t bitset, uint64_t deadline)
 {
     struct process *p = process();
     struct futex_waiter *me = &p->futex_waiters[thread_index() % 64];
-    uint32_t now;
     long result = wake_slot_use();
+    if (result == 0) result = enter(p, me, address, value, bitset);
     if (result < 0) return result;
-    lock(&p->futex_lock);
-    result = !load32(address, &now) ? -EFAULT : now != value ? -EAGAIN : 0;
-    if (result == 0) *me = (struct futex_waiter){address, bitset, 0};
-    unlock(&p->futex_lock);
     while (result == 0 && !__atomic_load_n(&me->woken, __ATOMIC_ACQUIRE)) {
         err_t err = thread_wait(deadline);
         if (err == ERR_TIMEOUT) result = -ETIMEDOUT;
         if (err == ERR_EVENT) result = deadline == NS_FOREVER ? -ERESTARTSYS : -EINTR;
     }
-    lock(&p->futex_lock);
-    if (me->woken) result = 0;  // a wake that was counted is never lost
-    if (me->address) *me = (struct futex_waiter){0};
-    unlock(&p->futex_lock);
-    return result;
+    return leave(p, me) ? 0 : result;  // a wake that was counted is never lost
 }
 
 // Wake up to n waiters of the address whose bitset meets this one, and send up to n_move others to wait elsewhere.
@@ -51,8 +67,11 @@ static long wake_private(uint64_t address, uint32_t n, uint32_t bitset, uint64_t
     struct process *p = process();
     uint64_t woken = 0;
     uint32_t count = 0, moved = 0;
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);  // the word was changed before
+    if (!__atomic_load_n(&p->futex_waiting, __ATOMIC_RELAXED)) return 0;
     lock(&p->futex_lock);
-    for (unsigned i = 0; i < 64 && (count < n || moved < n_move); i++) {
+    for (uint64_t left = p->futex_waiting; left && (count < n || moved < n_move); left &= left - 1) {
+        unsigned i = (unsigned)__builtin_ctzll(left);
         struct futex_waiter *w = &p->futex_waiters[i];
         if (w->address != address || w->woken || !(w->bitset & bitset)) continue;
         if (count < n) {

@@ -99,6 +99,7 @@ struct process {
     uint32_t dumpable;
     uint32_t random_key[8];
     uint64_t random_counter;  // 0: not keyed
+    uint64_t futex_waiting;   // bit i: futex_waiters[i] is in use
     uint64_t wake_slots;      // bit i: FUTEX_WAKE_SLOT + i is filled
     char name[16];
     struct action actions[SIGNALS];
@@ -157,19 +158,24 @@ _Noreturn void die(int signal, const char *why);                            // l
 void trace_call(const struct frame *frame);
 
 // --- copy.c: the only way to the program's memory. False: EFAULT.
+// Whether the range may be the program's.
+static inline bool in_program(uint64_t address, uint64_t n)
+{
+    return address < LIBLINUX_BASE && n <= LIBLINUX_BASE - address;
+}
 bool copy_in(void *to, uint64_t from, size_t n);
 bool copy_out(uint64_t to, const void *from, size_t n);
 // The same as far as memory is there: bytes copied.
 size_t copy_in_part(void *to, uint64_t from, size_t n);
 size_t copy_out_part(uint64_t to, const void *from, size_t n);
 size_t copy_zeros(uint64_t to, size_t n);
-bool in_program(uint64_t address, uint64_t n);           // the range may be the program's
 long copy_string(char *to, uint64_t from, size_t room);  // length; -EFAULT, -ENAMETOOLONG when no 0 comes within room
 bool load32(uint64_t address, uint32_t *value);
 bool store32(uint64_t address, uint32_t value);
 bool store64(uint64_t address, uint64_t value);
 // user.S
 uint64_t copy_bytes(void *to, const void *from, size_t n);
+int store_two(uint64_t address, uint64_t first, uint64_t second);
 int fpu_save(void *area, uint64_t components);
 int fpu_restore(const void *area, uint64_t components);
 int fpu_save_legacy(void *area);

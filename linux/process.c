@@ -77,7 +77,7 @@ static struct process *copy_process(unsigned area)
     child->sessions = child->buffers = 0;
     child->table_lock = child->buffer_lock = child->futex_lock = child->passing_lock = 0;
     child->words = child->questions = 0;
-    child->wake_slots = 0;
+    child->wake_slots = child->futex_waiting = 0;
     memset(child->futex_waiters, 0, sizeof child->futex_waiters);
     memset(child->rings, 0, sizeof child->rings);
     files_forget(child);

@@ -136,7 +136,7 @@ void forget_connections(void)
     p->sessions = p->buffers = 0;
     p->table_lock = p->buffer_lock = p->futex_lock = p->passing_lock = 0;
     p->words = p->questions = 0;
-    p->wake_slots = 0;
+    p->wake_slots = p->futex_waiting = 0;
     memset(p->futex_waiters, 0, sizeof p->futex_waiters);
     memset(p->rings, 0, sizeof p->rings);
     files_forget(p);

@@ -30,8 +30,7 @@ long time_in(uint64_t user, uint64_t *ns)
 
 static long time_out(uint64_t user, uint64_t ns)
 {
-    const uint64_t t[2] = {ns / SECOND, ns % SECOND};
-    return copy_out(user, t, sizeof t) ? 0 : -EFAULT;
+    return in_program(user, 16) && store_two(user, ns / SECOND, ns % SECOND) == 0 ? 0 : -EFAULT;
 }
 
 static long cpu_time(uint32_t who, uint64_t *ns)

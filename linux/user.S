@@ -5,7 +5,7 @@
 // which returns to the routine's caller with RAX not 0. A copy that faults goes on byte by byte, to stop at the very
 // first that is not there.
     .text
-    .globl copy_bytes, fpu_save, fpu_restore, fpu_save_legacy, fpu_restore_legacy, compare_swap_user, sum_words
+    .globl copy_bytes, store_two, fpu_save, fpu_restore, fpu_save_legacy, fpu_restore_legacy, compare_swap_user, sum_words
     .globl ring_look, ring_publish, ring_other, ring_arm, ring_disarm
     .globl fixup_begin, fixup_end, fixup
 fixup_begin:
@@ -19,6 +19,12 @@ copy_words_at:
     mov %edx, %ecx
 copy_bytes_at:
     rep movsb
+    xor %eax, %eax
+    ret
+// RDI = u64[2], RSI and RDX = the values; 0, or not 0 after a fault.
+store_two:
+    mov %rsi, (%rdi)
+    mov %rdx, 8(%rdi)
     xor %eax, %eax
     ret
 // RDI = 64-byte aligned area, RSI = state components; 0, or not 0 after a fault.
