@@ -7,6 +7,7 @@
 CLANG   ?= clang
 LLD     ?= ld.lld
 LLVM_AR ?= llvm-ar
+LLVM_LINK ?= llvm-link
 OBJDUMP ?= llvm-objdump
 NM      ?= llvm-nm
 PYTHON  ?= python3
@@ -14,12 +15,12 @@ PYTHON  ?= python3
 TARGET_x86_64 := x86_64-unknown-none-elf
 
 CFLAGS_ALL := --target=$(TARGET_$(ARCH)) -std=c11 -O2 -g -I. -ffreestanding -fno-stack-protector -nostdlib -fno-pic \
-	-mno-red-zone -mgeneral-regs-only -fno-strict-aliasing -ffunction-sections -fdata-sections \
+	-mno-red-zone -mgeneral-regs-only -fno-strict-aliasing -fomit-frame-pointer -ffunction-sections -fdata-sections \
 	-Wall -Wextra -Werror
 CFLAGS_kernel  := -mcmodel=kernel -Wconversion -Wshadow -Ikernel/include -Ikernel/arch/$(ARCH)/include
 # liblinux lies beyond the reach of 32-bit addresses, and the library is linked into it too.
 CFLAGS_lib     := -fpie -fvisibility=hidden -isystem $(BUILD)/uapi
-CFLAGS_linux   := $(CFLAGS_lib) -DRT_UTCB_HEADER='"linux/here.h"'
+CFLAGS_linux   := $(CFLAGS_lib) -flto -DRT_UTCB_HEADER='"linux/here.h"'
 CFLAGS_servers := -isystem $(BUILD)/uapi
 CFLAGS_drivers :=
 CFLAGS_fs      := -isystem $(BUILD)/uapi

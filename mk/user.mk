@@ -23,7 +23,12 @@ $(BUILD)/$(1).elf: $(call objects_of,$(wildcard $(1)/*.c $(1)/*.S)) $(BUILD)/lib
 endef
 $(foreach folder,$(COMPONENT_FOLDERS),$(eval $(call component,$(folder))))
 
-$(BUILD)/liblinux.elf: $(call objects_of,$(LINUX_SOURCES)) $(BUILD)/lib.a linux/liblinux.ld
+# Optimised as a whole: the way through a call crosses many small files. Not by the linker, which would not keep -fpie.
+$(BUILD)/liblinux.o: $(call objects_of,$(filter %.c,$(LINUX_SOURCES)))
+	$(Q)$(LLVM_LINK) -o $(@:.o=.bc) $^
+	$(Q)$(CLANG) $(filter-out -MMD -I%,$(CFLAGS_ALL)) -fpie -c -x ir -o $@ $(@:.o=.bc)
+
+$(BUILD)/liblinux.elf: $(BUILD)/liblinux.o $(call objects_of,$(filter %.S,$(LINUX_SOURCES))) $(BUILD)/lib.a linux/liblinux.ld
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(LLD) $(LDFLAGS_ALL) -T linux/liblinux.ld -o $@ $(filter %.o,$^) $(BUILD)/lib.a
