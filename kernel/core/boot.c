@@ -243,7 +243,7 @@ void boot_first_task(const struct boot_memory *boot)
 // @path boot 4/6: the core takes what it needs of the memory; the rest becomes untyped capabilities
 void kernel_main(const struct boot_memory *boot)
 {
-    boot_core = (struct cpu_core){.timer_ns = NS_FOREVER, .slice_end_ns = NS_FOREVER};
+    boot_core = (struct cpu_core){.timer_ns = NS_FOREVER, .wake_ns = NS_FOREVER, .slice_end_ns = NS_FOREVER, .top = -1};
     arch_cpu()->core = &boot_core;
     ids_init();
     memory.n = 0;

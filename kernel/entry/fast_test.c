@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // Tests of the short way of messages: from one state, the short and the long way leave all memory the same.
-#include <stdlib.h>
 #include <string.h>
 
 #include "test.h"
@@ -14,7 +13,8 @@ enum {
     REPLY = 230,
     OTHER_REPLY = 231,
     BADGED = 232,
-    BYSTANDER = 240
+    BYSTANDER = 240,
+    BELL = 250
 };
 
 struct state {
@@ -24,13 +24,12 @@ struct state {
 
 static void *machine_memory(void) { return arch_direct((paddr_t){HOST_MEMORY_START}); }
 
-static struct state *state_save(void)
+static struct state before, after;
+
+static void state_save(struct state *s)
 {
-    struct state *s = malloc(sizeof(*s));
-    check(s);
     s->core = *this_core();
     memcpy(s->memory, machine_memory(), HOST_MEMORY_BYTES);
-    return s;
 }
 
 static void state_load(const struct state *s)
@@ -46,19 +45,25 @@ static void long_call(struct thread *self)
     check_equal(ipc_call(self, cap, context_info(c), context_deadline(c)), OK);
 }
 
-// Run both ways on the current thread, whose registers hold the system call.
-static void compare(bool (*short_way)(struct thread *), void (*long_way)(struct thread *))
+// Run both ways on the current thread, whose registers hold the system call. False: it is no case for the short way,
+// and nothing changed.
+static bool compare(struct thread *(*short_way)(struct cpu_core *, struct thread *), void (*long_way)(struct thread *))
 {
     struct thread *self = current_thread();
-    struct state *before = state_save();
-    check(short_way(self));
-    struct state *after = state_save();
-    state_load(before);
-    long_way(self);
-    check(memcmp(&after->core, this_core(), sizeof(after->core)) == 0);
-    check(memcmp(after->memory, machine_memory(), HOST_MEMORY_BYTES) == 0);
-    free(before);
-    free(after);
+    state_save(&before);
+    struct thread *next = short_way(this_core(), self);
+    const struct state *expected = &before;
+    if (next) {
+        check(next == current_thread() && next->on == this_core()->charged);
+        state_save(&after);
+        state_load(&before);
+        long_way(self);
+        expected = &after;
+    }
+    check(memcmp(&expected->core, this_core(), sizeof(expected->core)) == 0);
+    check(memcmp(expected->memory, machine_memory(), HOST_MEMORY_BYTES) == 0);
+    if (next) state_load(&before);
+    return next != NULL;
 }
 
 static void set_registers(uint64_t cap, uint64_t info, uint64_t reply)
@@ -86,6 +91,7 @@ static void set_scene(void)
     make(CAP_REPLY, 0, OTHER_REPLY);
     check_equal(invoke(BOOT_SLOT_CSPACE, CSPACE_DERIVE, BADGED, 0, EP, RIGHTS_ALL, 77), OK);
     make_thread(CLIENT, 100);
+    check_equal(invoke(CLIENT, THREAD_CONFIGURE, BOOT_SLOT_ASPACE, BOOT_SLOT_CSPACE, EP, 0), OK);
     make_thread(SERVER, 150);
     make_thread(OTHER_SERVER, 150);
     make_thread(BYSTANDER, 20);
@@ -100,12 +106,9 @@ static void set_scene(void)
 TEST(fast_call_leaves_what_the_long_way_leaves)
 {
     set_scene();
-    for (unsigned n = 0; n <= MSG_REGISTERS; n++) {
+    for (unsigned n = 0; n <= MSG_WORDS; n++) {
         set_registers(n % 2 ? EP : BADGED, INFO(7, n, 0), 0);
-        struct state *before = state_save();
-        compare(fast_call, long_call);
-        state_load(before);
-        free(before);
+        check(compare(fast_call, long_call));
     }
 }
 
@@ -115,12 +118,9 @@ TEST(fast_reply_wait_leaves_what_the_long_way_leaves)
     sys(SYS_CALL, (struct message){.cap = BADGED, .info = INFO(7, 2, 0), .deadline = NS_FOREVER});
     struct thread *server = thread_in(SERVER);
     check(current_thread() == server);
-    for (unsigned n = 0; n <= MSG_REGISTERS; n++) {
+    for (unsigned n = 0; n <= MSG_WORDS; n++) {
         set_registers(EP, INFO(-3, n, 0), REPLY | 1ull << 32);
-        struct state *before = state_save();
-        compare(fast_reply_wait, ipc_reply_wait);
-        state_load(before);
-        free(before);
+        check(compare(fast_reply_wait, ipc_reply_wait));
     }
 }
 
@@ -128,19 +128,91 @@ TEST(fast_ways_decline_other_cases_and_change_nothing)
 {
     set_scene();
     struct thread *self = current_thread();
-    const uint64_t infos[] = {INFO(1, 7, 0), INFO(1, 1, 1), INFO(1, 1, 0) | INFO_KERNEL};
+    const uint64_t infos[] = {INFO(1, 65, 0), INFO(1, 1, 1), INFO(1, 1, 0) | INFO_KERNEL};
     for (unsigned i = 0; i < 3; i++) {
         set_registers(EP, infos[i], 0);
-        struct state *before = state_save();
-        check(!fast_call(self) && !fast_reply_wait(self));
-        check(memcmp(before->memory, machine_memory(), HOST_MEMORY_BYTES) == 0);
-        free(before);
+        state_save(&before);
+        check(!fast_call(this_core(), self) && !fast_reply_wait(this_core(), self));
+        check(memcmp(before.memory, machine_memory(), HOST_MEMORY_BYTES) == 0);
     }
     set_registers(EP, INFO(1, 1, 0), 0);
     self->context.deadline = 5;
-    check(!fast_call(self));
+    check(!fast_call(this_core(), self));
     set_registers(CLIENT, INFO(1, 1, 0), 0);
-    check(!fast_call(self));
+    check(!fast_call(this_core(), self));
     set_registers(EP, INFO(1, 1, 0), REPLY | 1ull << 32);
-    check(!fast_reply_wait(self));  // nobody to answer
+    check(!fast_reply_wait(this_core(), self));  // nobody to answer
+}
+
+TEST(fast_reply_wait_answers_a_fault_as_the_long_way_does)
+{
+    set_scene();
+    check_equal(host_fault(FAULT_KIND_EXCEPTION, 3, 0), HOST_USER);
+    check(current_thread() == thread_in(SERVER));
+    set_registers(EP, INFO(FAULT_RESUME, 0, 0), REPLY | 1ull << 32);
+    check(compare(fast_reply_wait, ipc_reply_wait));
+    set_registers(EP, INFO(FAULT_REFLECT, 0, 0), REPLY | 1ull << 32);
+    check(!compare(fast_reply_wait, ipc_reply_wait));
+}
+
+TEST(quick_signal_and_yield_leave_what_the_long_way_leaves)
+{
+    set_scene();
+    make(CAP_NOTIFICATION, 0, BELL);
+    struct thread *self = current_thread();
+    check_equal(kernel_quick(BELL, SYS_SIGNAL), OK);
+    check_equal(notification_at(first_slot(BELL)->object)->bits, 1);
+    check_equal(kernel_quick(EP, SYS_SIGNAL), ERR_WRONG_TYPE);
+    check_equal(kernel_quick(0, SYS_YIELD), OK);  // only the bystander is there, and it is worse
+    check_equal(kernel_quick(0, SYS_YIELD + 1), ERR_NO_SYSCALL);
+    check(current_thread() == self);
+    notification_at(first_slot(BELL)->object)->bits = 0;
+    sys(SYS_WAIT, (struct message){.cap = BELL, .deadline = NS_FOREVER});
+    check(kernel_quick(BELL, SYS_SIGNAL) > 0);  // somebody waits
+}
+
+static uint64_t random_below(uint64_t n)
+{
+    static uint64_t state = 7;
+    state = state * 6364136223846793005ull + 1442695040888963407ull;
+    return (state >> 33) % n;
+}
+
+// The current thread's next system call: a server answers whom it last heard of, others call, and some do else.
+static bool step_both_ways(void)
+{
+    struct thread *self = current_thread();
+    struct arch_context *c = &self->context;
+    bool is_server = self == thread_in(SERVER) || self == thread_in(OTHER_SERVER);
+    unsigned reply = self == thread_in(SERVER) ? REPLY : OTHER_REPLY;
+    uint64_t count = reply_at(first_slot(reply)->object)->count + (random_below(8) == 0);
+    uint64_t label = random_below(4) ? 0 : random_below(3),
+             n_words = random_below(3) ? random_below(7) : random_below(66);
+    set_registers(random_below(2) ? EP : BADGED, INFO(label, n_words, 0), is_server ? reply | count << 32 : 0);
+    if (random_below(8) == 0) c->deadline = host.now_ns + random_below(3000);
+    c->number = is_server ? SYS_REPLY_WAIT : SYS_CALL;
+    bool both = is_server ? compare(fast_reply_wait, ipc_reply_wait) : compare(fast_call, long_call);
+    if (random_below(8) == 0) c->number = SYS_YIELD;
+    host_syscall();
+    world_check();
+    return both;
+}
+
+TEST(fast_ways_leave_what_the_long_ways_leave_in_random_states)
+{
+    static const unsigned threads[] = {CLIENT, BYSTANDER, SERVER, OTHER_SERVER};
+    set_scene();
+    make(CAP_NOTIFICATION, 0, BELL);
+    check_equal(invoke(SERVER, THREAD_BIND_NOTIFICATION, BELL), OK);
+    unsigned n_both = 0;
+    for (unsigned i = 0; i < 200; i++) {
+        if (random_below(8) == 0) host_tick(host.now_ns + random_below(2000000));
+        if (random_below(16) == 0) host_fault(FAULT_KIND_EXCEPTION, 3, 0);
+        if (random_below(8) == 0) notification_signal(notification_at(first_slot(BELL)->object), 1);
+        struct thread *t = thread_in(threads[random_below(4)]);
+        if (random_below(8) == 0) sched_set_priority(t, 10 + (unsigned)random_below(100));
+        if (t->state == THREAD_STOPPED) sched_ready(t);
+        if (host_nothing() == HOST_USER) n_both += step_both_ways();
+    }
+    check(n_both > 25);
 }

@@ -40,9 +40,32 @@ static void set_fault_message(struct thread *receiver, const struct thread *send
     for (unsigned i = 0; i < FAULT_WORDS; i++) context_set_word(&receiver->context, i, words[i]);
 }
 
+// What a message goes over: the endpoint and, of the sender's capability for it, what the receiver gets to see.
+struct route {
+    ref_t endpoint;
+    bool grant;
+    uint64_t badge;
+};
+
+static struct route route_by(const struct slot *cap)
+{
+    return (struct route){cap->object, cap->rights & RIGHT_GRANT, cap->badge};
+}
+
+// Let a thread wait until its message is received: its route is kept with it.
+static void enqueue(struct thread *t, struct route route, enum thread_state state, uint64_t deadline_ns)
+{
+    sched_block(t);
+    if (deadline_ns != NS_FOREVER) deadline_insert(t, deadline_ns);
+    t->badge = route.badge;
+    t->grant = route.grant;
+    t->state = (uint8_t)state;
+    endpoint_enqueue_sender(endpoint_at(route.endpoint), t);
+}
+
 // Hand the message of `sender`, which stands in no queue, to `receiver`, which does neither. The caller of this
 // function sets the receiver running. A caller is left waiting for the reply, with its context lent.
-static void deliver(struct thread *sender, struct thread *receiver, ref_t endpoint, ref_t reply, bool is_call)
+static void deliver(struct thread *sender, struct thread *receiver, struct route route, ref_t reply, bool is_call)
 {
     uint64_t info, count = 0;
     // @path ipc-call 5/9: copy the words and capabilities
@@ -50,16 +73,15 @@ static void deliver(struct thread *sender, struct thread *receiver, ref_t endpoi
         info = INFO_KERNEL | INFO(KMSG_FAULT, FAULT_WORDS, 0);
         set_fault_message(receiver, sender);
     } else {
-        info = ipc_transfer(sender, receiver, context_info(&sender->context), endpoint, sender->grant);
+        info = ipc_transfer(sender, receiver, context_info(&sender->context), route.endpoint, route.grant);
     }
     // @path ipc-call 6/9: arm the reply object; the server runs on the caller's time
     if (is_call) {
-        reply_arm(reply, sender);
+        count = reply_arm(reply, sender);
         sender->state = THREAD_REPLY;
-        count = reply_at(reply)->count;
         context_lend(sender, receiver);
     }
-    context_set_result(&receiver->context, OK, sender->badge, info, count);
+    context_set_result(&receiver->context, OK, route.badge, info, count);
 }
 
 // The receiver that an arriving message goes to, taken off its queue; NULL: none. *reply: its reply object.
@@ -74,34 +96,31 @@ static struct thread *take_receiver(struct endpoint *ep, bool for_call, ref_t *r
 }
 
 // Block the current thread, or any that faulted, on a call whose message stands in its registers or fault fields.
-static void start_call(struct thread *self, struct endpoint *ep, uint64_t deadline_ns)
+static void start_call(struct thread *self, const struct slot *cap, uint64_t deadline_ns)
 {
+    struct route route = route_by(cap);
     ref_t reply;
+    // @path ipc-call 4/9: find a waiting server, or queue
+    struct thread *receiver = take_receiver(endpoint_at(route.endpoint), true, &reply);
+    if (!receiver) {
+        enqueue(self, route, THREAD_CALLING, deadline_ns);
+        return;
+    }
     sched_block(self);
     if (deadline_ns != NS_FOREVER) deadline_insert(self, deadline_ns);
-    // @path ipc-call 4/9: find a waiting server, or queue
-    struct thread *receiver = take_receiver(ep, true, &reply);
-    if (receiver) {
-        deliver(self, receiver, ref_of(ep), reply, true);
-        // @path ipc-call 7/9: the server becomes the current thread
-        sched_ready(receiver);
-    } else {
-        self->state = THREAD_CALLING;
-        endpoint_enqueue(ep, self);
-    }
+    deliver(self, receiver, route, reply, true);
+    // @path ipc-call 7/9: the server becomes the current thread
+    sched_ready(receiver);
 }
 
 err_t ipc_call(struct thread *self, struct slot *cap, uint64_t info, uint64_t deadline_ns)
 {
-    bool grant = cap->rights & RIGHT_GRANT;
     // @path ipc-call 3/9: check everything that can be wrong with the sender's side
     if (!(cap->rights & RIGHT_WRITE)) return ERR_NO_RIGHT;
-    err_t err = ipc_check_message(self, info, grant);
+    err_t err = ipc_check_message(self, info, cap->rights & RIGHT_GRANT);
     if (err) return err;
     if (has_passed(deadline_ns)) return ERR_TIMEOUT;
-    self->badge = cap->badge;
-    self->grant = grant;
-    start_call(self, endpoint_at(cap->object), deadline_ns);
+    start_call(self, cap, deadline_ns);
     return OK;
 }
 
@@ -118,9 +137,7 @@ void fault_deliver(struct thread *t, unsigned kind, uint64_t address, uint64_t c
     }
     // @path page-fault 3/7: the fault is a call to the thread's pager
     t->in_fault = true;
-    t->badge = handler->badge;
-    t->grant = false;
-    start_call(t, endpoint_at(handler->object), NS_FOREVER);
+    start_call(t, handler, NS_FOREVER);
 }
 
 // --- answers
@@ -149,10 +166,11 @@ static bool is_armed(const struct slot *slot, uint32_t count)
 static void receive_from(struct thread *receiver, struct thread *sender)
 {
     bool is_call = sender->state == THREAD_CALLING;
-    ref_t endpoint = sender->object, reply = receiver->reply;
-    endpoint_dequeue(endpoint_at(endpoint), sender);
+    struct route route = {sender->object, sender->grant, sender->badge};
+    ref_t reply = receiver->reply;
+    endpoint_dequeue(endpoint_at(route.endpoint), sender);
     receiver->reply = NO_REF;
-    deliver(sender, receiver, endpoint, reply, is_call);
+    deliver(sender, receiver, route, reply, is_call);
     if (is_call) return;
     deadline_remove(sender);
     thread_set_result(sender, OK, 0, 0, 0);
@@ -203,7 +221,7 @@ static void receive(struct thread *self, const struct slot *cap, const struct sl
     self->state = THREAD_RECEIVING;
     self->reply = reply_ref;
     if (reply_ref) reply_at(reply_ref)->receiver = ref_of(self);
-    endpoint_enqueue(ep, self);
+    endpoint_enqueue_receiver(ep, self);
 }
 
 // Can this object be armed by a receive that starts now? `answering`: it is answered first.
@@ -215,7 +233,7 @@ static err_t check_reply(const struct slot *slot, bool answering)
     return OK;
 }
 
-void ipc_reply_wait(struct thread *self)
+__attribute__((noinline)) void ipc_reply_wait(struct thread *self)
 {
     struct slot *cap, *reply;
     struct thread *caller = NULL;
@@ -281,22 +299,17 @@ void ipc_wait(struct thread *self)
 
 static void send_to_endpoint(struct thread *self, const struct slot *cap, uint64_t deadline_ns)
 {
-    struct endpoint *ep = endpoint_at(cap->object);
+    struct route route = route_by(cap);
     ref_t reply;
-    self->badge = cap->badge;
-    self->grant = cap->rights & RIGHT_GRANT;
-    struct thread *receiver = take_receiver(ep, false, &reply);
+    struct thread *receiver = take_receiver(endpoint_at(route.endpoint), false, &reply);
     if (receiver) {
-        deliver(self, receiver, cap->object, NO_REF, false);
+        deliver(self, receiver, route, NO_REF, false);
         thread_set_result(self, OK, 0, 0, 0);
         sched_ready(receiver);
     } else if (has_passed(deadline_ns)) {
         fail(self, ERR_TIMEOUT);
     } else {
-        sched_block(self);
-        if (deadline_ns != NS_FOREVER) deadline_insert(self, deadline_ns);
-        self->state = THREAD_SENDING;
-        endpoint_enqueue(ep, self);
+        enqueue(self, route, THREAD_SENDING, deadline_ns);
     }
 }
 

@@ -27,65 +27,15 @@ static void invoke(struct thread *self, struct slot *cap, uint64_t info)
     for (unsigned i = 0; i < MSG_REGISTERS; i++) context_set_word(&self->context, i, has_words ? inv.result[i] : 0);
 }
 
-static void sys_call(struct thread *self)
-{
-    uint64_t info = context_info(&self->context);
-    struct slot *cap = view_slot(thread_cspace(self), context_cap(&self->context));
-    if (!cap || cap->type == CAP_EMPTY) {
-        fail(self, ERR_NO_CAP);
-    } else if (cap->type == CAP_ENDPOINT) {
-        err_t err = ipc_call(self, cap, info, context_deadline(&self->context));
-        if (err) fail(self, err);
-    } else {
-        invoke(self, cap, info);
-    }
-}
+// --- the way out
 
-static void sys_signal(struct thread *self)
+// To another thread than came in.
+ALWAYS_INLINE _Noreturn void switch_to(struct cpu_core *core, struct thread *t)
 {
-    struct slot *cap;
-    err_t err = cap_lookup(self, context_cap(&self->context), CAP_NOTIFICATION, RIGHT_WRITE, &cap);
-    fail(self, err);
-    if (!err) notification_signal(notification_at(cap->object), cap->badge);
-}
-
-static void sys_yield(struct thread *self)
-{
-    fail(self, OK);
-    sched_rotate(self);
-}
-
-// A native system call of the current thread.
-// @path ipc-call 2/9: the call and the capability that it names
-// @path notify 2/6: the call and the capability that it names
-void kernel_syscall(void)
-{
-    struct thread *self = thread_at(this_core()->current);
-    switch (context_number(&self->context) & ~NATIVE) {
-    case SYS_CALL:
-        if (!fast_call(self)) sys_call(self);
-        break;
-    case SYS_REPLY_WAIT:
-        if (!fast_reply_wait(self)) ipc_reply_wait(self);
-        break;
-    case SYS_SEND: ipc_send(self); break;
-    case SYS_WAIT: ipc_wait(self); break;
-    case SYS_SIGNAL: sys_signal(self); break;
-    case SYS_YIELD: sys_yield(self); break;
-    default: fail(self, ERR_NO_SYSCALL); break;
-    }
-}
-
-// Make `t` the thread that struct cpu speaks of.
-static void load(struct cpu_core *core, struct thread *t)
-{
-    struct cpu *cpu = arch_cpu();
-    core->loaded = ref_of(t);
-    cpu->context = &t->context;
-    cpu->syscall_entry = t->syscall_entry;
-    cpu->utcb = thread_utcb(t);
+    if (t->event_entry && thread_utcb(t)->events_enabled) event_divert(t);
     arch_fpu_switch(&t->fpu);
     if (t->aspace != core->aspace) aspace_activate(t->aspace);
+    arch_switch_user(&t->context);
 }
 
 // @path ipc-call 8/9: load the thread that runs now
@@ -97,7 +47,89 @@ _Noreturn void kernel_exit(void)
     struct thread *t = sched_choose();
     sched_set_timer();
     if (!t) arch_idle();
-    if (core->loaded != core->current) load(core, t);
-    event_divert(t);
+    if (arch_cpu()->thread != t) switch_to(core, t);
+    if (t->event_entry && thread_utcb(t)->events_enabled) event_divert(t);
     arch_return_user(&t->context);
 }
+
+// --- the system calls
+
+static __attribute__((noinline)) void long_call(struct thread *self)
+{
+    uint64_t info = context_info(&self->context);
+    struct slot *cap = view_slot(thread_cspace(self), context_cap(&self->context));
+    if (!cap || cap->type == CAP_EMPTY) {
+        fail(self, ERR_NO_CAP);
+    } else if (cap->type == CAP_ENDPOINT) {
+        err_t err = ipc_call(self, cap, info, context_deadline(&self->context));
+        if (err) fail(self, err);
+    } else {
+        invoke(self, cap, info);
+    }
+    kernel_exit();
+}
+
+// @path ipc-call 2/9: the call and the capability that it names
+static void sys_call(struct thread *self)
+{
+    struct cpu_core *core = this_core();
+    struct thread *server = fast_call(core, self);
+    if (server) switch_to(core, server);
+    long_call(self);
+}
+
+static void sys_reply_wait(struct thread *self)
+{
+    struct cpu_core *core = this_core();
+    struct thread *caller = fast_reply_wait(core, self);
+    if (caller) switch_to(core, caller);
+    ipc_reply_wait(self);
+    kernel_exit();
+}
+
+static void sys_send(struct thread *self)
+{
+    ipc_send(self);
+    kernel_exit();
+}
+
+static void sys_wait(struct thread *self)
+{
+    ipc_wait(self);
+    kernel_exit();
+}
+
+// @path notify 2/6: the call and the capability that it names
+static void sys_signal(struct thread *self)
+{
+    struct slot *cap;
+    err_t err = cap_lookup(self, context_cap(&self->context), CAP_NOTIFICATION, RIGHT_WRITE, &cap);
+    fail(self, err);
+    if (!err) notification_signal(notification_at(cap->object), cap->badge);
+    kernel_exit();
+}
+
+static void sys_yield(struct thread *self)
+{
+    fail(self, OK);
+    sched_rotate(self);
+    kernel_exit();
+}
+
+void (*const kernel_calls[])(struct thread *self) = {
+    [SYS_CALL] = sys_call, [SYS_REPLY_WAIT] = sys_reply_wait, [SYS_SEND] = sys_send,
+    [SYS_WAIT] = sys_wait, [SYS_SIGNAL] = sys_signal,         [SYS_YIELD] = sys_yield,
+};
+
+// Signals that wake nobody and yields to nobody, which is most of them, are over before any register is saved.
+int64_t kernel_quick(uint64_t cap, uint64_t number)
+{
+    const struct thread *self = thread_at(this_core()->current);
+    struct slot *slot;
+    if (number == SYS_YIELD) return this_core()->top >= self->priority;
+    if (number != SYS_SIGNAL) return ERR_NO_SYSCALL;
+    err_t err = cap_lookup(self, cap, CAP_NOTIFICATION, RIGHT_WRITE, &slot);
+    return err ? err : !notification_keep(notification_at(slot->object), slot->badge);
+}
+
+struct arch_fpu *kernel_fpu(struct thread *t) { return &t->fpu; }

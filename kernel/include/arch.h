@@ -54,6 +54,9 @@ void arch_context_get(const struct arch_context *, struct thread_registers *);
 //   void context_set_result(struct arch_context *, err_t err, uint64_t badge, uint64_t info, uint64_t count);
 //   uint64_t context_pc, context_sp, context_flags (const struct arch_context *);
 //   void context_restart(struct arch_context *);  the system call instruction will run again with the same registers
+//   uint64_t context_syscall_entry(const struct arch_context *); void context_set_syscall_entry(.., uint64_t);
+//     where the entry code reflects foreign system calls to, 0: kernel_foreign; arch_context_set leaves it alone
+// A context is the first thing in its page; the thread's UTCB is the next page.
 // An upcall: store pc, sp, flags, rax, rcx, r11 in the save area and continue at entry, other registers unchanged.
 void arch_context_divert(struct arch_context *, struct upcall_save *save, uint64_t entry);
 bool arch_user_address_ok(uint64_t address);  // lies below USER_END (canonical)
@@ -64,8 +67,9 @@ void arch_fpu_switch(struct arch_fpu *next);  // the current thread is now the o
 void arch_fpu_copy(struct arch_fpu *to, struct arch_fpu *from);  // saves `from` first if it is in the registers
 void arch_fpu_forget(struct arch_fpu *);                         // its memory goes away
 
-// --- leaving the kernel. Both do not return to the caller.
-_Noreturn void arch_return_user(struct arch_context *);  // by sysret or iret, as the context needs
+// --- leaving the kernel, for good
+_Noreturn void arch_return_user(struct arch_context *);  // to the thread that came in (struct cpu's context)
+_Noreturn void arch_switch_user(struct arch_context *);  // to another one
 _Noreturn void arch_idle(
     void);  // current address space is any; wait for an interrupt, then kernel_interrupt/kernel_timer, kernel_exit
 
@@ -89,6 +93,10 @@ void arch_log(const char *text, size_t n);                  // debug port, and t
 _Noreturn void arch_power(unsigned action, uint64_t code);  // POWER_*
 _Noreturn void arch_halt(void);                             // after a panic
 
+// --- what the core offers it
+uint64_t date_days(uint64_t year, uint64_t month, uint64_t day);  // since 1970-01-01; month and day count from 1
+struct thread;                                                    // the core's; an arch_context comes first in it
+
 // --- what the architecture calls. `current` context is the running thread's.
 struct
     boot_memory {  // what the boot code found; kernel image, bundle and boot data are already taken out of the ranges
@@ -101,7 +109,11 @@ struct
     const char *command_line;
 };
 _Noreturn void kernel_main(const struct boot_memory *);  // once, with interrupts masked; ends in kernel_exit
-void kernel_syscall(void);  // a native system call; registers are in the current thread's context
+int64_t kernel_quick(uint64_t cap,
+                     uint64_t number);  // a native call from SIGNAL on, before registers are saved: an err_t
+                                        // that is its whole answer; positive: kernel_calls are to do it
+extern void (*const kernel_calls[])(struct thread *);  // native calls by number; they do not return
+struct arch_fpu *kernel_fpu(struct thread *);
 void kernel_foreign(void);  // a foreign system call of a thread without a system-call upcall
 void kernel_fault(unsigned kind, uint64_t address, uint64_t code);  // FAULT_KIND_* of abi/ipc.h, from user mode
 void kernel_interrupt(unsigned line);  // a level line has been masked, an edge line has not
@@ -111,11 +123,10 @@ _Noreturn void kernel_exit(void);  // choose who runs and return to user mode or
 // Per-CPU state, reached through one register. The architecture's entry code uses the first fields by offset.
 struct cpu {
     struct cpu *self;
-    struct arch_context *context;  // of the current thread; where entry code saves user registers
-    uint64_t kernel_stack;         // its top
+    void *core;             // the core's own per-CPU state (struct cpu_core)
+    struct thread *thread;  // that ran last; its context, which comes first in it, is where entry code saves registers
+    uint64_t kernel_stack;  // its top
     uint64_t scratch;
-    uint64_t syscall_entry;  // the current thread's system-call upcall entry, 0: none
-    struct utcb *utcb;       // the current thread's UTCB, kernel address
-    void *core;              // the core's own per-CPU state (struct cpu_core of sched/)
 };
 struct cpu *arch_cpu(void);
+void *arch_core(void);  // arch_cpu()->core

@@ -54,7 +54,11 @@ static inline ref_t aspace_root(ref_t aspace) { return aspace + REFS_PER_PAGE; }
 void aspace_init(ref_t, unsigned size_bits);
 void aspace_destroy(ref_t);
 void aspace_slot_lost(struct aspace *, struct slot *);
-void aspace_activate(ref_t);  // NO_REF: no user mappings
+static inline void aspace_activate(ref_t aspace)  // one that is there
+{
+    this_core()->aspace = aspace;
+    arch_aspace_activate((paddr_t){(uint64_t)aspace_root(aspace) << REF_BITS});
+}
 // Is [address, address + n pages) user memory, page aligned, within the capability's range?
 err_t aspace_check_range(uint64_t badge, uint64_t address, uint64_t n_pages);
 

@@ -11,20 +11,21 @@
 
 struct cpu_core {
     ref_t current;  // the thread that runs; NO_REF: to be chosen at kernel_exit
-    ref_t loaded;   // the thread whose registers struct cpu names
     ref_t aspace;   // whose tables are active; NO_REF: the kernel's own
     ref_t charged;  // the context that pays since charged_since_ns; NO_REF: nobody
     uint64_t charged_since_ns;
     uint64_t slice_end_ns;         // when its budget or slice ends
+    uint64_t wake_ns;              // the next tick is wanted no later than this
     uint64_t timer_ns;             // what the timer is set to; an early tick is harmless, a late one is not
     ref_t deadlines;               // heap of threads, see deadline.h
     unsigned steps;                // towards the next look at a preemption point
     ref_t dying_head, dying_tail;  // objects whose inner slots are to be emptied
     uint32_t revoke_tickets;
+    int top;                          // the highest priority with a queued thread, -1: none
     uint64_t ready[PRIORITIES / 64];  // bit p: queues[p] is not empty
     struct queue queues[PRIORITIES];
 };
-static inline struct cpu_core *this_core(void) { return arch_cpu()->core; }
+static inline struct cpu_core *this_core(void) { return arch_core(); }
 
 struct kernel {          // written by kernel_main only, but for the watchdog
     ref_t irqs;          // IRQ_LINES * IRQ_SHARERS struct irq

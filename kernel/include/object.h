@@ -124,7 +124,7 @@ struct thread {
     uint32_t revoke_ticket;  // of a revoke_run stopped at a preemption point; 0: none
     uint64_t heap_key;       // ns
     uint64_t generation;
-    uint64_t syscall_entry, event_entry, fault_entry;
+    uint64_t event_entry, fault_entry;
     uint64_t fault_kind, fault_address, fault_code;
     uint64_t utcb_address;  // where its UTCB is mapped; 0: nowhere
 
@@ -133,7 +133,10 @@ struct thread {
 };
 _Static_assert(sizeof(struct thread) <= PAGE_SIZE && SIZE_THREAD == 2 * PAGE_SIZE, "the UTCB is the second page");
 static inline struct thread *thread_at(ref_t ref) { return ref_direct(ref); }
-static inline struct utcb *thread_utcb(const struct thread *t) { return ref_direct(ref_of(t) + REFS_PER_PAGE); }
+static inline struct utcb *thread_utcb(const struct thread *t)
+{
+    return arch_direct((paddr_t){arch_physical(t).raw + PAGE_SIZE});
+}
 
 // --- address space: a page of state, the root table, and pages for further tables
 #define ASPACE_GROWS 32

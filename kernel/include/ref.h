@@ -7,6 +7,9 @@
 #pragma once
 #include "arch.h"
 
+// For functions on the shortest ways through the kernel, where a call costs more than what it does.
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
 typedef uint32_t ref_t;
 #define NO_REF 0u
 #define REF_BITS 6

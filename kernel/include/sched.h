@@ -3,14 +3,24 @@
 //
 // Rules:
 //  - A READY thread is the current one, or in its priority's queue, or parked for want of time; never two of these.
-//  - t->on != 0 exactly if context_at(t->on)->user is t.
+//  - A thread is the user of the context that it runs on (t->on).
 //  - Time is charged when the context in use changes and at timer ticks only, so lending a context along a call and
 //    getting it back costs no look at the clock.
 #pragma once
 #include "core.h"
 
 // --- sched/queue.c: threads in a row
-void queue_push(struct queue *, struct thread *);
+ALWAYS_INLINE void queue_push(struct queue *q, struct thread *t)
+{
+    ref_t ref = ref_of(t);
+    t->queue_next = NO_REF;
+    t->queue_prev = q->tail;
+    if (q->tail)
+        thread_at(q->tail)->queue_next = ref;
+    else
+        q->head = ref;
+    q->tail = ref;
+}
 void queue_push_front(struct queue *, struct thread *);
 void queue_remove(struct queue *, struct thread *);
 
@@ -30,15 +40,45 @@ void sched_set_priority(struct thread *, unsigned priority);
 bool sched_charge(ref_t next);
 // The thread to return to, on a context with time left; NULL: idle.
 struct thread *sched_choose(void);
-// Set the timer for the end of the slice or the next deadline.
+// A tick comes at this time or earlier: sched_set_timer sees to it on the way out.
+static inline void sched_tick_by(uint64_t ns)
+{
+    struct cpu_core *core = this_core();
+    if (ns < core->wake_ns) core->wake_ns = ns;
+}
 void sched_set_timer(void);
-// A tick comes at this time or earlier.
-void sched_tick_by(uint64_t ns);
 
 // --- object/context.c
+// A thread without a context runs on its own, unless that is lent.
+ALWAYS_INLINE void context_give(struct thread *t, ref_t context)
+{
+    t->on = context;
+    context_at(context)->user = ref_of(t);
+}
+ALWAYS_INLINE void context_resume_own(struct thread *t)
+{
+    if (!t->own) return;
+    ref_t user = context_at(t->own)->user;
+    if (!user || user == ref_of(t)) context_give(t, t->own);
+}
 // A blocked caller's context goes to the server, and back with the answer.
-void context_lend(struct thread *from, struct thread *to);
-void context_return(struct thread *from, struct thread *to);
+ALWAYS_INLINE void context_lend(struct thread *from, struct thread *to)
+{
+    ref_t lent = from->on;
+    if (!lent) return;
+    if (to->on && to->on != to->own) context_at(to->on)->user = NO_REF;
+    from->on = NO_REF;
+    context_give(to, lent);
+    to->lender = ref_of(from);
+}
+ALWAYS_INLINE void context_return(struct thread *from, struct thread *to)
+{
+    ref_t lent = from->on;
+    if (!lent || lent == from->own || from->lender != ref_of(to) || to->on) return;
+    from->on = NO_REF;
+    context_give(to, lent);
+    context_resume_own(from);
+}
 // A thread that stops working for others gives a lent context back to its home and goes on with its own.
 void context_go_home(struct thread *);
 // A thread without a context takes its own, if it has one, from whoever it was lent to.

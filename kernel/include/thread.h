@@ -9,9 +9,10 @@ struct cspace_view {
     uint64_t last;  // the highest slot index; 0: no cspace
 };
 // Slot `index` of a cspace, or NULL; slot 0 is never found. It may be empty.
+static inline bool view_has(struct cspace_view view, uint64_t index) { return index - 1 < view.last; }
 static inline struct slot *view_slot(struct cspace_view view, uint64_t index)
 {
-    return index - 1 < view.last ? slot_at(view.base + (ref_t)index) : NULL;
+    return view_has(view, index) ? slot_at(view.base + (ref_t)index) : NULL;
 }
 // Slot `index`, which is there, is filled now.
 static inline void view_note(struct cspace_view view, uint64_t index)
@@ -50,7 +51,12 @@ bool thread_check(const struct thread *);
 // --- object/endpoint.c
 // Take the oldest sender that this receiver may have (callers only with a reply object), or NULL.
 struct thread *endpoint_next_sender(struct endpoint *, bool callers_too);
-void endpoint_enqueue(struct endpoint *, struct thread *);  // by its state
+void endpoint_enqueue_sender(struct endpoint *, struct thread *);  // CALLING or SENDING
+static inline void endpoint_enqueue_receiver(struct endpoint *ep, struct thread *t)
+{
+    t->object = ref_of(ep);
+    queue_push(t->reply ? &ep->receivers : &ep->bare, t);
+}
 void endpoint_dequeue(struct endpoint *, struct thread *);
 void endpoint_gone_add(struct slot *);  // a first capability without children
 void endpoint_gone_remove(struct slot *);
@@ -60,12 +66,22 @@ bool endpoint_check(const struct endpoint *);
 
 // --- object/reply.c
 // Let `reply` stand for the blocked caller; a fresh count.
-void reply_arm(ref_t reply, struct thread *caller);
+ALWAYS_INLINE uint32_t reply_arm(ref_t ref, struct thread *caller)
+{
+    struct reply *reply = reply_at(ref);
+    uint32_t count = reply->count + 1;
+    if (count == 0) count = 1;
+    reply->caller = ref_of(caller);
+    reply->count = count;
+    caller->object = ref;
+    return count;
+}
 void reply_destroy(ref_t);
 bool reply_check(ref_t);
 
 // --- object/notification.c
 void notification_signal(struct notification *, uint64_t bits);
+bool notification_keep(struct notification *, uint64_t bits);  // the same if nobody waits; else false, and nothing done
 bool notification_quiesce_step(struct notification *);
 bool notification_check(const struct notification *);
 
@@ -77,9 +93,9 @@ void irq_destroy(struct irq *);
 void irq_slot_lost(struct irq *);
 
 // --- entry/fast.c
-// The common call and answer in one go. False: this is another case; nothing has changed.
-bool fast_call(struct thread *self);
-bool fast_reply_wait(struct thread *self);
+// The common call and answer in one go: returns the thread that runs now. NULL: another case; nothing has changed.
+struct thread *fast_call(struct cpu_core *, struct thread *self);
+struct thread *fast_reply_wait(struct cpu_core *, struct thread *self);
 
 // --- entry/ipc.c, entry/fault.c
 // A message of the kernel itself for a thread that waits on an endpoint.

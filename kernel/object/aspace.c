@@ -19,17 +19,17 @@ void aspace_init(ref_t ref, unsigned size_bits)
     tables_drop(as);
 }
 
+static void deactivate(void)
+{
+    this_core()->aspace = NO_REF;
+    arch_aspace_activate(kernel.empty_root);
+}
+
 // The space's mappings end with its id; nothing is searched.
 void aspace_destroy(ref_t ref)
 {
-    if (this_core()->aspace == ref) aspace_activate(NO_REF);
+    if (this_core()->aspace == ref) deactivate();
     ids_release(aspace_at(ref)->id);
-}
-
-void aspace_activate(ref_t aspace)
-{
-    this_core()->aspace = aspace;
-    arch_aspace_activate(aspace ? arch_physical(table_at(aspace_root(aspace))) : kernel.empty_root);
 }
 
 void aspace_slot_lost(struct aspace *as, struct slot *s)

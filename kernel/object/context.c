@@ -2,7 +2,8 @@
 // Scheduling contexts: the right to run for a budget in every period, lent along calls.
 //
 // Rules:
-//  - c->user is the thread that runs on it (t->on names it back); c->home is the thread whose own it is.
+//  - c->home is the thread whose own it is; c->user the one that may run on it: home, or whoever it was lent to. A
+//    thread runs on t->on, of which it is the user; its own one waits for it while it runs on a lent one.
 //  - A caller's context goes to the server with the message and comes back with the answer. A server that waits, stops
 //    or dies gives a lent one back to its home; a thread that wakes takes its own back from whoever has it.
 //  - A period's budget is there in full when the period begins; what was not used is lost.
@@ -17,57 +18,29 @@ void context_init(struct context *c) { *c = (struct context){0}; }
 
 static void take_from_user(struct context *c)
 {
-    if (c->user) thread_at(c->user)->on = NO_REF;
+    if (c->user && thread_at(c->user)->on == ref_of(c)) thread_at(c->user)->on = NO_REF;
     c->user = NO_REF;
-}
-
-static void give(struct thread *t, ref_t context)
-{
-    t->on = context;
-    context_at(context)->user = ref_of(t);
 }
 
 void context_take_own(struct thread *t)
 {
     if (!t->own) return;
     struct context *c = context_at(t->own);
-    if (c->user) {
+    if (c->user && c->user != ref_of(t)) {
         struct thread *borrower = thread_at(c->user);
         take_from_user(c);
-        if (borrower->own && !context_at(borrower->own)->user) give(borrower, borrower->own);
+        context_resume_own(borrower);
     }
-    give(t, t->own);
-}
-
-void context_lend(struct thread *from, struct thread *to)
-{
-    ref_t lent = from->on;
-    if (!lent) return;
-    take_from_user(context_at(lent));
-    if (to->on) take_from_user(context_at(to->on));
-    give(to, lent);
-    to->lender = ref_of(from);
+    context_give(t, t->own);
 }
 
 void context_go_home(struct thread *t)
 {
     if (!t->on || t->on == t->own) return;
-    ref_t lent = t->on;
+    ref_t lent = t->on, home = context_at(lent)->home;
     take_from_user(context_at(lent));
-    if (context_at(lent)->home) {
-        struct thread *home = thread_at(context_at(lent)->home);
-        if (!home->on) give(home, lent);
-    }
-    if (t->own && !context_at(t->own)->user) give(t, t->own);
-}
-
-void context_return(struct thread *from, struct thread *to)
-{
-    if (!from->on || from->on == from->own || from->lender != ref_of(to) || to->on) return;
-    ref_t lent = from->on;
-    take_from_user(context_at(lent));
-    give(to, lent);
-    if (from->own && !context_at(from->own)->user) give(from, from->own);
+    if (home && !thread_at(home)->on) context_give(thread_at(home), lent);
+    context_resume_own(t);
 }
 
 void context_refill(struct context *c, uint64_t now_ns)
@@ -92,7 +65,10 @@ void context_exhausted(struct thread *t)
     if (c->budget_ns && c->budget_ns == c->period_ns) {
         c->left_ns = c->budget_ns;
         c->period_start_ns = this_core()->charged_since_ns;
-        if (this_core()->charged == t->on) this_core()->slice_end_ns = this_core()->charged_since_ns + c->left_ns;
+        if (this_core()->charged == t->on) {
+            this_core()->slice_end_ns = this_core()->charged_since_ns + c->left_ns;
+            sched_tick_by(this_core()->slice_end_ns);
+        }
         sched_rotate(t);
     } else if (c->left_ns > 0) {
         return;  // the next period has just begun
@@ -181,7 +157,7 @@ err_t context_invoke(struct invocation *inv)
 bool context_check(const struct context *c)
 {
     ref_t ref = ref_of(c);
-    if (c->user && thread_at(c->user)->on != ref) return false;
+    if (c->user && thread_at(c->user)->on != ref && c->user != c->home) return false;
     if (c->home && thread_at(c->home)->own != ref) return false;
     return c->left_ns <= c->budget_ns && slot_check(&c->timeout);
 }

@@ -9,25 +9,20 @@
 // Moving messages is entry/ipc.c's work.
 #include "thread.h"
 
-static struct queue *queue_of(struct endpoint *ep, const struct thread *t)
-{
-    switch (t->state) {
-    case THREAD_CALLING: return &ep->callers;
-    case THREAD_SENDING: return &ep->senders;
-    default: return t->reply ? &ep->receivers : &ep->bare;
-    }
-}
-
-void endpoint_enqueue(struct endpoint *ep, struct thread *t)
+void endpoint_enqueue_sender(struct endpoint *ep, struct thread *t)
 {
     t->object = ref_of(ep);
     t->ticket = ep->tickets++;
-    queue_push(queue_of(ep, t), t);
+    queue_push(t->state == THREAD_CALLING ? &ep->callers : &ep->senders, t);
 }
 
 void endpoint_dequeue(struct endpoint *ep, struct thread *t)
 {
-    queue_remove(queue_of(ep, t), t);
+    switch (t->state) {
+    case THREAD_CALLING: queue_remove(&ep->callers, t); break;
+    case THREAD_SENDING: queue_remove(&ep->senders, t); break;
+    default: queue_remove(t->reply ? &ep->receivers : &ep->bare, t); break;
+    }
     t->object = NO_REF;
 }
 

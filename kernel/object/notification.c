@@ -6,22 +6,27 @@
 //  - A capability without a badge signals bit 0.
 #include "thread.h"
 
+bool notification_keep(struct notification *n, uint64_t bits)
+{
+    if (n->waiters.head || (n->bound && thread_at(n->bound)->state == THREAD_RECEIVING)) return false;
+    n->bits |= bits ? bits : 1;
+    return true;
+}
+
 // @path interrupt 3/5: the driver that waits gets the bits
 // @path notify 3/6: give the bits to who waits for them, or keep them
 void notification_signal(struct notification *n, uint64_t bits)
 {
-    n->bits |= bits ? bits : 1;
-    struct thread *waiter = n->waiters.head ? thread_at(n->waiters.head) : NULL;
-    if (waiter) {
+    if (notification_keep(n, bits)) return;
+    if (!bits) bits = 1;
+    if (n->waiters.head) {
+        struct thread *waiter = thread_at(n->waiters.head);
         thread_leave(waiter);
         thread_set_result(waiter, OK, 0, INFO(0, 1, 0), 0);
-        context_set_word(&waiter->context, 0, n->bits);
-        n->bits = 0;
+        context_set_word(&waiter->context, 0, bits);
         sched_ready(waiter);
-    } else if (n->bound && thread_at(n->bound)->state == THREAD_RECEIVING) {
-        uint64_t taken = n->bits;
-        n->bits = 0;
-        ipc_kernel_message(thread_at(n->bound), 0, INFO_KERNEL | INFO(KMSG_NOTIFICATION, 1, 0), taken);
+    } else {
+        ipc_kernel_message(thread_at(n->bound), 0, INFO_KERNEL | INFO(KMSG_NOTIFICATION, 1, 0), bits);
     }
 }
 

@@ -7,14 +7,6 @@
 //  - `receiver` is the thread that waits on an endpoint with this object; an armed object cannot be waited with.
 #include "thread.h"
 
-void reply_arm(ref_t ref, struct thread *caller)
-{
-    struct reply *reply = reply_at(ref);
-    reply->caller = ref_of(caller);
-    if (++reply->count == 0) reply->count = 1;
-    caller->object = ref;
-}
-
 // The last capability is gone: nobody can answer any more.
 void reply_destroy(ref_t ref)
 {

@@ -129,9 +129,7 @@ err_t thread_set_slot(struct thread *t, unsigned which, struct slot *from)
 // The slots inside are emptied later (slots_reap); until then the thread is stopped and nobody can name it.
 void thread_destroy(struct thread *t)
 {
-    struct cpu_core *core = this_core();
     thread_suspend(t);
-    if (core->loaded == ref_of(t)) core->loaded = NO_REF;
     arch_fpu_forget(&t->fpu);
 }
 
@@ -259,10 +257,9 @@ static err_t set_upcalls(struct invocation *inv, struct thread *t)
     for (unsigned i = 0; i < 3; i++) {
         if (!arch_user_address_ok(inv_word(inv, i))) return ERR_INVALID;
     }
-    t->syscall_entry = inv_word(inv, 0);
+    context_set_syscall_entry(&t->context, inv_word(inv, 0));
     t->event_entry = inv_word(inv, 1);
     t->fault_entry = inv_word(inv, 2);
-    if (this_core()->loaded == ref_of(t)) this_core()->loaded = NO_REF;  // struct cpu holds the old entry
     return OK;
 }
 
@@ -282,7 +279,9 @@ static err_t clone_state(struct invocation *inv, struct thread *t)
     struct thread *source = thread_at(cap->object);
     bool in_call = (source->state == THREAD_CALLING || source->state == THREAD_REPLY) && !source->in_fault;
     if (!in_call || t->state != THREAD_STOPPED) return ERR_BUSY;
+    uint64_t entry = context_syscall_entry(&t->context);
     t->context = source->context;
+    context_set_syscall_entry(&t->context, entry);
     arch_fpu_copy(&t->fpu, &source->fpu);
     arch_page_copy(thread_utcb(t), thread_utcb(source));
     thread_set_result(t, OK, 0, INFO(0, 0, 0), 0);

@@ -68,6 +68,7 @@ void deadline_insert(struct thread *t, uint64_t ns)
     t->heap_key = ns;
     t->heap_left = t->heap_right = t->heap_parent = NO_REF;
     t->heap_rank = 1;
+    sched_tick_by(ns);
     core->deadlines = merge(core->deadlines, ref_of(t), NO_REF);
 }
 

@@ -2,18 +2,6 @@
 // Queues of threads: doubly linked through the threads themselves. A thread stands in at most one.
 #include "sched.h"
 
-void queue_push(struct queue *q, struct thread *t)
-{
-    ref_t ref = ref_of(t);
-    t->queue_next = NO_REF;
-    t->queue_prev = q->tail;
-    if (q->tail)
-        thread_at(q->tail)->queue_next = ref;
-    else
-        q->head = ref;
-    q->tail = ref;
-}
-
 void queue_push_front(struct queue *q, struct thread *t)
 {
     ref_t ref = ref_of(t);

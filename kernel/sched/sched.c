@@ -20,7 +20,17 @@ static void enqueue(struct thread *t, bool front)
     else
         queue_push(q, t);
     core->ready[t->priority / 64] |= 1ull << (t->priority % 64);
+    if (core->top < t->priority) core->top = t->priority;
     t->queued = true;
+}
+
+// The highest priority with a queued thread, -1: none.
+static int find_top(const struct cpu_core *core)
+{
+    for (unsigned i = PRIORITIES / 64; i-- > 0;) {
+        if (core->ready[i]) return (int)(i * 64 + 63) - __builtin_clzll(core->ready[i]);
+    }
+    return -1;
 }
 
 static void dequeue(struct thread *t)
@@ -28,17 +38,10 @@ static void dequeue(struct thread *t)
     struct cpu_core *core = this_core();
     struct queue *q = &core->queues[t->priority];
     queue_remove(q, t);
-    if (!q->head) core->ready[t->priority / 64] &= ~(1ull << (t->priority % 64));
     t->queued = false;
-}
-
-// The highest priority with a queued thread, -1: none.
-static int top_priority(const struct cpu_core *core)
-{
-    for (unsigned i = PRIORITIES / 64; i-- > 0;) {
-        if (core->ready[i]) return (int)(i * 64 + 63) - __builtin_clzll(core->ready[i]);
-    }
-    return -1;
+    if (q->head) return;
+    core->ready[t->priority / 64] &= ~(1ull << (t->priority % 64));
+    if (core->top == t->priority) core->top = find_top(core);
 }
 
 // @path notify 4/6: a better thread than the current one becomes the current one
@@ -52,7 +55,7 @@ void sched_ready(struct thread *t)
         return;
     }
     if (!core->current) {
-        if (t->priority >= top_priority(core))
+        if (t->priority >= core->top)
             core->current = ref_of(t);
         else
             enqueue(t, false);
@@ -112,6 +115,7 @@ bool sched_charge(ref_t next)
         struct context *c = context_at(next);
         context_refill(c, now);
         core->slice_end_ns = now + c->left_ns;
+        sched_tick_by(core->slice_end_ns);
     }
     return used_up;
 }
@@ -121,12 +125,11 @@ struct thread *sched_choose(void)
     struct cpu_core *core = this_core();
     for (;;) {
         if (!core->current) {
-            int top = top_priority(core);
-            if (top < 0) {
+            if (core->top < 0) {
                 if (core->charged) sched_charge(NO_REF);
                 return NULL;
             }
-            struct thread *first = thread_at(core->queues[top].head);
+            struct thread *first = thread_at(core->queues[core->top].head);
             dequeue(first);
             core->current = ref_of(first);
         }
@@ -144,20 +147,12 @@ struct thread *sched_choose(void)
     }
 }
 
-void sched_tick_by(uint64_t ns)
-{
-    struct cpu_core *core = this_core();
-    if (ns >= core->timer_ns) return;
-    core->timer_ns = ns;
-    arch_timer_set(ns);
-}
-
 void sched_set_timer(void)
 {
     struct cpu_core *core = this_core();
-    uint64_t next = deadline_next_ns();
-    if (core->slice_end_ns < next) next = core->slice_end_ns;
-    sched_tick_by(next);
+    if (core->wake_ns >= core->timer_ns) return;
+    core->timer_ns = core->wake_ns;
+    arch_timer_set(core->wake_ns);
 }
 
 static void expire(struct thread *t)
@@ -171,13 +166,9 @@ static void expire(struct thread *t)
     }
 }
 
-// There is always a tick by the watchdog's time.
 static void watch(void)
 {
-    if (arch_now_ns() < kernel.watchdog_ns) {
-        sched_tick_by(kernel.watchdog_ns);
-        return;
-    }
+    if (arch_now_ns() < kernel.watchdog_ns) return;
     log_line("watchdog: nobody has put it off; restarting the machine");
     arch_power(POWER_REBOOT, 0);
 }
@@ -185,8 +176,8 @@ static void watch(void)
 void kernel_timer(void)
 {
     struct cpu_core *core = this_core();
-    core->timer_ns = NS_FOREVER;
     watch();
+    core->timer_ns = NS_FOREVER;
     if (core->charged && sched_charge(core->charged) && core->current) {
         struct thread *t = thread_at(core->current);
         if (t->on == core->charged) context_exhausted(t);
@@ -195,4 +186,7 @@ void kernel_timer(void)
     for (unsigned i = 0; i < EXPIRE_AT_ONCE && deadline_next_ns() <= now; i++) {
         expire(thread_at(core->deadlines));
     }
+    core->wake_ns = kernel.watchdog_ns;
+    sched_tick_by(core->slice_end_ns);
+    sched_tick_by(deadline_next_ns());
 }

@@ -56,14 +56,14 @@ static enum host_exit enter(unsigned number, struct message m)
 {
     struct thread *self = current_thread();
     struct arch_context *c = &self->context;
-    c->number = NATIVE | number;
+    c->number = number;
     c->cap = m.cap;
     c->info = m.info;
     memcpy(c->words, m.words, sizeof(m.words));
     c->reply = m.reply;
     c->deadline = m.deadline;
     c->restart = 0;
-    return host_enter(kernel_syscall);
+    return host_syscall();
 }
 
 static enum host_exit operate(unsigned cap, uint32_t label, unsigned n, const uint64_t *words)
@@ -229,7 +229,7 @@ static enum host_exit step(void)
     host_access(one_in(2) ? pick_address() : self->utcb_address);
     if (self->context.restart && !one_in(10)) {
         thread_at(this_core()->current)->context.restart = 0;
-        return host_enter(kernel_syscall);
+        return host_syscall();
     }
     switch (random_below(20)) {
     case 0: return host_tick(host.now_ns + random_below(3000000));

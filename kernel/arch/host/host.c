@@ -89,11 +89,37 @@ enum host_exit host_boot(const struct boot_memory *memory)
     return host_enter(enter_boot);
 }
 
+static struct arch_context *context_of(struct thread *thread) { return (struct arch_context *)thread; }
+
 void arch_return_user(struct arch_context *context)
 {
-    if (context != cpu.context) abort();
+    if (cpu.thread == NULL || context != context_of(cpu.thread)) abort();
     longjmp(way_out, HOST_USER);
 }
+
+void arch_switch_user(struct arch_context *context)
+{
+    if (cpu.thread != NULL && context == context_of(cpu.thread)) abort();
+    cpu.thread = (struct thread *)context;
+    longjmp(way_out, HOST_USER);
+}
+
+// As the entry code of an architecture does it.
+static void enter_syscall(void)
+{
+    struct arch_context *c = context_of(cpu.thread);
+    if (c->number >= SYS_SIGNAL) {
+        int64_t result = kernel_quick(c->cap, c->number);
+        if (result <= 0) {
+            context_set_result(c, (err_t)result, 0, 0, 0);
+            for (unsigned i = 0; i < MSG_REGISTERS; i++) context_set_word(c, i, 0);
+            arch_return_user(c);
+        }
+    }
+    kernel_calls[c->number](cpu.thread);
+}
+
+enum host_exit host_syscall(void) { return host_enter(enter_syscall); }
 void arch_idle(void) { longjmp(way_out, HOST_IDLE); }
 void arch_halt(void) { longjmp(way_out, HOST_HALTED); }
 void arch_power(unsigned action, uint64_t code)
@@ -103,6 +129,7 @@ void arch_power(unsigned action, uint64_t code)
 }
 
 struct cpu *arch_cpu(void) { return &cpu; }
+void *arch_core(void) { return cpu.core; }
 
 // --- memory
 

@@ -32,6 +32,7 @@ void host_reset(void);
 
 // Enter the kernel by `entry`, then kernel_exit, as the entry code of an architecture does; says how it was left.
 enum host_exit host_enter(void (*entry)(void));
+enum host_exit host_syscall(void);  // the native call in the current thread's registers
 enum host_exit host_fault(unsigned kind, uint64_t address, uint64_t code);
 enum host_exit host_interrupt(unsigned line);
 enum host_exit host_tick(uint64_t now_ns);  // time passes; a timer interrupt if one is due

@@ -101,17 +101,17 @@ enum host_exit sys(unsigned number, struct message m)
     struct thread *self = current_thread();
     check(self != NULL);
     struct arch_context *c = &self->context;
-    c->number = NATIVE | number;
+    c->number = number;
     c->cap = m.cap;
     c->info = m.info;
     memcpy(c->words, m.words, sizeof(m.words));
     c->reply = m.reply;
     c->deadline = m.deadline;
-    enum host_exit how = host_enter(kernel_syscall);
+    enum host_exit how = host_syscall();
     world_check();
     while (c->restart && current_thread() == self) {
         c->restart = 0;
-        how = host_enter(kernel_syscall);
+        how = host_syscall();
         world_check();
     }
     return how;

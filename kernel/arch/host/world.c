@@ -145,6 +145,7 @@ static unsigned count_cspace(ref_t cspace, unsigned size_bits)
 static void check_queues(void)
 {
     const struct cpu_core *core = this_core();
+    int top = -1;
     for (unsigned p = 0; p < PRIORITIES; p++) {
         ref_t prev = NO_REF;
         check(!core->queues[p].head == !(core->ready[p / 64] >> p % 64 & 1));
@@ -153,7 +154,11 @@ static void check_queues(void)
             check(t->queued && t->state == THREAD_READY && t->priority == p && t->queue_prev == prev);
         }
         check_equal(core->queues[p].tail, prev);
+        if (prev) top = (int)p;
     }
+    check_equal(core->top, top);
+    uint64_t next = deadline_next_ns();
+    check(core->timer_ns <= next && core->timer_ns <= core->slice_end_ns);
     if (core->deadlines) check(thread_at(core->deadlines)->heap_parent == NO_REF);
     if (core->charged) check(object_refs(CAP_CONTEXT, core->charged) != NULL);
 }

@@ -10,12 +10,12 @@ KERNEL_OFFSETS := $(BUILD)/kernel/offsets.h
 # Optimised as a whole when linked: the ways through the core cross many small files.
 CFLAGS_kernel += -I$(BUILD)/kernel -flto -fomit-frame-pointer
 
-# Offsets for the assembler files: the compiler writes "@define NAME value" strings, sed makes them a header.
+# Offsets for the assembler files: the compiler writes "@set NAME, value" strings, sed takes out all else.
 $(KERNEL_OFFSETS): $(ARCH_FOLDER)/offsets.c \
 		$(wildcard abi/*.h kernel/include/*.h $(ARCH_FOLDER)/*.h $(ARCH_FOLDER)/include/*.h)
 	@mkdir -p $(@D)
 	$(call say,GEN,$@)
-	$(Q)$(CLANG) $(CFLAGS_ALL) $(CFLAGS_kernel) -fno-lto -S -o - $< | sed -n 's/.*"@\(define .*\)"/#\1/p' > $@
+	$(Q)$(CLANG) $(CFLAGS_ALL) $(CFLAGS_kernel) -fno-lto -S -o - $< | sed -n 's/.*"@\(set .*\)"/.\1/p' > $@
 
 $(call objects_of,$(wildcard $(ARCH_FOLDER)/*.S)): $(KERNEL_OFFSETS)
 

@@ -27,6 +27,7 @@ void arch_context_start(struct arch_context *c, uint64_t pc, uint64_t sp, uint64
 void arch_context_set(struct arch_context *c, const struct thread_registers *r)
 {
     *c = (struct arch_context){
+        .syscall_entry = c->syscall_entry,
         .fs_base = user_address(r->fs_base),
         .gs_base = user_address(r->gs_base),
         .words = {r->rdx, r->r10, r->r8, r->r9, r->r12, r->r13},

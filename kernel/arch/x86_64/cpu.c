@@ -123,7 +123,7 @@ void cpu_init(void)
     struct x86_cpu *cpu = &boot_cpu;
     cpu->cpu.self = &cpu->cpu;
     cpu->cpu.kernel_stack = (uint64_t)kernel_stack_top;
-    cpu->live = &boot_context;
+    cpu->cpu.thread = (struct thread *)&boot_context;
     cpu->tss.rsp0 = (uint64_t)kernel_stack_top;
     descriptors_init(cpu);
     msr_write(MSR_GS_BASE, (uint64_t)cpu);

@@ -9,64 +9,37 @@
 //  - No user memory is touched: the UTCB is written through the kernel's own map.
 #include "offsets.h"
 
-// Save the registers after SYSCALL in the current thread's context; out: the kernel stack, all registers free.
-.macro SAVE_SYSCALL
-    mov %rsp, %gs:CPU_SCRATCH
-    mov %gs:CPU_CONTEXT, %rsp
-    mov %rax, CONTEXT_RAX(%rsp)
-    mov %gs:CPU_SCRATCH, %rax
-    mov %rax, CONTEXT_RSP(%rsp)
-    mov %rcx, CONTEXT_RIP(%rsp)
-    mov %r11, CONTEXT_RFLAGS(%rsp)
-    movq $VECTOR_SYSCALL, CONTEXT_VECTOR(%rsp)
-    mov %rdi, CONTEXT_RDI(%rsp)
-    mov %rsi, CONTEXT_RSI(%rsp)
-    mov %rdx, CONTEXT_RDX(%rsp)
-    mov %r10, CONTEXT_R10(%rsp)
-    mov %r8, CONTEXT_R8(%rsp)
-    mov %r9, CONTEXT_R9(%rsp)
-    mov %r12, CONTEXT_R12(%rsp)
-    mov %r13, CONTEXT_R13(%rsp)
-    mov %r14, CONTEXT_R14(%rsp)
-    mov %r15, CONTEXT_R15(%rsp)
-    mov %rbx, CONTEXT_RBX(%rsp)
-    mov %rbp, CONTEXT_RBP(%rsp)
-    mov %gs:CPU_KERNEL_STACK, %rsp
+// All general registers but RSP and those that SYSCALL and SYSRET change; RDI last, since it leads the way.
+.macro SAVE base
+    .irp register, rax, rsi, rdx, r10, r8, r9, r12, r13, r14, r15, rbx, rbp, rdi
+    mov %\register, CONTEXT_\register(\base)
+    .endr
+.endm
+.macro LOAD base
+    .irp register, rax, rsi, rdx, r10, r8, r9, r12, r13, r14, r15, rbx, rbp, rdi
+    mov CONTEXT_\register(\base), %\register
+    .endr
 .endm
 
-// Load what both ways out load: every general register but RCX, R11, RSP and RDI, from the context at RDI.
-.macro LOAD_COMMON
-    mov CONTEXT_RAX(%rdi), %rax
-    mov CONTEXT_RSI(%rdi), %rsi
-    mov CONTEXT_RDX(%rdi), %rdx
-    mov CONTEXT_R10(%rdi), %r10
-    mov CONTEXT_R8(%rdi), %r8
-    mov CONTEXT_R9(%rdi), %r9
-    mov CONTEXT_R12(%rdi), %r12
-    mov CONTEXT_R13(%rdi), %r13
-    mov CONTEXT_R14(%rdi), %r14
-    mov CONTEXT_R15(%rdi), %r15
-    mov CONTEXT_RBX(%rdi), %rbx
-    mov CONTEXT_RBP(%rdi), %rbp
+// Save the registers after SYSCALL in the current thread's context; out: RDI = the thread, the kernel stack.
+.macro SAVE_SYSCALL
+    mov %rsp, %gs:CPU_SCRATCH
+    mov %gs:CPU_THREAD, %rsp
+    SAVE %rsp
+    mov %gs:CPU_SCRATCH, %rdx
+    mov %rdx, CONTEXT_RSP(%rsp)
+    mov %rcx, CONTEXT_RIP(%rsp)
+    mov %r11, CONTEXT_RFLAGS(%rsp)
+    movl $VECTOR_SYSCALL, CONTEXT_VECTOR(%rsp)
+    mov %rsp, %rdi
+    mov %gs:CPU_KERNEL_STACK, %rsp
 .endm
 
 // Complete the frame of an interrupt or exception to a context (from `words` up).
 .macro PUSH_REGISTERS
-    push %r15
-    push %r14
-    push %r11
-    push %rbp
-    push %rdi
-    push %rsi
-    push %rcx
-    push %rbx
-    push %rax
-    push %r13
-    push %r12
-    push %r9
-    push %r8
-    push %r10
-    push %rdx
+    .irp register, r15, r14, r11, rbp, rdi, rsi, rcx, rbx, rax, r13, r12, r9, r8, r10, rdx
+    push %\register
+    .endr
 .endm
 
     .text
@@ -78,57 +51,71 @@
     .globl entry_syscall
 entry_syscall:
     swapgs
-    rol $1, %rax  // overflow: bits 62 and 63 differ; so -1, which programs do try, is foreign
-    jno reflect
-    ror $1, %rax
+    btr $NATIVE_BIT, %rax
+    jnc reflect
+    cmp $SYS_SIGNAL, %rax
+    jae quick
+message:
     SAVE_SYSCALL
-    call kernel_syscall
-    call kernel_exit
+    call *kernel_calls(,%rax,8)
+
+// SIGNAL, YIELD and what is no call carry no message and answer in RAX alone: all that the caller need not find
+// again is 0 then, so R12 to R14, which C preserves, keep what the way back wants.
+quick:
+    test %rax, %rax
+    js not_native
+    mov %rcx, %r12
+    mov %r11, %r13
+    mov %rsp, %r14
+    mov %gs:CPU_KERNEL_STACK, %rsp
+    push %rdi
+    push %rax
+    mov %rax, %rsi
+    call kernel_quick
+    mov %r12, %rcx
+    mov %r13, %r11
+    test %rax, %rax
+    jg whole
+    mov %r14, %rsp
+    .irp register, edi, esi, edx, r10d, r8d, r9d, r12d, r13d, r14d
+    xor %\register, %\register
+    .endr
+    swapgs
+    sysretq
+whole:  // somebody else may have to run
+    pop %rax
+    pop %rdi
+    mov %r14, %rsp
+    jmp message
 
 // A foreign call. SYSRET loads RIP from RCX and leaves it there: the stub at the entry finds its UTCB by that.
-// @path linux-read 1/9: the kernel reflects a foreign call to the thread's own entry, in 14 instructions
+// @path linux-read 1/9: the kernel reflects a foreign call to the thread's own entry, in 13 instructions
+not_native:
+    bts $NATIVE_BIT, %rax  // -1, which programs do try, and the like
 reflect:
-    ror $1, %rax
-    cmpq $0, %gs:CPU_SYSCALL_ENTRY
-    je foreign
     mov %rsp, %gs:CPU_SCRATCH
-    mov %gs:CPU_UTCB, %rsp
-    mov %rcx, UTCB_SYSCALL_PC(%rsp)
-    movl $0, UTCB_EVENTS_ENABLED(%rsp)
-    mov %gs:CPU_SYSCALL_ENTRY, %rcx
+    mov %gs:CPU_THREAD, %rsp
+    cmpq $0, CONTEXT_SYSCALL_ENTRY(%rsp)
+    je foreign
+    mov %rcx, CONTEXT_UTCB + UTCB_SYSCALL_PC(%rsp)
+    movl $0, CONTEXT_UTCB + UTCB_EVENTS_ENABLED(%rsp)
+    mov CONTEXT_SYSCALL_ENTRY(%rsp), %rcx
     mov %gs:CPU_SCRATCH, %rsp
     swapgs
     sysretq
 
 foreign:
+    mov %gs:CPU_SCRATCH, %rsp
     SAVE_SYSCALL
     call kernel_foreign
     call kernel_exit
 
-// _Noreturn void arch_return_user(struct arch_context *) in RDI.
-// SYSRET is for contexts that SYSCALL saved: their RIP lies below USER_END, since nothing is mapped behind it.
-    .globl arch_return_user
-    .balign 64
-arch_return_user:
-    mov %gs:CPU_LIVE, %rax
-    cmp %rax, %rdi
-    jne switch
-    swapgs
-switched:
-    cmpl $VECTOR_SYSCALL, CONTEXT_VECTOR(%rdi)
-    jne return_iret
-    // @path ipc-call 9/9: to the server, with the message in its registers
-    // @path notify 6/6: to whoever runs now; a woken thread finds the bits in its registers
-    LOAD_COMMON
-    mov CONTEXT_RIP(%rdi), %rcx
-    mov CONTEXT_RFLAGS(%rdi), %r11
-    mov CONTEXT_RSP(%rdi), %rsp
-    mov CONTEXT_RDI(%rdi), %rdi
-    sysretq
-
-// Another thread than before: exchange the segment bases and the stack of the next interrupt.
-switch:
-    mov %rdi, %gs:CPU_LIVE
+// _Noreturn void arch_switch_user(struct arch_context *) in RDI: another thread than before. Exchange the segment
+// bases and the stack of the next interrupt.
+    .globl arch_switch_user
+arch_switch_user:
+    mov %gs:CPU_THREAD, %rax
+    mov %rdi, %gs:CPU_THREAD
     lea CONTEXT_END(%rdi), %rcx
     mov %rcx, %gs:CPU_TSS_RSP0
     swapgs
@@ -140,7 +127,24 @@ switch:
     wrfsbase %rcx
     mov CONTEXT_GS_BASE(%rdi), %rcx
     wrgsbase %rcx
-    jmp switched
+    jmp resume
+
+// _Noreturn void arch_return_user(struct arch_context *) in RDI: the thread that came in.
+// SYSRET is for contexts that SYSCALL saved: their RIP lies below USER_END, since nothing is mapped behind it.
+    .globl arch_return_user
+    .balign 64
+arch_return_user:
+    swapgs
+resume:
+    cmpl $VECTOR_SYSCALL, CONTEXT_VECTOR(%rdi)
+    jne return_iret
+    // @path ipc-call 9/9: to the server, with the message in its registers
+    // @path notify 6/6: to whoever runs now; a woken thread finds the bits in its registers
+    mov CONTEXT_RIP(%rdi), %rcx
+    mov CONTEXT_RFLAGS(%rdi), %r11
+    mov CONTEXT_RSP(%rdi), %rsp
+    LOAD %rdi
+    sysretq
 
 // IRET would fault in the kernel on a program counter that is not canonical: such a thread faults at 0 instead.
 // @path page-fault 7/7: the instruction runs again
@@ -149,11 +153,10 @@ return_iret:
     shr $47, %rax
     jz 1f
     movq $0, CONTEXT_RIP(%rdi)
-1:  LOAD_COMMON
-    mov CONTEXT_RCX(%rdi), %rcx
-    mov CONTEXT_R11(%rdi), %r11
+1:  mov CONTEXT_rcx(%rdi), %rcx
+    mov CONTEXT_r11(%rdi), %r11
     lea CONTEXT_RIP(%rdi), %rsp
-    mov CONTEXT_RDI(%rdi), %rdi
+    LOAD %rdi
     iretq
 
 // _Noreturn void arch_idle(void). STI takes effect after the next instruction, so no interrupt slips in before HLT.
@@ -191,7 +194,7 @@ trap_kernel:
 trap_fatal:
     cld
     PUSH_REGISTERS
-    lea -CONTEXT_RDX(%rsp), %rdi
+    lea -CONTEXT_rdx(%rsp), %rdi
     and $-16, %rsp
     call panic_trap
 

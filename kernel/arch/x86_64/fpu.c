@@ -46,7 +46,6 @@ void arch_fpu_init(struct arch_fpu *fpu)
 void arch_fpu_switch(struct arch_fpu *next)
 {
     struct x86_cpu *cpu = this_cpu();
-    cpu->fpu_current = next;
     set_off(cpu, cpu->fpu_loaded != next);
 }
 
@@ -55,8 +54,8 @@ void fpu_trap(void)
     struct x86_cpu *cpu = this_cpu();
     set_off(cpu, false);
     if (cpu->fpu_loaded) save(cpu->fpu_loaded);
-    load(cpu->fpu_current);
-    cpu->fpu_loaded = cpu->fpu_current;
+    cpu->fpu_loaded = kernel_fpu(cpu->cpu.thread);
+    load(cpu->fpu_loaded);
 }
 
 void arch_fpu_copy(struct arch_fpu *to, struct arch_fpu *from)

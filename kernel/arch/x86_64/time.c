@@ -81,14 +81,6 @@ static uint64_t cmos_read(unsigned reg)
 
 static uint64_t from_bcd(uint64_t v) { return (v >> 4) * 10 + (v & 15); }
 
-// Days from 1970-01-01 to the first of a month; years begin in March here, so that the leap day comes last.
-static uint64_t days_before(uint64_t year, uint64_t month)
-{
-    if (month <= 2) year--;
-    uint64_t from_march = (month + 9) % 12;
-    return 365 * year + year / 4 - year / 100 + year / 400 + (153 * from_march + 2) / 5 - 719468;
-}
-
 // Seconds since 1970 by the CMOS clock (Motorola MC146818), which is taken to show UTC; 0 if there is none.
 static uint64_t cmos_seconds(void)
 {
@@ -110,8 +102,7 @@ static uint64_t cmos_seconds(void)
     for (unsigned i = 0; i < FIELDS && !(mode & CMOS_BINARY); i++) f[i] = from_bcd(f[i]);
     if (!(mode & CMOS_24_HOURS)) f[HOUR] = f[HOUR] % 12 + (afternoon ? 12 : 0);
     if (f[MONTH] < 1 || f[MONTH] > 12 || f[DAY] < 1 || f[DAY] > 31 || f[HOUR] > 23) return 0;
-    uint64_t days = days_before(2000 + f[YEAR], f[MONTH]) + f[DAY] - 1;
-    return ((days * 24 + f[HOUR]) * 60 + f[MINUTE]) * 60 + f[SECOND];
+    return ((date_days(2000 + f[YEAR], f[MONTH], f[DAY]) * 24 + f[HOUR]) * 60 + f[MINUTE]) * 60 + f[SECOND];
 }
 
 void time_init(void)

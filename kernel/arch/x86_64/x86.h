@@ -34,10 +34,8 @@ _Static_assert(sizeof(struct tss) == 104, "hardware");
 // One per CPU; GS points to it while the kernel runs.
 struct x86_cpu {
     struct cpu cpu;
-    struct arch_context *live;     // whose FS and GS base are in the CPU
-    struct arch_fpu *fpu_current;  // the current thread's
-    struct arch_fpu *fpu_loaded;   // whose contents are in the registers, NULL: nobody's
-    bool fpu_off;                  // CR0.TS is set: the first use traps
+    struct arch_fpu *fpu_loaded;  // whose contents are in the registers, NULL: nobody's
+    bool fpu_off;                 // CR0.TS is set: the first use traps
     struct tss tss;
     uint64_t gdt[8];
 };

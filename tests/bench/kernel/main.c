@@ -27,7 +27,7 @@ enum {  // slots of our cspace
     SLOT_FAULTS_BADGED,
     SLOT_SEGMENTS,
 };
-enum { ROUNDS = 1000, PAGES = 64, FAULT_BADGE = 77, SERIAL_PORT = 0x3f8, SERIAL_LINE = 4 };
+enum { ROUNDS = 1000, PAGES = 64, FAULT_BADGE = 77, BENCH_PRIORITY = 100, SERIAL_PORT = 0x3f8, SERIAL_LINE = 4 };
 enum { PARTNER_STACK = 0x20000000, WINDOW = 0x30000000, CLOCK = 0x38000000, FAULTER_UTCB = 0x40000000 };
 static uint8_t faulter_stack[PAGE_SIZE] __attribute__((aligned(16)));
 
@@ -186,6 +186,53 @@ static void measure_messages(void)
     }
 }
 
+// The partner waits on the notification and keeps the time in RBX, again and again.
+static _Noreturn void waiter_main(void)
+{
+    __asm__ volatile(
+        "mov $-1, %%r15\n"
+        "1: mov %[wait], %%rax\n mov %[notification], %%rdi\n xor %%r14, %%r14\n syscall\n"
+        "test %%eax, %%eax\n jnz 2f\n rdtsc\n shl $32, %%rdx\n lea (%%rax, %%rdx), %%rbx\n jmp 1b\n 2: ud2" ::
+            [wait] "i"(NATIVE | SYS_WAIT),
+        [notification] "i"(SLOT_NOTIFICATION)
+        : "memory");
+    __builtin_unreachable();
+}
+
+static _Noreturn void yielder_main(void)
+{
+    __asm__ volatile("1: mov %[yield], %%rax\n syscall\n jmp 1b" ::[yield] "i"(NATIVE | SYS_YIELD) : "memory");
+    __builtin_unreachable();
+}
+
+static void restart_partner(void (*entry)(void), unsigned priority)
+{
+    struct thread_registers registers = {.pc = (uint64_t)entry, .sp = PARTNER_STACK + PAGE_SIZE};
+    must(thread_run(SLOT_THREAD, 0, 0), "suspend");
+    must(thread_set_priority(SLOT_THREAD, priority), "set_priority");
+    must(thread_set_registers(SLOT_THREAD, 0, 1, &registers), "set_registers");
+}
+
+static void measure_switches(void)
+{
+    enum { SIGNAL_USER = 4, YIELDER_USER = 2 };  // around SYSCALL on both sides
+    struct thread_registers registers;
+    struct message m = {0};
+    must(sys_wait(SLOT_NOTIFICATION, 0, &m, NS_POLL), "take the bits of the signals before");
+    must(thread_set_priority(BOOT_SLOT_THREAD, BENCH_PRIORITY), "set our priority");
+    restart_partner(waiter_main, 255);
+    must(sys_signal(SLOT_BELL), "signal");
+    uint64_t start = ticks();
+    must(sys_signal(SLOT_BELL), "signal");
+    must(thread_get_registers(SLOT_THREAD, &registers), "get_registers");
+    line("signal to a better thread (with the stub)", registers.rbx - start - SIGNAL_USER);
+    restart_partner(yielder_main, BENCH_PRIORITY);
+    uint64_t each = loop(ROUNDS, NATIVE | SYS_YIELD, 0, 0, 0) / ROUNDS;
+    line("yield between processes, one way", (each - LOOP_USER - YIELDER_USER) / 2);
+    must(thread_run(SLOT_THREAD, 0, 0), "suspend");
+    must(sys_signal(SLOT_BELL), "signal");
+}
+
 // --- memory and time
 
 static void measure_memory(void)
@@ -285,6 +332,7 @@ void bench_main(const struct boot_info *info)
     measure_reflected(UINT64_MAX, "the same, call number -1");
     make_partner();
     measure_messages();
+    measure_switches();
     measure_memory();
     measure_time();
     measure_interrupt();

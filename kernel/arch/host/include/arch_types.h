@@ -12,6 +12,7 @@ struct arch_context {
     uint64_t number, cap, info, words[MSG_REGISTERS], reply, deadline;
     struct thread_registers registers;  // pc, sp, flags and what no message uses
     uint64_t restart;                   // the system call runs again
+    uint64_t syscall_entry;
 };
 
 struct arch_fpu {
@@ -36,6 +37,8 @@ static inline uint64_t context_pc(const struct arch_context *c) { return c->regi
 static inline uint64_t context_sp(const struct arch_context *c) { return c->registers.sp; }
 static inline uint64_t context_flags(const struct arch_context *c) { return c->registers.flags; }
 static inline void context_restart(struct arch_context *c) { c->restart = 1; }
+static inline uint64_t context_syscall_entry(const struct arch_context *c) { return c->syscall_entry; }
+static inline void context_set_syscall_entry(struct arch_context *c, uint64_t entry) { c->syscall_entry = entry; }
 
 #define PTE_PRESENT 1ull
 #define PTE_WRITE 2ull

@@ -25,6 +25,8 @@ enum {
 };
 
 struct arch_context {
+    uint64_t syscall_entry;  // where foreign system calls go, 0: to the core
+    uint64_t zero;           // the end is a stack of the CPU's, aligned to 16
     uint64_t fs_base, gs_base;
     uint64_t words[MSG_REGISTERS];  // RDX R10 R8 R9 R12 R13
     uint64_t rax, rbx, rcx, rsi, rdi, rbp, r11, r14, r15;
@@ -42,6 +44,13 @@ static inline struct cpu *arch_cpu(void)
     struct cpu *cpu;
     __asm__("mov %%gs:0, %0" : "=r"(cpu));
     return cpu;
+}
+
+static inline void *arch_core(void)
+{
+    void *core;
+    __asm__("mov %%gs:8, %0" : "=r"(core));
+    return core;
 }
 
 static inline void *arch_direct(paddr_t pa) { return (void *)(pa.raw + DIRECT_BASE); }
@@ -92,7 +101,7 @@ static inline pte_t pte_set_count(pte_t pte, unsigned count)
 }
 
 // Message registers (abi/ipc.h).
-static inline uint64_t context_number(const struct arch_context *c) { return c->rax & ~NATIVE; }
+static inline uint64_t context_number(const struct arch_context *c) { return c->rax; }  // entry.S takes NATIVE off
 static inline uint64_t context_cap(const struct arch_context *c) { return c->rdi; }
 static inline uint64_t context_info(const struct arch_context *c) { return c->rsi; }
 static inline uint64_t context_reply(const struct arch_context *c) { return c->r14; }
@@ -109,4 +118,10 @@ static inline void context_set_result(struct arch_context *c, err_t err, uint64_
 static inline uint64_t context_pc(const struct arch_context *c) { return c->rip; }
 static inline uint64_t context_sp(const struct arch_context *c) { return c->rsp; }
 static inline uint64_t context_flags(const struct arch_context *c) { return c->rflags; }
-static inline void context_restart(struct arch_context *c) { c->rip -= 2; }  // the length of SYSCALL
+static inline void context_restart(struct arch_context *c)
+{
+    c->rip -= 2;  // the length of SYSCALL
+    c->rax |= NATIVE;
+}
+static inline uint64_t context_syscall_entry(const struct arch_context *c) { return c->syscall_entry; }
+static inline void context_set_syscall_entry(struct arch_context *c, uint64_t entry) { c->syscall_entry = entry; }
