@@ -10,12 +10,10 @@
 #include <asm/stat.h>
 #include "linux/linux.h"
 
-#define ENTRIES 208
+#define ENTRIES 154
 #define BUCKETS 256
 #define TEXT_BYTES 104  // longer paths are not remembered
 #define QUESTIONS_BEFORE 6
-
-enum { WORDS_UNKNOWN, WORDS_MAPPED, WORDS_NONE };
 
 struct entry {
     uint64_t sum;  // of the words, which only grow
@@ -36,7 +34,7 @@ struct cache {
     uint16_t buckets[BUCKETS];  // index + 1 of an entry
     struct entry entries[ENTRIES];
 };
-_Static_assert(sizeof(struct cache) <= PROCESS_AREA_BYTES - PROCESS_AREA_INHERITED, "the rest of a process area");
+_Static_assert(sizeof(struct cache) <= REMEMBERED_FILES, "its place");
 
 static struct cache *cache_of(const struct process *p)
 {
@@ -60,10 +58,10 @@ static long map_words(struct process *p)
                                FS_WORD_COUNT * sizeof(uint64_t) / PAGE_SIZE, RIGHT_READ));
 }
 
-bool words_use(void)
+bool words_use(bool at_once)
 {
     struct process *p = process();
-    if (p->words == WORDS_UNKNOWN && ++p->questions >= QUESTIONS_BEFORE) {
+    if (p->words == WORDS_UNKNOWN && (++p->questions >= QUESTIONS_BEFORE || at_once)) {
         lock(&p->table_lock);
         if (p->words == WORDS_UNKNOWN) p->words = map_words(p) == 0 ? WORDS_MAPPED : WORDS_NONE;
         unlock(&p->table_lock);
@@ -153,7 +151,7 @@ static bool take_trail(struct entry *e, const struct message *m)
 bool question_begin(struct question *q, uint64_t directory, char *text, size_t bytes, unsigned kind)
 {
     struct process *p = process();
-    if (!directory || bytes > TEXT_BYTES || !words_use()) return false;
+    if (!directory || bytes > TEXT_BYTES || !words_use(false)) return false;
     for (size_t at = bytes; at % 8; at++) text[at] = 0;
     *q = (struct question){.directory = directory,
                            .text = text,

@@ -62,6 +62,7 @@ void file_drop(struct file *file)
     struct process *p = process();
     if (__atomic_load_n(&file->uses, __ATOMIC_RELAXED) == 1 && file->server != IO_LOCAL) {
         ring_drop(file);
+        if (file->windows) windows_forget(file);
         if (file->is_shared) (void)cspace_delete(PSLOT_DESCRIPTIONS, file_number(file), 1);
         struct message m = {.words = {file->handle}};
         if (file->attached) (void)ask(file->server, IO_CLOSE, 0, &m);
@@ -124,6 +125,7 @@ void files_forget(struct process *child)
     for (unsigned i = 1; i < child->n_files; i++) {
         child->files[i].attached = 0;
         child->files[i].ring = 0;
+        child->files[i].windows = 0;
         if (child->files[i].server != IO_LOCAL && !child->files[i].is_shared) child->files[i].uses = 0;
     }
     for (unsigned fd = 0; fd < child->n_descriptors; fd++)

@@ -9,7 +9,7 @@
 
 // --- calls
 
-// @path linux-read 4/9: the descriptor's file, its server and handle
+// @path linux-read 4/9: the descriptor's file
 long call_read(uint64_t fd, uint64_t user, uint64_t bytes)
 {
     struct file *file = file_get(fd);

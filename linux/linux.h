@@ -44,10 +44,12 @@ struct file {
     uint8_t attached;   // handle is valid
     uint8_t is_shared;  // other processes may have it: its slot holds the capability
     uint64_t handle;
-    uint32_t status;  // O_ACCMODE and status flags
-    uint32_t mode;    // st_mode
-    uint32_t device;  // st_rdev
-    uint32_t ring;    // of a pipe's end: its number + 1, 0: none
+    uint32_t status;   // O_ACCMODE and status flags
+    uint32_t mode;     // st_mode
+    uint32_t device;   // st_rdev
+    uint16_t windows;  // bit i: window i shows some of it (window.c)
+    uint8_t reads;     // requests to read it, up to 255
+    uint8_t ring;      // of a pipe's end: its number + 1, 0: none
     uint64_t offset;  // of a regular file that is not shared; else IO_OFFSET_CURRENT: the server keeps it
     uint64_t inode;   // its number, where words are published (cache.c); else 0
 };
@@ -300,11 +302,23 @@ bool question_begin(struct question *q, uint64_t directory, char *text, size_t b
 bool question_known(const struct question *q, void *stat, long *result);
 void question_answered(const struct question *q, const void *stat, long result, const struct message *m);
 void cache_forget(void);  // the credentials or the root have changed
-bool words_use(void);     // the published words are mapped
-static inline uint64_t words_address(const struct process *p)
+enum { WORDS_UNKNOWN, WORDS_MAPPED, WORDS_NONE };
+bool words_use(bool at_once);  // the published words are mapped; else only when something has been asked repeatedly
+// Where the process's own mappings begin.
+static inline uint64_t window_area(const struct process *p)
 {
-    return WINDOW_OF_AREA(((uint64_t)p - PROCESS_AREA(0)) / PROCESS_AREA_BYTES) + WINDOW_WORDS;
+    return WINDOW_OF_AREA(((uint64_t)p - PROCESS_AREA(0)) / PROCESS_AREA_BYTES);
 }
+static inline uint64_t words_address(const struct process *p) { return window_area(p) + WINDOW_WORDS; }
+// Behind cache.c's part of what is remembered: window.c's.
+#define REMEMBERED_FILES 0xc000
+
+// --- window.c: pages of files, mapped
+// Read without a request what lies in one window: bytes, which may be fewer than there are, 0: end of file, -EAGAIN:
+// ask the server. The file is attached; the memory may fault.
+long window_read(struct file *file, uint64_t offset, const struct place *to, uint64_t bytes);
+void window_known(const struct file *file, uint64_t mark, uint64_t size);  // an answer to a read told the file's end
+void windows_forget(struct file *file);                                    // its last use is over
 
 // --- poll.c, ioctl.c, pipe.c, time.c
 long file_poll(struct file *file, uint32_t events, bool arm);

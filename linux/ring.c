@@ -115,7 +115,7 @@ void ring_take_up(struct file *file)
     }
     if (result == 0) result = errno_of(map_ring(ring));
     if (result == 0)
-        file->ring = index_of(ring) + 1;
+        file->ring = (uint8_t)(index_of(ring) + 1);
     else
         ring_release(ring);
 }

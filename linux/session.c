@@ -33,7 +33,7 @@ void receive_cap(unsigned n, uint32_t cspace, uint32_t slot)
     utcb->recv_slot[n] = slot;
 }
 
-// @path linux-read 5/9: one request over the process's own session
+// @path linux-read 6/9: else one request over the process's own session
 static long ask_slot(uint32_t slot, uint32_t operation, size_t inline_bytes, struct message *m)
 {
     struct utcb *utcb = rt_utcb();
@@ -70,8 +70,7 @@ long session_use(unsigned server)
 
 static uint8_t *buffer_of(const struct process *p, unsigned server)
 {
-    uint64_t area = ((uint64_t)p - PROCESS_AREA(0)) / PROCESS_AREA_BYTES;
-    return (uint8_t *)(WINDOW_OF_AREA(area) + server * IO_BUFFER_BYTES);
+    return (uint8_t *)(window_area(p) + server * IO_BUFFER_BYTES);
 }
 
 static long map_buffer(struct process *p, unsigned server)

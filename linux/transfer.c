@@ -79,7 +79,6 @@ long file_seek(struct file *file, uint64_t offset, uint32_t whence)
 
 // --- pieces
 
-// @path linux-read 8/9: or nothing is there yet: arm, ask again, sleep on the thread's notification
 // A request had to wait: arm first and ask again, then sleep until it is worth asking. 0: ask again.
 static long wait_turn(struct file *file, uint64_t *arm)
 {
@@ -125,8 +124,14 @@ static size_t part_of(const struct file *file, size_t copied, size_t bytes)
     return copied == bytes || file_is_seekable(file) ? copied : 0;
 }
 
+static void note_read(struct file *file, const struct message *answer)
+{
+    if (file->reads < UINT8_MAX) file->reads++;
+    window_known(file, answer->words[2], answer->words[3]);
+}
+
 // @path linux-pipe 1/5: an end of a pipe that this process has to itself goes without its server
-// @path linux-read 7/9: from the message or the session's buffer to the program's memory
+// @path linux-read 8/9: from the message or the buffer to the program; what is not there yet is waited for
 // One IO_READ of at most IO_BUFFER_BYTES, asked until it is answered. The file is attached.
 static long read_piece(struct file *file, uint64_t offset, const struct place *to, size_t bytes)
 {
@@ -140,6 +145,7 @@ static long read_piece(struct file *file, uint64_t offset, const struct place *t
         struct message m = {.words = {file->handle, offset, bytes, data.flags | arm}};
         result = ask(file->server, IO_READ, 0, &m);
         size_t got = result >= 0 ? m.words[0] : 0, lost = 0;
+        if (result >= 0 && (file->mode & S_IFMT) == S_IFREG) note_read(file, &m);
         if (got > bytes) {
             result = -EIO;
         } else if (got > 0) {
@@ -191,10 +197,17 @@ static long read_at(struct file *file, uint64_t offset, const struct place *to, 
 {
     long result = file_attach(file);
     if (result < 0) return result;
+    bool has_windows = file->inode && offset != IO_OFFSET_CURRENT && (file->mode & S_IFMT) == S_IFREG;
     uint64_t done = 0;
     do {
         size_t piece = piece_of(bytes - done);
         struct place place = place_behind(*to, done);
+        if (has_windows) {
+            result = window_read(file, offset + done, &place, bytes - done);
+            if (result == 0) break;
+            if (result > 0) done += (uint64_t)result;
+            if (result > 0) continue;
+        }
         result = read_piece(file, offset == IO_OFFSET_CURRENT ? offset : offset + done, &place, piece);
         if (result <= 0) break;
         done += (uint64_t)result;

@@ -48,7 +48,8 @@ enum {
     IO_ATTACH,           // (; capability: description) -> struct io_opened. Again: another reference to the same
                          //  handle's description
     IO_CLOSE,            // (handle): the handle ends (posix locks of the process on that file too)
-    IO_READ,             // (handle, offset | IO_OFFSET_CURRENT, bytes, flags) -> bytes (0: end of file); data
+    IO_READ,             // (handle, offset | IO_OFFSET_CURRENT, bytes, flags) -> bytes (0: end of file), where it ended, of a
+                         //  file with a published word (fs.h) that word's mark, or 0, and the file's size; data
     IO_WRITE,            // (handle, offset | IO_OFFSET_CURRENT, bytes, flags; data) -> bytes. EPIPE: liblinux raises
                          //  SIGPIPE
     IO_SEEK,             // (handle, whence, offset) -> new offset; SEEK_SET CUR END DATA HOLE
@@ -80,4 +81,5 @@ enum {
     IO_OPERATIONS_END
 };
 #define IO_MAP_SHARED 0x100
+#define IO_MAP_WINDOW 0x200  // to read: a hole is not filled, but answered with pages 0
 #define FS_FLOCK 0x1000

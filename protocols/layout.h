@@ -41,9 +41,12 @@
 // Windows: the only part of its address space that liblinux itself may map (session buffers, pages of files, rings).
 #define WINDOW_BASE (LIBLINUX_BASE + 0x80000000)
 #define WINDOW_END (LIBLINUX_BASE + 0x4000000000ull)
-#define WINDOW_OF_AREA(i) (WINDOW_BASE + ((uint64_t)(i) << 30))  // of the process in process area i: its first 2 MiB are
-#define WINDOW_WORDS 0x80000                                     // session buffers, a file system's words (fs.h)
-#define WINDOW_RINGS 0x100000                                    // session buffers and, from here on, rings of pipes
+// Of the process in process area i: session buffers by server, the words of a file system (fs.h), rings of pipes, pages
+// of files.
+#define WINDOW_OF_AREA(i) (WINDOW_BASE + ((uint64_t)(i) << 30))
+#define WINDOW_WORDS 0x080000
+#define WINDOW_RINGS 0x100000
+#define WINDOW_FILES 0x200000
 
 // Kept writable by both proc and the process; each distrusts the other. The identity fields are proc's word for
 // the process's own use: servers look at the published table instead.

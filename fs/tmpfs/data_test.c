@@ -90,11 +90,19 @@ static bool allocate(struct model *m)
 static bool map(struct model *m)
 {
     uint64_t page = random_below(FILE_MAX / PAGE_SIZE);
-    bool shared = random_below(2);
+    bool shared = random_below(2), window = !shared && random_below(2);
     words((uint64_t)m->handle, page * PAGE_SIZE, 1 + random_below(200000),
-          PROT_READ | (shared ? PROT_WRITE | IO_MAP_SHARED : 0), 0, 0);
+          PROT_READ | (shared   ? PROT_WRITE | IO_MAP_SHARED
+                       : window ? IO_MAP_WINDOW
+                                : 0),
+          0, 0);
     if (request(IO_MAP) != OK || answer.words[2] != m->size) return false;
     if (page * PAGE_SIZE >= m->size) return answer.words[1] == 0 && answer.n_caps == 0;
+    if (window && answer.words[1] == 0) {  // a hole, which stays one
+        uint64_t at = page * PAGE_SIZE, end = at + PAGE_SIZE < m->size ? at + PAGE_SIZE : m->size;
+        while (at < end && m->bytes[at] == 0) at++;
+        return at == end && answer.n_caps == 0;
+    }
     const struct slot *slot = &slots[answer.caps[0]];
     uint64_t first = answer.words[0], n = answer.words[1];
     if (n == 0 || first + n > slot->n_pages || !(slot->rights & RIGHT_READ) ||

@@ -30,7 +30,7 @@ static err_t through_pipe(struct inode *inode, unsigned end, uint64_t done, stru
     return OK;
 }
 
-// @path linux-read 6/9: the handle's description, its file, and the bytes into the answer
+// @path linux-read 7/9: the handle's description, its file, and the bytes into the answer
 HANDLER(io_read)
 {
     struct description *d;
@@ -55,6 +55,9 @@ HANDLER(io_read)
     void *to = io_output(&context.session->io, answer, flags, n);
     done = data_read(d->inode, at, to, n);
     touch_accessed(d->inode, d->io.flags);
+    io_answer(answer, 4);
+    answer->words[2] = word_mark(d->inode);
+    answer->words[3] = d->inode->size;
     return moved(d, offset, at, done, answer);
 }
 

@@ -70,8 +70,10 @@ HANDLER(io_map)
     bool may_become = (protection & IO_MAP_SHARED) && may_write_with(d->io.flags);
     unsigned kind = may_become ? LEND_WRITE : d->executes ? LEND_EXECUTE : LEND_READ;
     uint64_t wanted = (n + PAGE_SIZE - 1) / PAGE_SIZE;
-    struct extent *e = present(inode, page, wanted < end - page ? wanted : end - page);
-    if (!e) return ERR_LINUX(ENOSPC);
+    bool fill = !(protection & IO_MAP_WINDOW);
+    struct extent *e =
+        fill ? present(inode, page, wanted < end - page ? wanted : end - page) : extent_find(inode, page);
+    if (!e) return fill ? ERR_LINUX(ENOSPC) : OK;
     err = lend(inode, e, kind);
     if (err != OK) return err;
     answer->words[0] = page - e->file_page;

@@ -237,6 +237,7 @@ static inline void trail_add(const struct inode *inode)
     if (trail.n <= FS_TRAIL_MAX) trail.inodes[trail.n++] = inode;
 }
 void trail_answer(struct answer *answer);  // put it into the answer
+uint64_t word_mark(const struct inode *inode);  // of this inode alone, as in a trail
 
 // --- text.c
 struct text *text_new(const char *bytes, size_t n);  // null: no room (or n == 0)

@@ -27,13 +27,14 @@ void word_move(const struct inode *inode)
     __atomic_store_n(word, *word + 1, __ATOMIC_RELEASE);
 }
 
+uint64_t word_mark(const struct inode *inode) { return FS_TRAIL(word_of(inode), words[word_of(inode)]); }
+
 void trail_answer(struct answer *answer)
 {
     if (trail.n > FS_TRAIL_MAX) return;
     for (uint32_t i = 0; i < trail.n; i++) {
         uint32_t at = i < MSG_REGISTERS ? i : FS_TRAIL_LONG + i - MSG_REGISTERS;
-        uint32_t word = word_of(trail.inodes[i]);
-        answer->words[at] = FS_TRAIL(word, words[word]);
+        answer->words[at] = word_mark(trail.inodes[i]);
     }
     io_answer(answer, MSG_REGISTERS);
     if (trail.n < MSG_REGISTERS) return;

@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <stdbool.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -191,14 +193,178 @@ static void check_threads(void)
     printf("%zd bytes: %d %d %d %d\n", n, counts[0], counts[1], counts[2], counts[3]);
 }
 
+// --- reading again and again, while the file changes
+
+static unsigned long hash(const char *bytes, size_t n)
+{
+    unsigned long h = 5381;
+    for (size_t i = 0; i < n; i++) h = h * 33 ^ (unsigned char)bytes[i];
+    return h;
+}
+
+// The same place read ten times gives the same each time; what it gave.
+static void again(const char *what, int fd, size_t n, off_t at)
+{
+    ssize_t got = 0;
+    unsigned long first = 0;
+    for (int i = 0; i < 10; i++) {
+        got = pread(fd, text, n, at);
+        unsigned long h = hash(text, got > 0 ? (size_t)got : 0);
+        if (i > 0 && h != first) printf("%s: changed\n", what);
+        first = h;
+    }
+    printf("%s: %zd %lx\n", what, got, first);
+}
+
+static void child_does(void (*change)(int), int fd)
+{
+    pid_t child = fork();
+    if (!child) {
+        change(fd);
+        _exit(0);
+    }
+    reap(child);
+}
+
+static void grow(int fd) { (void)!pwrite(fd, "grown", 5, 150000); }
+static void shrink(int fd) { (void)!ftruncate(fd, 70001); }
+static void shrink_more(int fd) { (void)!ftruncate(fd, 3); }
+static void regrow(int fd) { (void)!ftruncate(fd, 100000); }
+static void punch(int fd) { (void)!fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 8192, 40000); }
+static void overwrite(int fd) { (void)!pwrite(fd, "overwritten", 11, 20000); }
+static void replace(int fd)
+{
+    int other = open("f", O_WRONLY | O_TRUNC);
+    (void)!write(other, text, 5000);
+    (void)fd;
+}
+
+static void check_changes(void)
+{
+    static const struct {
+        const char *name;
+        void (*change)(int);
+    } changes[] = {{"overwrite", overwrite}, {"grow", grow},        {"punch", punch},  {"shrink", shrink},
+                   {"regrow", regrow},       {"less", shrink_more}, {"again", regrow}, {"replace", replace}};
+    int fd = make("f", "");
+    for (int i = 0; i < 65536; i++) text[i] = (char)(i * 7 + i / 251);
+    for (int i = 0; i < 2; i++) (void)!write(fd, text, 60000 + i);
+    for (unsigned i = 0; i <= sizeof changes / sizeof *changes; i++) {
+        struct stat s;
+        printf("-- %s, size %ld\n", i ? changes[i - 1].name : "at first", fstat(fd, &s) == 0 ? (long)s.st_size : -1);
+        again("start", fd, 5000, 0);
+        again("middle", fd, 30000, 19999);
+        again("border", fd, 9000, 65000);
+        again("end", fd, 65536, 100000);
+        again("behind", fd, 100, 200000);
+        if (i < sizeof changes / sizeof *changes) child_does(changes[i].change, fd);
+    }
+    char *map = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    memcpy(map + 100, "mapped", 6);
+    again("written through a mapping", fd, 5000, 0);
+    child_does(shrink_more, fd);
+    again("cut off under the mapping", fd, 5000, 0);
+}
+
+static void check_holes(void)
+{
+    int fd = make("f", "");
+    (void)!pwrite(fd, "end", 3, 1000000);
+    again("hole", fd, 65536, 300000);
+    again("its end", fd, 65536, 999999);
+    struct stat s;
+    CHECK(fstat(fd, &s) == 0 && s.st_blocks <= 8);
+    (void)!pwrite(fd, "middle", 6, 500000);
+    again("half a hole", fd, 65536, 490000);
+    again("still", fd, 65536, 300000);
+}
+
+// A file larger than what is read at once, and memory that ends within.
+static void check_large(void)
+{
+    static char big[3 << 20];
+    int fd = make("f", "");
+    for (size_t i = 0; i < sizeof big; i++) big[i] = (char)(i * 3 + i / 4093);
+    CHECK(write(fd, big, sizeof big) == sizeof big);
+    unsigned long h = hash(big, sizeof big);
+    for (int i = 0; i < 3; i++) {
+        memset(big, 0, sizeof big);
+        lseek(fd, 0, SEEK_SET);
+        CHECK(read(fd, big, sizeof big) == sizeof big && hash(big, sizeof big) == h);
+    }
+    CHECK(read(fd, big, 1) == 0);
+    char *end = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) + 4096;
+    munmap(end, 4096);
+    for (int i = 0; i < 3; i++)
+        CHECK(pread(fd, end - 1000, 5000, 12345) == 1000 && pread(fd, end, 5, 0) == -1 && errno == EFAULT);
+    CHECK(pread(fd, big, 5000, 12345) == 5000 && big[0] == (char)(12345 * 3 + 12345 / 4093));
+}
+
+// More files than a process has pages of mapped, read in turn.
+static void check_many(void)
+{
+    int fds[40];
+    for (int i = 0; i < 40; i++) {
+        char name[16];
+        sprintf(name, "f%d", i);
+        fds[i] = make(name, "");
+        memset(text, 'a' + i, sizeof text);
+        (void)!write(fds[i], text, 30000 + (size_t)i);
+    }
+    int wrong = 0;
+    for (int round = 0; round < 20; round++)
+        for (int i = 0; i < 40; i++) {
+            off_t at = (round * 1777 + i * 311) % 30000;
+            ssize_t n = pread(fds[i], text, 65536, at);
+            wrong += n != 30000 + i - at;
+            for (ssize_t k = 0; k < n; k += 97) wrong += text[k] != 'a' + i;
+            if (round == 10 && i % 3 == 0) {
+                char name[16];
+                sprintf(name, "f%d", i);
+                close(fds[i]);
+                fds[i] = open(name, O_RDONLY);
+            }
+        }
+    printf("%d wrong\n", wrong);
+}
+
+// One writes, another reads what is there.
+static void check_follow(void)
+{
+    int fd = make("f", ""), wrong = 0;
+    pid_t child = fork();
+    if (!child) {
+        int out = open("f", O_WRONLY | O_APPEND);
+        for (int i = 0; i < 3000; i++) {
+            char line[32];
+            (void)!write(out, line, (size_t)sprintf(line, "%06d ....................\n", i));
+        }
+        _exit(0);
+    }
+    long total = 0;
+    int status = 0;
+    for (bool over = false; !over;) {
+        over = waitpid(child, &status, WNOHANG) == child;
+        ssize_t n;
+        while ((n = pread(fd, text, 3000, total)) > 0) {
+            for (ssize_t i = 0; i < n; i++)
+                wrong += (total + i) % 28 == 27 ? text[i] != '\n'
+                                                : (total + i) % 28 == 5 && text[i] - '0' != (total + i) / 28 % 10;
+            total += n;
+        }
+    }
+    printf("%ld bytes, %d wrong\n", total, wrong);
+}
+
 int main(int n, char **v)
 {
     static const struct {
         const char *name;
         void (*check)(void);
     } checks[] = {
-        {"seek", check_seek},     {"fork", check_fork},       {"exec", check_exec},
-        {"append", check_append}, {"threads", check_threads},
+        {"seek", check_seek},       {"fork", check_fork},       {"exec", check_exec},   {"append", check_append},
+        {"threads", check_threads}, {"changes", check_changes}, {"holes", check_holes}, {"large", check_large},
+        {"many", check_many},       {"follow", check_follow},
     };
     setvbuf(stdout, 0, _IOLBF, 0);
     for (unsigned i = 0; i < sizeof checks / sizeof *checks; i++) {

@@ -14,3 +14,18 @@ regular append
 
 ### threads-share-one-offset
 regular threads
+
+### file-changes-under-its-reader
+regular changes
+
+### holes-read-as-zeros-and-stay-holes
+regular holes
+
+### large-reads-and-memory-that-ends
+regular large
+
+### many-files-read-in-turn
+regular many
+
+### file-is-read-while-it-is-written
+regular follow
