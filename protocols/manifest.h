@@ -33,6 +33,21 @@ struct manifest_grant {
 enum manifest_restart { RESTART_NEVER = 0, RESTART_ONE_FOR_ONE = 1, RESTART_REST_FOR_ONE = 2 };
 enum { MAY_POWER = 1 };  // bits of `may`
 
+// What follows when restarts alone do not help, each after as many failures again; then the component is given up.
+enum manifest_escalation {
+    ESCALATE_GIVE_UP = 0,
+    ESCALATE_COLD = 1,     // begin with a fresh vault
+    ESCALATE_SUBTREE = 2,  // together with all that start after it
+    ESCALATE_REBOOT = 3,   // the machine
+};
+#define MANIFEST_ESCALATIONS 4
+
+// A byte for a port of its own: the device is made quiet by these after a death, before the successor starts.
+struct manifest_quiesce {
+    uint16_t port, value;
+};
+#define MANIFEST_QUIESCE 6
+
 struct manifest_component {
     char name[COMPONENT_NAME];
     char image[BUNDLE_NAME];  // name of the bundle entry: the folder, as in the manifest
@@ -50,6 +65,11 @@ struct manifest_component {
     uint32_t n_grants;
     char args[256];
     struct manifest_grant grants[COMPONENT_CAPS];
+    uint64_t ceiling_bytes;   // of USAGE_BYTES: above it the component has failed; 0: none
+    uint32_t budget_strict;   // 1: using the budget up is a failure, not a reason to wait
+    uint32_t n_quiesce;
+    uint32_t escalate[MANIFEST_ESCALATIONS];  // enum manifest_escalation, in this order
+    struct manifest_quiesce quiesce[MANIFEST_QUIESCE];
 };
 
 struct manifest {
@@ -65,5 +85,6 @@ _Static_assert(offsetof(struct manifest_component, starts_after) == 152, "format
 _Static_assert(offsetof(struct manifest_component, may) == 184, "format");
 _Static_assert(offsetof(struct manifest_component, args) == 192, "format");
 _Static_assert(offsetof(struct manifest_component, grants) == 448, "format");
-_Static_assert(sizeof(struct manifest_component) == 448 + 48 * COMPONENT_CAPS, "format");
+_Static_assert(offsetof(struct manifest_component, ceiling_bytes) == 448 + 48 * COMPONENT_CAPS, "format");
+_Static_assert(sizeof(struct manifest_component) == 448 + 48 * COMPONENT_CAPS + 56, "format");
 _Static_assert(sizeof(struct manifest) == 48, "format");

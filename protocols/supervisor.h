@@ -48,6 +48,7 @@ enum usage {
     USAGE_CHUNKS,        // of handles and threads
     USAGE_THREADS,       // that can be signalled
     USAGE_WAITERS,
+    USAGE_BYTES,         // of its cspace and its untyped
     USAGE_KINDS
 };
 

@@ -177,10 +177,18 @@ static void record_message(const struct message *m, enum event_kind event)
     step_record();
 }
 
+static uint64_t bytes_in_use(uint64_t n_slots)
+{
+    uint64_t free = rt_info()->untyped_bytes;
+    if (free > 0) (void)untyped_info(SLOT_UNTYPED, NULL, &free);
+    return rt_info()->untyped_bytes - free + n_slots * SLOT_BYTES;
+}
+
 static void answer_heartbeat(const struct server *server)
 {
     struct message m = {.info = INFO(SUPERVISOR_HEARTBEAT, USAGE_KINDS, 0),
                         .words = {[USAGE_SLOTS] = rt_info()->cspace_slots - SLOT_DYNAMIC - slots_free()}};
+    m.words[USAGE_BYTES] = bytes_in_use(m.words[USAGE_SLOTS]);
     if (server->usage) server->usage(m.words);
     (void)ipc_call(SLOT_SUPERVISOR, &m);
 }

@@ -83,7 +83,8 @@ static err_t make_thread(const struct component *c)
     if (err == OK)
         err = thread_configure(thread, part_slot(c, PART_ASPACE), cspace, part_slot(c, PART_FAULT),
                                COMPONENT_UTCB_ADDRESS);
-    if (err == OK) err = context_configure(context, c->spec->budget_ns, c->spec->period_ns, 0);
+    uint32_t timeout = c->spec->budget_strict ? part_slot(c, PART_FAULT) : 0;
+    if (err == OK) err = context_configure(context, c->spec->budget_ns, c->spec->period_ns, timeout);
     if (err == OK) err = thread_set_context(thread, context);
     if (err == OK) err = thread_set_priority(thread, c->spec->priority);
     if (err == OK) err = thread_bind_notification(thread, part_slot(c, PART_NOTIFICATION));

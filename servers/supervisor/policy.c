@@ -1,119 +1,22 @@
 // SPDX-License-Identifier: MIT
-// What happens to components over time: starting when their turn comes, heartbeats, deaths, restarts, giving up.
+// What happens to components over time: starting when their turn comes, heartbeats, growth, kills by the clock. What
+// follows a death is failure.c's matter.
 //
-// The words are OTP's: one_for_one restarts the component that died, rest_for_one those after it in start order as
-// well; more than `restart_limit` failures within the period escalate: the component is declared degraded and its
-// endpoint destroyed, so that callers get an error instead of waiting. After a first failure it restarts at once, after
-// further ones in the period with a growing delay, so that a crash loop starves nobody. A kill from outside is no
-// failure.
+// Heartbeats are counted, not timed: an interval after which we ourselves come late says nothing, since the machine stood
+// still (an emulator on a busy host). The same count limits how long a start takes.
 #include "servers/supervisor/supervisor.h"
 
 #define US 1000ull
 #define MS 1000000ull
-#define BACKOFF_FIRST_NS (10 * MS)
-#define BACKOFF_MAX_NS (1000 * MS)
-#define START_LIMIT_NS (30000 * MS)   // from the first start to ready: there may be much to set up
-#define RESTART_LIMIT_NS (1000 * MS)  // the same for a restart
-#define BEATS_MAX 2                   // heartbeats in a row without an answer
-#define BEAT_LATENESS 8               // part of an interval that we may come late
-
-static const char *death_name(enum component_death death)
-{
-    static const char *const names[COMPONENT_DEATHS] = {
-        "nothing", "a kill", "its own exit", "a fault", "a hang", "an overrun of its budget", "growth", "plan"};
-    return names[death];
-}
-
-// How many of the latest restarts fell into the period that ends now.
-static unsigned recent_restarts(const struct component *c, uint64_t now)
-{
-    unsigned n = 0;
-    for (unsigned i = 0; i < c->n_restarts; i++) n += now - c->restarts[i] <= c->spec->restart_period_ns;
-    return n;
-}
-
-static void note_restart(struct component *c, uint64_t now)
-{
-    if (c->n_restarts == RESTARTS_KEPT) {
-        memmove(&c->restarts[0], &c->restarts[1], (RESTARTS_KEPT - 1) * sizeof c->restarts[0]);
-        c->n_restarts--;
-    }
-    c->restarts[c->n_restarts++] = now;
-}
-
-static uint64_t backoff_ns(unsigned n_recent)
-{
-    uint64_t delay = 0;
-    for (unsigned i = 0; i < n_recent && delay < BACKOFF_MAX_NS; i++) delay = delay == 0 ? BACKOFF_FIRST_NS : delay * 2;
-    return delay < BACKOFF_MAX_NS ? delay : BACKOFF_MAX_NS;
-}
-
-// Nobody will answer at its endpoint any more: make every call on it fail, those under way included.
-static void degrade(struct component *c)
-{
-    log_line("%s is out of service", c->spec->name);
-    c->state = STATE_DEGRADED;
-    (void)cspace_revoke(BOOT_SLOT_CSPACE, part_slot(c, PART_ENDPOINT));
-    (void)cspace_delete(BOOT_SLOT_CSPACE, part_slot(c, PART_ENDPOINT), 1);
-    (void)cspace_delete(part_slot(c, PART_CSPACE), SLOT_REPLY, 1);
-    (void)cspace_delete(part_slot(c, PART_CSPACE), SLOT_DYNAMIC, c->info->cspace_slots - SLOT_DYNAMIC);
-}
-
-static _Bool runs(const struct component *c) { return c->state == STATE_STARTING || c->state == STATE_READY; }
-
-// Nothing is taken down in this turn: once the death is committed it cannot be forgotten.
-// @path crash-restart 2/6: the death is committed before anything is done about it
-void component_died(struct component *c, enum component_death death)
-{
-    if (!runs(c)) return;
-    c->state = STATE_DEAD;
-    c->last_death = death;
-    c->deaths[death]++;
-    c->died_at = now_ns();
-    c->beat_open = 0;
-    c->beats_missed = 0;
-}
-
-static _Bool is_failure(enum component_death death) { return death != DEATH_KILLED && death != DEATH_PLANNED; }
-
-// Those after it in start order begin anew with it.
-static void restart_rest(const struct component *c)
-{
-    for (unsigned i = c->index + 1; i < the_system->n_components; i++)
-        component_died(&the_system->components[i], DEATH_PLANNED);
-}
-
-// Take the dead instance down and decide what follows.
-static void bury(struct component *c)
-{
-    uint64_t now = now_ns();
-    enum component_death death = c->last_death;
-    instance_destroy(c);
-    if (death == DEATH_EXIT && c->exit_code == 0) {
-        c->state = STATE_ENDED;
-        return;
-    }
-    unsigned recent = 0;
-    if (is_failure(death)) {
-        recent = recent_restarts(c, now);
-        note_restart(c, now);
-    }
-    if (c->spec->restart == RESTART_NEVER || recent >= c->spec->restart_limit) {
-        degrade(c);
-        return;
-    }
-    if (c->is_failed) durable_empty(c);
-    c->is_failed = 0;
-    c->state = STATE_BACKOFF;
-    c->retry_at = now + backoff_ns(recent);
-    log_line("%s ended by %s; %u of %u failures", c->spec->name, death_name(death), recent, c->spec->restart_limit);
-    if (c->spec->restart == RESTART_REST_FOR_ONE && is_failure(death)) restart_rest(c);
-}
+#define START_LIMIT_NS (5000 * MS)  // a first start: there may be much to set up
+#define BEATS_MAX 2                 // heartbeats in a row without an answer, or, after a death, until it is ready
+#define BEAT_LATENESS 8             // part of an interval that we may come late
+#define CEILING_WARNING(bytes) ((bytes) / 8 * 7)  // growth up to here is followed by a restart by plan
 
 void component_compare(struct component *c)
 {
     uint64_t state = THREAD_STATE_STOPPED;
-    if (!runs(c)) return;
+    if (!component_runs(c)) return;
     if (thread_info(part_slot(c, PART_THREAD), &state, NULL, NULL) != OK || state == THREAD_STATE_STOPPED)
         component_died(c, DEATH_KILLED);
 }
@@ -122,7 +25,7 @@ void component_failed(struct component *c)
 {
     log_line("%s: its vault is of no use", c->spec->name);
     c->exit_code = 1;
-    c->is_failed = 1;
+    c->cold = 1;
     component_died(c, DEATH_EXIT);
 }
 
@@ -130,6 +33,10 @@ static void start(struct component *c, uint64_t now)
 {
     c->state = STATE_STARTING;
     c->started_at = now;
+    c->beat_at = now + c->spec->heartbeat_ns;
+    c->beat_open = 1;
+    c->beats_missed = 0;
+    if (c->cold) durable_empty(c);
     err_t err = instance_start(c);
     if (err == OK) caps_log(c);
     if (err != OK) {
@@ -157,8 +64,14 @@ static _Bool is_excused(const struct component *c)
     return 0;
 }
 
-// Send a heartbeat when it is due. A component has one whole interval for its answer, and one more of grace. An
-// interval after which we ourselves come late says nothing: the machine stood still (an emulator on a busy host).
+// How many intervals in a row may pass without an answer, or without its getting ready.
+static unsigned beats_allowed(const struct component *c)
+{
+    _Bool takes_over = c->was_ready && !c->cold;
+    return c->state == STATE_READY || takes_over ? BEATS_MAX : (unsigned)(START_LIMIT_NS / c->spec->heartbeat_ns);
+}
+
+// Send a heartbeat when it is due. A component has one whole interval for its answer, and one more of grace.
 static uint64_t beat(struct component *c, uint64_t now)
 {
     if (c->spec->heartbeat_ns == 0) return NS_FOREVER;
@@ -168,8 +81,11 @@ static uint64_t beat(struct component *c, uint64_t now)
         c->beats_missed = 0;
     else if (punctual)
         c->beats_missed++;
-    if (c->beats_missed >= BEATS_MAX && is_excused(c)) c->beats_missed = 0;
-    if (c->beats_missed >= BEATS_MAX) {
+    unsigned allowed = beats_allowed(c);
+    if (c->beats_missed >= allowed && is_excused(c)) c->beats_missed = 0;
+    if (c->beats_missed >= allowed) {
+        uint64_t seen = c->answered_at > c->started_at ? c->answered_at : c->started_at;
+        log_line("%s has given no sign of life for %lu us", c->spec->name, (now - seen) / 1000);
         component_died(c, DEATH_HANG);
         return now;
     }
@@ -178,9 +94,6 @@ static uint64_t beat(struct component *c, uint64_t now)
     (void)sys_signal(part_slot(c, PART_BEAT));
     return c->beat_at;
 }
-
-// A restart takes over what is there; when the step that is run again hangs, it shall not take long to be seen.
-static uint64_t start_limit(const struct component *c) { return c->was_ready ? RESTART_LIMIT_NS : START_LIMIT_NS; }
 
 static uint64_t earlier(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
@@ -191,12 +104,7 @@ static uint64_t watch(struct component *c, uint64_t now)
         component_died(c, DEATH_KILLED);
         return now;
     }
-    if (c->state == STATE_READY) return earlier(c->kill_at, beat(c, now));
-    if (now - c->started_at > start_limit(c)) {
-        component_died(c, DEATH_HANG);
-        return now;
-    }
-    return earlier(c->kill_at, c->started_at + start_limit(c) + 1);
+    return earlier(c->kill_at, beat(c, now));
 }
 
 uint64_t component_converge(struct component *c, uint64_t now)
@@ -209,7 +117,7 @@ uint64_t component_converge(struct component *c, uint64_t now)
         if (now < c->retry_at) return c->retry_at;
         start(c, now);  // @path crash-restart 4/6: the next instance gets the same vault
         return now;
-    case STATE_DEAD: bury(c); return now;
+    case STATE_DEAD: component_bury(c); return now;
     case STATE_STARTING:
     case STATE_READY: return watch(c, now);
     case STATE_DEGRADED:
@@ -243,6 +151,9 @@ void component_ready(struct component *c)
     if (c->state != STATE_STARTING) return;
     c->state = STATE_READY;
     c->was_ready = 1;
+    c->cold = 0;
+    c->beat_open = 0;
+    c->beats_missed = 0;
     c->ready_at = c->answered_at = now;
     c->beat_at = now + c->spec->heartbeat_ns;
     if (c->died_at) {
@@ -254,11 +165,24 @@ void component_ready(struct component *c)
     if (!the_system->announced) announce();
 }
 
+// A component stands between two steps when it answers, so ending it here disturbs nothing.
+static void check_growth(struct component *c, uint64_t now)
+{
+    uint64_t ceiling = c->spec->ceiling_bytes, used = c->usage[USAGE_BYTES];
+    if (ceiling == 0 || used <= CEILING_WARNING(ceiling)) return;
+    _Bool planned_lately = c->rejuvenated_at != 0 && now - c->rejuvenated_at < c->spec->restart_period_ns;
+    if (used <= ceiling && planned_lately) return;
+    log_line("%s has %lu KiB in use of the %lu that it may", c->spec->name, used >> 10, ceiling >> 10);
+    if (used <= ceiling) c->rejuvenated_at = now;
+    component_died(c, used > ceiling ? DEATH_CEILING : DEATH_PLANNED);
+}
+
 void component_answered(struct component *c, const uint64_t usage[USAGE_KINDS])
 {
     memcpy(c->usage, usage, sizeof c->usage);
     c->beat_open = 0;
     c->answered_at = now_ns();
+    check_growth(c, c->answered_at);
 }
 
 // --- injected faults: kill=NAME@US or kill=NAME@US+PERIOD_US in the boot command line, microseconds after boot

@@ -21,7 +21,7 @@ static void handle_fault(const struct message *m)
     if (inject_hit(c, words)) return;
     log_line("%s: %s, address %lx, code %lx, at pc %lx sp %lx", c->spec->name, fault_kind(words[FAULT_WORD_KIND]),
              words[FAULT_WORD_ADDRESS], words[FAULT_WORD_CODE], words[FAULT_WORD_PC], words[FAULT_WORD_SP]);
-    component_died(c, DEATH_FAULT);
+    component_died(c, words[FAULT_WORD_KIND] == FAULT_KIND_TIMEOUT ? DEATH_OVERRUN : DEATH_FAULT);
 }
 
 // The component's first capability of our endpoint has no copy any more.

@@ -96,7 +96,9 @@ struct component {
     unsigned beats_missed;
     _Bool beat_open;  // sent and not answered
     _Bool was_ready;
-    _Bool is_failed;  // what its instances have made durable is to be cleared
+    _Bool cold;                    // its next instance begins with a fresh vault
+    uint32_t rung;                 // of the ladder of escalations: what comes next
+    uint64_t rejuvenated_at;       // the latest restart by plan
     uint64_t kill_at, kill_every;  // injected deaths: the next (NS_FOREVER: none) and the interval (0: once)
 };
 
@@ -118,6 +120,11 @@ extern struct system *the_system;  // in the vault
 static inline uint32_t part_slot(const struct component *c, enum part part)
 {
     return SLOT_COMPONENTS + c->index * PART_SLOTS + part;
+}
+
+static inline _Bool component_runs(const struct component *c)
+{
+    return c->state == STATE_STARTING || c->state == STATE_READY;
 }
 
 static inline struct component *component_at(unsigned index)
@@ -175,15 +182,19 @@ void inject_start(const struct component *c);
 // A component's fault (FAULT_WORD_*). True: it was one of ours, and all that follows from it is done.
 _Bool inject_hit(struct component *c, const uint64_t words[MSG_REGISTERS]);
 
-// --- policy.c
+// --- failure.c
 // The instance has died or must: the loop takes it down and decides what follows.
 void component_died(struct component *c, enum component_death death);
+// Take the dead instance down and decide what follows.
+void component_bury(struct component *c);
+
+// --- policy.c
 // Bring the component nearer to its wanted state. Returns when to look again.
 uint64_t component_converge(struct component *c, uint64_t now);
 // We have just started: does what the vault says of it still run?
 void component_compare(struct component *c);
 void component_ready(struct component *c);
-// It has declared its vault failed: the next rung of the ladder is a start with an empty one.
+// It has declared its vault failed: it dies, and starts with an empty one.
 void component_failed(struct component *c);
 void component_answered(struct component *c, const uint64_t usage[USAGE_KINDS]);  // its heartbeat
 void faults_parse(void);  // kill=NAME@US+PERIOD_US words of the command line

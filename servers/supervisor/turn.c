@@ -21,7 +21,8 @@ _Bool system_attach(void)
     the_system = vault.state->root;
     if (!found) return 0;
     const char *wrong = vault_check(1);  // it holds no slots
-    if (wrong || vault.state->version != VERSION) twin_reboot("the supervisor's vault: %s", wrong ? wrong : "another's");
+    if (wrong || vault.state->version != VERSION)
+        twin_reboot("the supervisor's vault: %s", wrong ? wrong : "another's");
     vault_start_logging();
     if (vault.header->phase == STEP_RUNNING) step_rollback();
     return 1;

@@ -64,9 +64,19 @@ class Mistakes(unittest.TestCase):
                             ("budget 5ms/4ms", "at most its period"), ("pool 3X", "not a size"), ("pool 0%", "1%"),
                             ("pool 1M maped", "only 'mapped'"), ("heartbeat 5", "not a time"), ("may fly", "permission"),
                             ("restart always 1/1s", "restart policy"), ("ioports 0xfff9 8", "behind port 0xffff"),
+                            ("budget 1ms/1ms strict", "no meaning"), ("budget 1ms/2ms loose", "only 'strict'"),
+                            ("ceiling 5%", "bytes"), ("escalate panic", "no escalation"),
+                            ("escalate reboot cold", "the milder first"), ("quiesce 0x3f9 256", "between 0 and 255"),
                             ("slots 100", "power of two"), ("irq x", "not a number"), ("args " + "a" * 256, "255")):
             with self.subTest(line):
                 self.refused(GOOD + f"    {line}\n", words, "t.system:15: ")
+
+    def test_supervision_without_a_restart(self):
+        self.refused(GOOD + "    escalate cold\n", "'high' is not restarted")
+        self.refused(GOOD + "    ceiling 1M\n    restart one_for_one 5/10s\n", "'high' has no heartbeat")
+
+    def test_quiesce_of_a_foreign_port(self):
+        self.refused(GOOD + "    quiesce 0x400 0\n", "port 0x400 is not among the I/O ports of 'high'")
 
     def test_unknown_peer(self):
         for key in ("calls", "mints", "signals", "after"):
@@ -141,8 +151,8 @@ class Compiled(unittest.TestCase):
         data = manifest.compile_system(load(GOOD))
         magic, count, zero, name = struct.unpack_from("<8sII32s", data)
         self.assertEqual((magic, count, zero, name.rstrip(b"\0")), (b"MANFEST1", 2, 0, b"test"))
-        self.assertEqual(len(data), 48 + 2 * (448 + 48 * 40))
-        low = data[48 + 448 + 48 * 40:]
+        self.assertEqual(len(data), 48 + 2 * (448 + 48 * 40 + 56))
+        low = data[48 + 448 + 48 * 40 + 56:]
         self.assertEqual(low[:32].rstrip(b"\0"), b"low")
         self.assertEqual(low[32:72].rstrip(b"\0"), b"servers/low")
         self.assertEqual(struct.unpack_from("<II", low, 72), (10, 100))
@@ -151,6 +161,13 @@ class Compiled(unittest.TestCase):
         grants = [struct.unpack_from("<24sIIQII", low, 448 + 48 * i) for i in range(2)]
         self.assertEqual(grants[0], (b"high".ljust(24, b"\0"), manifest.CALL, 0, 0, 0, 0))
         self.assertEqual(grants[1], (b"table".ljust(24, b"\0"), manifest.TABLE, 0, 64 << 10, 0, 0))
+
+    def test_supervision_stands_behind_the_grants(self):
+        more = ("    restart one_for_one 5/10s\n    heartbeat 30ms\n    budget 1ms/4ms strict\n    ceiling 1M\n"
+                "    escalate cold reboot\n    quiesce 0x3f9 0\n    quiesce 0x3fc 3\n")
+        data = manifest.compile_system(load(GOOD + more))
+        fields = struct.unpack_from("<QII4I4H", data, 48 + 448 + 48 * 40)
+        self.assertEqual(fields, (1 << 20, 1, 2, 1, 3, 0, 0, 0x3F9, 0, 0x3FC, 3))
 
     def test_ports_hold_first_and_count(self):
         data = manifest.compile_system(load(GOOD))

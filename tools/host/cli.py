@@ -227,7 +227,8 @@ def until_logged(project, arguments, command_line, done, seconds=60):
         bundle = Path(folder) / "bundle"
         bundle.write_bytes(guest.build_bundle(settings, archive, command_line))
         path = log.create(project.build, project.system_path(arguments.system))
-        machine = qemu.Machine(str(project.build / "kernel.elf"), str(bundle), memory=settings.memory)
+        machine = qemu.Machine(str(project.build / "kernel.elf"), str(bundle), memory=settings.memory,
+                               icount=getattr(arguments, "icount", False))
         running = qemu.Running(machine, folder, guest.N_PORTS, path)
         try:
             deadline = time.monotonic() + seconds

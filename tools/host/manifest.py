@@ -28,6 +28,9 @@ TIME_UNITS = {"ns": 1, "us": 1_000, "ms": MS, "s": 1_000_000_000}
 SIZE_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 RESTART_POLICIES = {"one_for_one": 1, "rest_for_one": 2}
 PERMISSIONS = {"power": 1}
+ESCALATIONS = {"cold": 1, "subtree": 2, "reboot": 3}
+MAX_ESCALATIONS = 4
+MAX_QUIESCE = 6
 BUNDLE_FILES = ("liblinux", "root.cpio", "cmdline")  # entries a component may be given
 SLOT_BYTES = 64
 RESERVED_BYTES = 4 << 20  # of memory, for the kernel, the supervisor and page tables
@@ -83,6 +86,10 @@ class Component:
     restart_limit: int = 0
     restart_period_ns: int = 0
     heartbeat_ns: int = 0
+    budget_strict: bool = False
+    ceiling: Size = field(default_factory=Size)
+    escalate: list = field(default_factory=list)  # numbers of ESCALATIONS
+    quiesce: list = field(default_factory=list)   # (port, value, line)
     may: int = 0
     args: str = ""
     after: list = field(default_factory=list)  # (name, line)
@@ -168,6 +175,11 @@ def set_budget(c, words, line):
     c.budget_ns, c.period_ns = parse_time(budget), parse_time(period)
     if not 0 < c.budget_ns <= c.period_ns:
         raise BadValue("the budget must be more than nothing and at most its period")
+    if words[1:] not in ([], ["strict"]):
+        raise BadValue(f"'{words[1]}' behind the budget; only 'strict' may stand there")
+    c.budget_strict = len(words) == 2
+    if c.budget_strict and c.budget_ns == c.period_ns:
+        raise BadValue("a budget as long as its period is never used up; 'strict' has no meaning there")
 
 
 def set_vault(c, words, line):
@@ -244,6 +256,27 @@ def set_restart(c, words, line):
     c.restart_limit, c.restart_period_ns = parse_number(limit, 1, 1000), parse_time(period)
 
 
+def set_ceiling(c, words, line):
+    c.ceiling = parse_size(words[0])
+    if c.ceiling.percent:
+        raise BadValue("a ceiling is given in bytes, not as a share of memory")
+
+
+def set_escalation(c, words, line):
+    for word in words:
+        if word not in ESCALATIONS:
+            raise BadValue(f"'{word}' is no escalation; known: {', '.join(ESCALATIONS)}")
+    c.escalate = [ESCALATIONS[word] for word in words]
+    if c.escalate != sorted(set(c.escalate)):
+        raise BadValue(f"each stands once, the milder first: {', '.join(ESCALATIONS)}")
+
+
+def add_quiesce(c, words, line):
+    c.quiesce.append((parse_number(words[0], 0, 0xFFFF), parse_number(words[1], 0, 0xFF), line))
+    if len(c.quiesce) > MAX_QUIESCE:
+        raise BadValue(f"more than {MAX_QUIESCE} of them")
+
+
 def set_heartbeat(c, words, line):
     c.heartbeat_ns = parse_time(words[0])
 
@@ -251,15 +284,16 @@ def set_heartbeat(c, words, line):
 MANY = 1000
 KEYS = {
     "image": (set_image, 1, 1), "rank": (set_rank, 1, 1), "priority": (set_priority, 1, 1),
-    "budget": (set_budget, 1, 1), "vault": (set_vault, 1, 1), "untyped": (set_untyped, 1, 1),
+    "budget": (set_budget, 1, 2), "vault": (set_vault, 1, 1), "untyped": (set_untyped, 1, 1),
     "pool": (set_pool, 1, 2), "slots": (set_slots, 1, 1), "ioports": (add_ioports, 2, 2), "irq": (add_irq, 1, 1),
     "calls": (add_peers(CALL), 1, MANY), "mints": (add_peers(MINT), 1, MANY),
     "signals": (add_peers(SIGNAL), 1, MANY), "bundle": (add_peers(FRAMES), 1, MANY),
     "publishes": (add_published, 2, 2), "reads": (add_read, 1, MANY), "args": (set_args, 0, MANY),
     "may": (add_permission, 1, MANY), "after": (add_after, 1, MANY), "restart": (set_restart, 2, 2),
-    "heartbeat": (set_heartbeat, 1, 1),
+    "heartbeat": (set_heartbeat, 1, 1), "ceiling": (set_ceiling, 1, 1),
+    "escalate": (set_escalation, 1, MAX_ESCALATIONS), "quiesce": (add_quiesce, 2, 2),
 }
-REPEATABLE = {"ioports", "irq", "calls", "mints", "signals", "bundle", "publishes", "reads", "may", "after"}
+REPEATABLE = {"quiesce", "ioports", "irq", "calls", "mints", "signals", "bundle", "publishes", "reads", "may", "after"}
 
 
 class Parser:
@@ -363,7 +397,12 @@ def compile_component(system, c):
         reads = g.kind == TABLE and not g.writable
         peer = index[g.name] if g.kind in (CALL, MINT, SIGNAL) else publishers[g.name] if reads else 0
         data += struct.pack("<24sIIQII", g.name.encode(), g.kind, peer, g.detail, g.writable, 0)
-    return data.ljust(448 + 48 * MAX_GRANTS, b"\0")
+    data = data.ljust(448 + 48 * MAX_GRANTS, b"\0")
+    data += struct.pack("<QII4I", c.ceiling.bytes, c.budget_strict, len(c.quiesce),
+                        *(c.escalate + [0] * (MAX_ESCALATIONS - len(c.escalate))))
+    for port, value, _ in c.quiesce:
+        data += struct.pack("<HH", port, value)
+    return data.ljust(448 + 48 * MAX_GRANTS + 56, b"\0")
 
 
 def compile_system(system):

@@ -42,6 +42,14 @@ class Checker:
             self.problem(c.line, f"'{c.name}' has no rank; add 'rank N', above all who call it and below all it calls")
         if len(c.grants) > MAX_GRANTS:
             self.problem(c.line, f"'{c.name}' is given {len(c.grants)} things; at most {MAX_GRANTS} fit")
+        for port, _, line in c.quiesce:
+            if not any(0 <= port - (g.detail & 0xFFFF) < g.detail >> 16 for g in c.granted(IOPORT)):
+                self.problem(line, f"port {port:#x} is not among the I/O ports of '{c.name}'; a device is made quiet by "
+                                   "its own ports only")
+        if (c.escalate or c.ceiling.bytes) and not c.restart:
+            self.problem(c.line, f"'{c.name}' is not restarted, so 'escalate' and 'ceiling' mean nothing; add 'restart'")
+        if c.ceiling.bytes and not c.heartbeat_ns:
+            self.problem(c.lines["ceiling"], f"'{c.name}' has no heartbeat, with which it would say what it uses; add one")
         seen = {}
         for g in c.grants:
             key = (g.kind, g.name, g.detail if g.kind in (IOPORT, IRQ) else 0)

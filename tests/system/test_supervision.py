@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: MIT
+"""Components that misbehave (systems/supervision.system) are found in time, and what follows is what the manifest says."""
+
+import argparse
+import os
+import re
+import sys
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = ROOT / (os.environ.get("BUILD") or "build")
+sys.path.insert(0, str(ROOT / "tools"))
+
+from host import cli  # noqa: E402
+
+FOUND_US = 100_000  # the most that a hang may take to be seen
+DRIVER_US, KEEPER_US = 5_000, 50_000
+
+
+def boot(until, words=""):
+    """The log of the system, in virtual time, until it matches."""
+    project = cli.Project(ROOT, BUILD)
+    project.make("world")
+    return cli.until_logged(project, argparse.Namespace(system="supervision", icount=True), words, until, seconds=120)
+
+
+class Supervision(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.log = boot(r"grow ended by growth(.|\n)*crash is out of service(.|\n)*a call ends.*\n.*a call ends")
+
+    def line(self, pattern):
+        found = re.search(pattern, self.log)
+        self.assertTrue(found, f"no line like: {pattern}\n{self.log}")
+        return found
+
+    def test_a_hang_is_found_and_over_in_time(self):
+        for name in ("hang", "start"):  # while it serves, and while it restarts
+            with self.subTest(name):
+                found = self.line(rf"{name} has given no sign of life for (\d+) us\n.*{name} ended by a hang")
+                self.assertLess(int(found[1]), FOUND_US)
+                self.line(rf"{name}: life 2 of this vault, the last one ended by 4|{name}: life 3")
+
+    def test_an_overrun_of_a_strict_budget_is_a_failure(self):
+        self.line("overrun ended by an overrun of its budget")
+        self.line("overrun: life 2 of this vault, the last one ended by 5")
+
+    def test_an_exit_with_an_error_is_a_failure(self):
+        self.line("exit exits with 7")
+        self.line("exit: life 2 of this vault, the last one ended by 2")
+
+    def test_growth_is_followed_by_a_planned_restart_and_then_by_a_failure(self):
+        planned = self.line(r"grow has (\d+) KiB in use of the 64 that it may\n.*grow ended by plan")
+        self.assertLessEqual(int(planned[1]), 64)
+        self.assertGreater(planned.start(), 0)
+        self.assertGreater(self.line("grow ended by growth").start(), planned.start())
+
+    def test_the_ladder_is_climbed_to_its_end(self):
+        cold = self.line(r"crash ended by a fault; 2 of 2 failures\n.*crash begins with a fresh vault")
+        self.assertRegex(self.log[cold.end():], "^.*\n.*crash: life 1 of this vault, the last one ended by 3")
+        subtree = self.line("crash restarts with all that start after it\n")
+        self.assertRegex(self.log[subtree.end():], "caller ended by plan")
+        self.assertGreater(self.line("crash is out of service").start(), subtree.start())
+
+    def test_a_call_on_what_is_out_of_service_fails(self):
+        self.assertRegex(self.log, "crash is out of service\n(.*\n)*?.*a call ends with ERR_GONE\n(.*\n)*?.*with ERR_NO_CAP")
+
+    def test_failures_in_a_row_wait_longer_and_longer(self):
+        waits = [int(us) for us in re.findall(r"crash serves again, (\d+) us after its death", self.log)]
+        self.assertLess(waits[0], DRIVER_US)
+        self.assertGreater(waits[1], 10_000)
+        self.assertGreater(waits[2], 20_000)
+
+
+class KilledMeanwhile(unittest.TestCase):
+    def test_all_is_found_by_supervisors_that_die_themselves(self):
+        log = boot(r"grow ended by growth(.|\n)*crash is out of service(.|\n)*a call ends.*\n.*a call ends",
+                   "kill=supervisor@20000+7300 kill=guardian@20000+5900")
+        times = [int(us) for us in re.findall(r"(?:supervisor|guardian) serves again, (\d+) us", log)]
+        self.assertGreater(len(times), 50)
+        self.assertLess(max(times), KEEPER_US)
+        for words in ("hang ended by a hang", "overrun ended by an overrun", "exit ended by its own exit"):
+            self.assertIn(words, log)
+
+
+if __name__ == "__main__":
+    unittest.main()
