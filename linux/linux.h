@@ -72,11 +72,13 @@ struct futex_waiter {
 
 // A pipe's end that this process has to itself (ring.c).
 struct ring {
-    uint32_t lock;
-    uint32_t file;  // 0: free
-    uint32_t end;   // PIPE_READER or PIPE_WRITER
-    uint32_t thread;
+    struct file *file;              // null: free
+    uint64_t words;                 // where it is mapped
     uint64_t generation, answered;  // the other end's `armed` that was answered last, and when
+    uint32_t lock;
+    uint32_t end;     // PIPE_READER or PIPE_WRITER
+    uint32_t thread;  // who took it up
+    uint32_t zero;
 };
 #define RINGS 6
 
@@ -204,8 +206,12 @@ void data_end(const struct data *data);
 long notify_use(unsigned server);  // this thread's notification is known to the server
 // liblinux's slots of PSLOT_WINDOW: session buffers by server, then these.
 enum { PASSING_PSLOT = PSLOT_WINDOW + SERVERS, WORDS_PSLOT, FILE_PSLOT };
-void lock(uint32_t *word);
-void unlock(uint32_t *word);
+void lock_wait(uint32_t *word);
+static inline void lock(uint32_t *word)
+{
+    if (__atomic_exchange_n(word, 1, __ATOMIC_ACQUIRE)) lock_wait(word);
+}
+static inline void unlock(uint32_t *word) { __atomic_store_n(word, 0, __ATOMIC_RELEASE); }
 
 // --- wait.c
 err_t thread_wait(uint64_t deadline_ns);  // OK: look again; ERR_EVENT: a signal may be there; ERR_TIMEOUT

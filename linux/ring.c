@@ -41,13 +41,11 @@ static uint32_t slot_of(const struct ring *ring, unsigned which)
     return PSLOT_RING + index_of(ring) * RING_PSLOTS + which;
 }
 
-static uint64_t words_of(const struct ring *ring)
+static uint64_t window_of(const struct ring *ring)
 {
     uint64_t area = ((uint64_t)process() - PROCESS_AREA(0)) / PROCESS_AREA_BYTES;
     return WINDOW_OF_AREA(area) + WINDOW_RINGS + (uint64_t)index_of(ring) * RING_BYTES;
 }
-
-static uint8_t *data_of(const struct ring *ring) { return (uint8_t *)(words_of(ring) + RING_DATA_AT); }
 
 static bool is_mine(const struct ring *ring)
 {
@@ -63,7 +61,7 @@ static struct ring *ring_new(struct file *file)
     lock(&p->table_lock);
     for (unsigned i = 0; i < RINGS && !found; i++)
         if (!p->rings[i].file) found = &p->rings[i];
-    if (found) found->file = file_number(file);
+    if (found) found->file = file;
     unlock(&p->table_lock);
     return found;
 }
@@ -71,7 +69,7 @@ static struct ring *ring_new(struct file *file)
 static void ring_release(struct ring *ring)
 {
     (void)cspace_delete(PSLOT_CSPACE, slot_of(ring, 0), RING_PSLOTS);
-    ring->file = 0;
+    ring->file = NULL;
 }
 
 void ring_drop(struct file *file)
@@ -81,14 +79,14 @@ void ring_drop(struct file *file)
     struct ring *ring = &process()->rings[number - 1];
     lock(&ring->lock);
     file->ring = 0;
-    if (ring->file == file_number(file)) ring_release(ring);
+    if (ring->file == file) ring_release(ring);
     unlock(&ring->lock);
 }
 
 // Words for reading, the end's own over them for writing, and the data as the end needs it.
 static err_t map_ring(const struct ring *ring)
 {
-    uint64_t words = words_of(ring);
+    uint64_t words = ring->words;
     unsigned own = RIGHT_READ | RIGHT_WRITE, data = ring->end == PIPE_WRITER ? own : RIGHT_READ;
     err_t err = frames_map(slot_of(ring, SLOT_WORDS), PSLOT_ASPACE, words, 0, RING_PAGES, RIGHT_READ);
     if (err == OK) err = frames_map(slot_of(ring, SLOT_OWN), PSLOT_ASPACE, words + RING_END_AT(ring->end), 0, 1, own);
@@ -104,6 +102,7 @@ void ring_take_up(struct file *file)
     if (!ring) return;
     ring->end = (file->status & O_ACCMODE) == O_WRONLY ? PIPE_WRITER : PIPE_READER;
     ring->thread = thread_index();
+    ring->words = window_of(ring);
     ring->answered = ring->generation = 0;
     self()->rings |= 1u << index_of(ring);
     long result = notify_use(file->server);
@@ -120,7 +119,9 @@ void ring_take_up(struct file *file)
         ring_release(ring);
 }
 
-// --- one transfer
+// --- transfers
+
+static bool look(const struct ring *ring, struct look *l) { return ring_look(ring->words, (uint64_t *)l) == 0; }
 
 static uint64_t used_of(const struct look *l)
 {
@@ -128,44 +129,62 @@ static uint64_t used_of(const struct look *l)
     return used <= PIPE_BYTES ? used : 0;  // the other end's nonsense is an empty pipe
 }
 
-static bool look(const struct ring *ring, struct look *l) { return ring_look(words_of(ring), (uint64_t *)l) == 0; }
+// How many of `bytes` can go now; 0: end of file, -EPIPE, -EAGAIN, RING_LOST.
+static long fit(const struct ring *ring, size_t bytes, struct look *l)
+{
+    if (!look(ring, l)) return RING_LOST;
+    uint64_t used = used_of(l), available = used;
+    if (ring->end == PIPE_WRITER) {
+        available = PIPE_BYTES - used;
+        if (l->state & RING_NO_READER) return -EPIPE;
+        if (available < PIPE_ATOMIC && available < bytes) return -EAGAIN;
+    } else if (used == 0) {
+        return l->state & RING_NO_WRITER ? 0 : -EAGAIN;
+    }
+    return (long)(bytes < available ? bytes : available);
+}
+
+// The same; when it is nothing and the call may wait, the other end knows of it before it is found out.
+// @path linux-pipe 4/5: nothing there: arm, look again, sleep until the other end signals
+static long fit_or_arm(const struct ring *ring, size_t bytes, bool may_wait, struct look *l)
+{
+    long n = fit(ring, bytes, l);
+    if (n != -EAGAIN || !may_wait) return n;
+    if (!is_mine(ring) || ring_arm(ring->words, RING_END_AT(ring->end))) return RING_LOST;
+    n = fit(ring, bytes, l);
+    if (n != -EAGAIN) (void)ring_disarm(ring->words, RING_END_AT(ring->end));
+    return n;
+}
 
 // The ring's bytes from a position on, which may begin again at its start, and the program's; both may fault.
-static bool copy_pieces(const struct ring *ring, uint64_t position, uint8_t *memory, size_t n, bool in)
+static bool copy_pieces(const struct ring *ring, uint64_t position, uint8_t *memory, size_t n)
 {
-    uint8_t *data = data_of(ring), *at = data + position % PIPE_BYTES;
+    uint8_t *data = (uint8_t *)ring->words + RING_DATA_AT, *at = data + position % PIPE_BYTES;
     size_t first = n < PIPE_BYTES - position % PIPE_BYTES ? n : PIPE_BYTES - position % PIPE_BYTES;
-    if (in)
+    if (ring->end == PIPE_WRITER)
         return copy_bytes(at, memory, first) == 0 && (n == first || copy_bytes(data, memory + first, n - first) == 0);
     return copy_bytes(memory, at, first) == 0 && (n == first || copy_bytes(memory + first, data, n - first) == 0);
 }
 
-// One transfer of up to `bytes`, with the ring locked: how many, 0: end of file, -EAGAIN: not now. *wake: the other end
-// may be waiting for this.
 // @path linux-pipe 3/5: copy, and one store to the own position makes it count
-static long transfer(const struct ring *ring, void *memory, size_t bytes, bool *wake)
+// *wake: the other end may be waiting for this.
+static long copy(const struct ring *ring, void *memory, size_t n, const struct look *l, bool *wake)
 {
-    struct look l, again;
-    if (!look(ring, &l)) return RING_LOST;
+    struct look again;
     bool writes = ring->end == PIPE_WRITER;
-    uint64_t used = used_of(&l), available = writes ? PIPE_BYTES - used : used;
-    if (writes && l.state & RING_NO_READER) return -EPIPE;
-    if (writes && available < (bytes < PIPE_ATOMIC ? bytes : PIPE_ATOMIC)) return -EAGAIN;
-    if (available == 0) return l.state & RING_NO_WRITER ? 0 : -EAGAIN;
-    size_t n = bytes < available ? bytes : available;
-    uint64_t position = writes ? l.writer : l.reader;
-    if (!copy_pieces(ring, position, memory, n, writes)) return look(ring, &again) ? -EFAULT : RING_LOST;
-    if (ring_publish(words_of(ring), RING_END_AT(ring->end), position + n)) return RING_LOST;
-    *wake = writes || PIPE_BYTES - (used - n) >= PIPE_ATOMIC;
+    uint64_t position = writes ? l->writer : l->reader;
+    if (!copy_pieces(ring, position, memory, n)) return look(ring, &again) ? -EFAULT : RING_LOST;
+    if (ring_publish(ring->words, RING_END_AT(ring->end), position + n)) return RING_LOST;
+    *wake = writes || PIPE_BYTES - (used_of(l) - n) >= PIPE_ATOMIC;
     return (long)n;
 }
 
-// @path linux-pipe 4/5: whoever armed at the other end is signalled, once for each time
+// @path linux-pipe 5/5: whoever armed at the other end is signalled, once for each time
 // Our end has moved. When the ring goes away here, the server has woken them.
 static void wake_other(struct file *file, struct ring *ring)
 {
     struct other other;
-    if (ring_other(words_of(ring), RING_END_AT(ring->end), (uint64_t *)&other)) return;
+    if (ring_other(ring->words, RING_END_AT(ring->end), (uint64_t *)&other)) return;
     uint64_t generation = other.state >> RING_GENERATION_SHIFT;
     if (generation == ring->generation && other.armed == ring->answered) return;
     ring->generation = generation;
@@ -178,36 +197,17 @@ static void wake_other(struct file *file, struct ring *ring)
     (void)ask(file->server, FS_RING_WAKE, 0, &m);
 }
 
-static long try_transfer(struct file *file, struct ring *ring, void *memory, size_t bytes)
+// One transfer of up to `bytes`: how many, 0: end of file, -EAGAIN: not now.
+static long transfer(struct file *file, struct ring *ring, void *memory, size_t bytes, bool may_wait)
 {
+    struct look l;
     bool wake = false;
     lock(&ring->lock);
-    long result = ring->file == file_number(file) ? transfer(ring, memory, bytes, &wake) : RING_LOST;
+    long n = ring->file == file ? fit_or_arm(ring, bytes, may_wait, &l) : RING_LOST;
+    if (n > 0) n = copy(ring, memory, (size_t)n, &l, &wake);
     unlock(&ring->lock);
     if (wake) wake_other(file, ring);
-    return result;
-}
-
-static bool arm(const struct ring *ring)
-{
-    return is_mine(ring) && ring_arm(words_of(ring), RING_END_AT(ring->end)) == 0;
-}
-
-// @path linux-pipe 5/5: nothing there: arm, look again, sleep until the other end signals
-static long transfer_or_wait(struct file *file, struct ring *ring, void *memory, size_t bytes)
-{
-    for (;;) {
-        long result = try_transfer(file, ring, memory, bytes);
-        if (result != -EAGAIN || !file_blocks(file)) return result;
-        if (!arm(ring)) return RING_LOST;
-        result = try_transfer(file, ring, memory, bytes);
-        if (result != -EAGAIN) {
-            (void)ring_disarm(words_of(ring), RING_END_AT(ring->end));
-            return result;
-        }
-        err_t err = thread_wait(NS_FOREVER);
-        if (err != OK) return wait_interrupted(err);
-    }
+    return n;
 }
 
 long ring_transfer(struct file *file, void *memory, size_t bytes)
@@ -215,9 +215,14 @@ long ring_transfer(struct file *file, void *memory, size_t bytes)
     uint32_t number = file->ring;
     if (!number) return RING_LOST;
     if (bytes == 0) return 0;
-    long result = transfer_or_wait(file, &process()->rings[number - 1], memory, bytes);
-    if (result == RING_LOST) ring_drop(file);
-    return result;
+    bool may_wait = !(file->status & O_NONBLOCK);
+    for (;;) {
+        long result = transfer(file, &process()->rings[number - 1], memory, bytes, may_wait);
+        if (result == RING_LOST) ring_drop(file);
+        if (result != -EAGAIN || !may_wait) return result;
+        err_t err = thread_wait(NS_FOREVER);
+        if (err != OK) return wait_interrupted(err);
+    }
 }
 
 // --- readiness
@@ -243,7 +248,10 @@ long ring_poll(struct file *file, uint32_t events, bool to_wait)
     if (!number) return RING_LOST;
     const struct ring *ring = &process()->rings[number - 1];
     long ready = ready_now(ring, events);
-    if (ready == 0 && to_wait) ready = arm(ring) ? ready_now(ring, events) : RING_LOST;
+    if (ready == 0 && to_wait) {
+        bool armed = is_mine(ring) && ring_arm(ring->words, RING_END_AT(ring->end)) == 0;
+        ready = armed ? ready_now(ring, events) : RING_LOST;
+    }
     if (ready == RING_LOST) ring_drop(file);
     return ready;
 }

@@ -10,12 +10,13 @@
 
 #define SCRATCH_SLOT (PSLOT_FREE + 64)  // + thread % 32: a capability on its way
 
-void lock(uint32_t *word)
+// Until the lock is ours.
+void lock_wait(uint32_t *word)
 {
-    while (__atomic_exchange_n(word, 1, __ATOMIC_ACQUIRE)) sys_yield();
+    do {
+        sys_yield();
+    } while (__atomic_exchange_n(word, 1, __ATOMIC_ACQUIRE));
 }
-
-void unlock(uint32_t *word) { __atomic_store_n(word, 0, __ATOMIC_RELEASE); }
 
 void *long_words(void) { return &rt_utcb()->words[MSG_REGISTERS]; }
 

@@ -130,17 +130,14 @@ static void note_read(struct file *file, const struct message *answer)
     window_known(file, answer->words[2], answer->words[3]);
 }
 
-// @path linux-pipe 1/5: an end of a pipe that this process has to itself goes without its server
 // @path linux-read 8/9: from the message or the buffer to the program; what is not there yet is waited for
 // One IO_READ of at most IO_BUFFER_BYTES, asked until it is answered. The file is attached.
 static long read_piece(struct file *file, uint64_t offset, const struct place *to, size_t bytes)
 {
     uint64_t arm = 0;
-    long result = ring_transfer(file, memory_of(to), bytes);
-    if (result != RING_LOST) return result;
     for (;;) {
         struct data data;
-        result = data_begin(&data, file->server, bytes);
+        long result = data_begin(&data, file->server, bytes);
         if (result < 0) return result;
         struct message m = {.words = {file->handle, offset, bytes, data.flags | arm}};
         result = ask(file->server, IO_READ, 0, &m);
@@ -166,11 +163,9 @@ static long read_piece(struct file *file, uint64_t offset, const struct place *t
 static long write_piece(struct file *file, uint64_t offset, const struct place *from, size_t bytes, uint64_t *end)
 {
     uint64_t arm = 0;
-    long result = ring_transfer(file, memory_of(from), bytes);
-    if (result != RING_LOST) return result;
     for (;;) {
         struct data data;
-        result = data_begin(&data, file->server, bytes);
+        long result = data_begin(&data, file->server, bytes);
         if (result < 0) return result;
         struct message m = {.words = {file->handle, offset, bytes, data.flags | arm}};
         size_t part = part_of(file, place_take(from, data.at, bytes), bytes);
@@ -216,12 +211,15 @@ static long read_at(struct file *file, uint64_t offset, const struct place *to, 
     return done > 0 ? (long)done : result;
 }
 
+// @path linux-pipe 1/5: an end of a pipe that this process has to itself goes without its server
 static long read_into(struct file *file, uint64_t offset, const struct place *to, uint64_t bytes)
 {
+    long result = file->ring ? ring_transfer(file, memory_of(to), bytes) : RING_LOST;
+    if (result != RING_LOST) return result;
     if (offset != IO_OFFSET_CURRENT) return read_at(file, offset, to, bytes);
     for (;;) {
         uint64_t at = offset_of(file);
-        long result = read_at(file, at, to, bytes);
+        result = read_at(file, at, to, bytes);
         if (at == IO_OFFSET_CURRENT || result <= 0 || offset_move(file, at, at + (uint64_t)result)) return result;
     }
 }
@@ -250,8 +248,10 @@ static long write_at(struct file *file, uint64_t offset, const struct place *fro
     uint64_t done = 0;
     do {
         struct place place = place_behind(*from, done);
-        result = write_piece(file, offset == IO_OFFSET_CURRENT ? offset : offset + done, &place, piece_of(bytes - done),
-                             end);
+        result = file->ring ? ring_transfer(file, memory_of(&place), bytes - done) : RING_LOST;
+        if (result == RING_LOST)
+            result = write_piece(file, offset == IO_OFFSET_CURRENT ? offset : offset + done, &place,
+                                 piece_of(bytes - done), end);
         if (result < 0 || (result == 0 && bytes > 0)) break;
         done += (uint64_t)result;
     } while (done < bytes);
@@ -273,7 +273,7 @@ static long append(struct file *file, const struct place *from, uint64_t bytes)
 static long write_from(struct file *file, uint64_t offset, const struct place *from, uint64_t bytes)
 {
     uint64_t end, at = offset_of(file);
-    if (offset != IO_OFFSET_CURRENT) return write_at(file, offset, from, bytes, &end);
+    if (offset != IO_OFFSET_CURRENT || file->ring) return write_at(file, offset, from, bytes, &end);
     if (file->status & O_APPEND) return append(file, from, bytes);
     while (at != IO_OFFSET_CURRENT && !offset_move(file, at, at + bytes)) at = offset_of(file);
     long result = write_at(file, at, from, bytes, &end);
