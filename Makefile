@@ -29,6 +29,6 @@ include mk/tasks.mk
 
 # Everything that the sources give: all images, with their .sym and .asm.
 .PHONY: all world
-world: $(BUILD)/kernel.elf $(COMPONENT_ELFS) $(LIBLINUX_ELF)
+world: $(BUILD)/kernel.elf $(COMPONENT_ELFS) $(COMPONENT_FAULTS) $(LIBLINUX_ELF)
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

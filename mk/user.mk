@@ -21,6 +21,12 @@ $(BUILD)/$(1).elf: $(call objects_of,$(wildcard $(1)/*.c $(1)/*.S)) $(BUILD)/lib
 	$$(Q)$$(LLD) $$(LDFLAGS_ALL) -T $$(COMPONENT_SCRIPT) -o $$@ $$(filter %.o,$$^) $$(BUILD)/lib.a
 	$$(listings)
 endef
+
+# What `fault` in a running system can do to it.
+$(BUILD)/%.faults: $(BUILD)/%.elf tools/host/mutations.py tools/host/sites.py
+	$(call say,FAULTS,$@)
+	$(Q)PYTHONPATH=tools $(PYTHON) -B -m host.mutations $(BUILD) $* > $@
+COMPONENT_FAULTS := $(COMPONENT_ELFS:.elf=.faults)
 $(foreach folder,$(COMPONENT_FOLDERS),$(eval $(call component,$(folder))))
 
 # Optimised as a whole: the way through a call crosses many small files. Not by the linker, which would not keep -fpie.

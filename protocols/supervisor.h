@@ -26,6 +26,8 @@ enum {
                                //  with `may power`. The same number again does nothing
     SUPERVISOR_FAULTS = 17,    // (number) -> what FAULT_ORDER() gave, address, enum fault_state, time ns, hits, error.
                                //  ERR_NOT_FOUND: never given, or long ago
+    SUPERVISOR_GRANT = 18,     // (index, n) -> enum component_cap_kind, peer's index, detail of the n-th thing that the
+                               //  manifest gives; its name in words 8..; ERR_NOT_FOUND behind the last
 };
 #define SUPERVISOR_TEXT_WORD 8  // where names and structures begin in an answer
 #define SUPERVISOR_TEXT_WORDS (MSG_WORDS - SUPERVISOR_TEXT_WORD)

@@ -45,6 +45,7 @@ struct place_in_tree {
 struct open_file {
     struct io_description io;
     struct place_in_tree at;
+    uint64_t shown;  // length of the text when it was last read from its beginning: where it ends for who reads on
 };
 
 // The process of a place that lies below a pid directory; null: it is gone, or the place lies elsewhere.
@@ -92,6 +93,9 @@ err_t store_domainname(const char *value, size_t bytes);
 void make_ledger(struct text *, struct process *);
 void make_components(struct text *, struct process *);
 void make_usage(struct text *, struct process *);
+void make_status(struct text *, struct process *);
+void make_grants(struct text *, struct process *);
+void make_log(struct text *, struct process *);
 err_t store_kill(const char *value, size_t bytes);
 void effect_kill(uint64_t index, uint64_t starts, uint64_t c);
 struct component {

@@ -58,6 +58,68 @@ void make_usage(struct text *text, struct process *process)
     }
 }
 
+// All that the supervisor tells of each component, a line each of names and values.
+void make_status(struct text *text, struct process *process)
+{
+    (void)process;
+    for (uint64_t index = 0;; index++) {
+        struct message m = {.info = INFO(SUPERVISOR_SHOW, 1, 0), .words = {index}};
+        if (ipc_call(SLOT_SUPERVISOR, &m) != OK) return;
+        struct component_status s;
+        memcpy(&s, &rt_utcb()->words[SUPERVISOR_TEXT_WORD], sizeof s);
+        text_add(text, "%s index %lu state %u starts %lu last_death %u", s.name, index, s.state, s.starts,
+                 s.last_death);
+        text_add(text, " now %lu started %lu ready %lu recovery %lu recovery_max %lu", s.now_ns, s.started_ns,
+                 s.ready_ns, s.recovery_ns, s.recovery_max_ns);
+        text_add(text, " memory %lu cpu %lu beat_age %lu deaths", s.memory_bytes, s.cpu_ns, s.beat_age_ns);
+        for (unsigned i = 0; i < COMPONENT_DEATHS; i++) text_add(text, "%s%lu", i ? "," : " ", s.deaths[i]);
+        text_add(text, "\n");
+    }
+}
+
+// What the manifest gives each component: "NAME calls PEER" and so on.
+void make_grants(struct text *text, struct process *process)
+{
+    (void)process;
+    static const char *const verbs[] = {
+        [COMPONENT_CAP_CALL] = "calls",  [COMPONENT_CAP_MINT] = "mints",     [COMPONENT_CAP_SIGNAL] = "signals",
+        [COMPONENT_CAP_IRQ] = "irq",     [COMPONENT_CAP_IOPORT] = "ioports", [COMPONENT_CAP_FRAMES] = "bundle",
+        [COMPONENT_CAP_TABLE] = "table",
+    };
+    struct component component;
+    for (uint64_t index = 0; component_look_up(index, &component); index++)
+        for (uint64_t n = 0;; n++) {
+            struct message m = {.info = INFO(SUPERVISOR_GRANT, 2, 0), .words = {index, n}};
+            if (ipc_call(SLOT_SUPERVISOR, &m) != OK) break;
+            const char *name = (const char *)&rt_utcb()->words[SUPERVISOR_TEXT_WORD];
+            uint64_t kind = m.words[0], detail = m.words[2];
+            text_add(text, "%s %s ", component.name, kind < sizeof verbs / sizeof verbs[0] ? verbs[kind] : "?");
+            if (kind == COMPONENT_CAP_IOPORT)
+                text_add(text, "0x%lx+%lu\n", detail & 0xffff, detail >> 16);
+            else if (kind == COMPONENT_CAP_IRQ)
+                text_add(text, "%lu\n", detail);
+            else
+                text_add(text, "%s\n", name);
+        }
+}
+
+// What the kernel and the components have logged, as far back as the kernel keeps it.
+void make_log(struct text *text, struct process *process)
+{
+    (void)process;
+    for (uint64_t position = 0, n = 1; n > 0 && text->n < text->room;) {
+        struct message m = {.words = {position, sizeof rt_utcb()->words}};
+        if (rt_invoke(SLOT_LOG, LOG_READ, 2, &m) != OK) return;
+        position = m.words[0];
+        n = m.words[1];
+        const uint64_t *words = rt_utcb()->words;
+        for (uint64_t i = 0; i < n && text->n < text->room; i++) {
+            uint64_t word = 2 + i / 8;
+            text->to[text->n++] = (char)((word < MSG_REGISTERS ? m.words[word] : words[word]) >> i % 8 * 8);
+        }
+    }
+}
+
 // The component of this name dies at once; the supervisor does with it what its manifest says.
 err_t store_kill(const char *value, size_t bytes)
 {

@@ -16,7 +16,9 @@
 #define DEVICE 21  // st_dev: an anonymous device
 #define NAME_BYTES 32
 
-static char text[TEXT_BYTES];  // of one request
+static char text[TEXT_BYTES];            // of one request
+static const struct open_file *text_of;  // whose it still is, so that who reads on finds the rest of the same
+static size_t text_length;
 const struct process *place_reader;
 
 // --- attributes
@@ -96,6 +98,8 @@ static err_t op_open(const struct request *request, struct answer *answer)
     struct open_file *file = io_description_new();
     if (!file) return ERR_LINUX(ENFILE);
     file->at = at;
+    file->shown = sizeof text;
+    text_of = NULL;
     file->io.flags = flags & (O_ACCMODE | O_APPEND | O_NONBLOCK | O_DIRECTORY | O_PATH);
     err = io_opened(session, &file->io, request->words[1], answer);
     return err == OK ? OK : server_abort(err == ERR_NO_MEMORY ? ERR_LINUX(ENFILE) : err);
@@ -163,6 +167,19 @@ static err_t find_file(const struct request *request, struct io_session **sessio
     return *file ? OK : ERR_LINUX(EBADF);
 }
 
+// Bring the file's text into `text`. It is made anew for a reader who begins; a longer one is cut where it ended then.
+static size_t make_text(struct open_file *file, const struct process *reader, uint64_t offset)
+{
+    if (offset == 0 || text_of != file) {
+        place_reader = reader;
+        text_length = place_text(file->at, text, sizeof text);
+        place_reader = NULL;
+        text_of = file;
+    }
+    if (offset == 0) file->shown = text_length;
+    return text_length < file->shown ? text_length : file->shown;
+}
+
 static err_t file_read(const struct request *request, struct answer *answer)
 {
     struct io_session *session;
@@ -174,10 +191,8 @@ static err_t file_read(const struct request *request, struct answer *answer)
     if (place_is_in_process(file->at) && !place_process(file->at)) return ERR_LINUX(ESRCH);
     uint64_t flags = request->words[3];
     bool own = request->words[1] == IO_OFFSET_CURRENT;
-    place_reader = caller(request);
-    size_t length = place_text(file->at, text, sizeof text);
-    place_reader = NULL;
     uint64_t offset = own ? file->io.offset : request->words[1];
+    size_t length = make_text(file, caller(request), offset);
     size_t bytes = offset < length ? length - offset : 0, room = io_output_room(session, flags);
     bytes = bytes < request->words[2] ? bytes : request->words[2];
     bytes = bytes < room ? bytes : room;
@@ -200,6 +215,7 @@ static err_t file_write(const struct request *request, struct answer *answer)
     const void *data = io_input(session, request, request->words[3], 0, bytes);
     if (!data) return ERR_LINUX(EINVAL);
     memcpy(text, data, bytes);
+    text_of = NULL;
     err = nodes[file->at.node].store(text, bytes);
     answer->words[0] = bytes;
     io_answer(answer, 1);
@@ -281,6 +297,7 @@ static err_t file_path(const struct request *request, struct answer *answer)
     err_t err = find_file(request, &session, &file);
     if (err != OK) return err;
     struct text path = {.to = text, .room = sizeof text};
+    text_of = NULL;
     struct place_in_tree at = file->at;
     const char *name = at.node == NODE_ROOT || at.node == NODE_PROCESS ? NULL : nodes[at.node].name;
     uint32_t parent = nodes[at.node].parent;
@@ -324,6 +341,7 @@ static err_t file_readdir(const struct request *request, struct answer *answer)
     room = room < sizeof text ? room : sizeof text;
     uint64_t position = file->io.offset;
     struct place_in_tree entry;
+    text_of = NULL;
     char name[NAME_BYTES];
     while (place_next(file->at, &position, &entry, name, sizeof name)) {
         size_t bytes = (RECORD_NAME + strlen(name) + 1 + 7) & ~7ull;

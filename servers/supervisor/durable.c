@@ -152,7 +152,8 @@ void durable_make(struct component *c)
     give_part(c, SLOT_ENDPOINT, PART_ENDPOINT);
     give_part(c, SLOT_SUPERVISOR, PART_SELF);
     give_part(c, SLOT_NOTIFICATION, PART_NOTIFICATION);
-    must(give(c, SLOT_LOG, BOOT_SLOT_LOG, RIGHT_WRITE, c->index + 1), c, "log");
+    unsigned log_rights = RIGHT_WRITE | (c->spec->may & MAY_POWER ? RIGHT_READ : 0);
+    must(give(c, SLOT_LOG, BOOT_SLOT_LOG, log_rights, c->index + 1), c, "log");
     must(give(c, SLOT_CLOCK, BOOT_SLOT_CLOCK, RIGHT_READ, 0), c, "clock");
     if (c->blocks[PART_POOL].size_bits) give_part(c, SLOT_POOL, PART_POOL);
     if (c->blocks[PART_UNTYPED].size_bits) give_part(c, SLOT_UNTYPED, PART_UNTYPED);

@@ -8,12 +8,11 @@
 //
 // Rules: an order is kept by its number and never carried out twice; a page of text is always shown as the image's bytes
 // changed by the orders that stand, so showing it again is harmless. Orders live in plain memory: they are forgotten
-// with us.
+// with our instance.
 #include "servers/supervisor/supervisor.h"
 #include "protocols/faults.h"
 
 #define ORDERS 64
-#define PAGES 8  // of patched text, at a time
 #define OWN_PATCH_ADDRESS 0x210000000000ull
 #define TRAP 0xf4       // hlt
 #define TRAP_VECTOR 13  // general protection
@@ -25,24 +24,14 @@ struct order {
     uint64_t at_ns, hits;
 };
 
-// A frame with patched text, for one page of one instance.
-struct patched {
-    uint32_t frames, view;  // slots: ours, and the derived one that is mapped in the component
-    uint32_t index, starts;
-    uint64_t address;  // 0: unused
-    uint8_t *bytes;
-};
-
 static struct order orders[ORDERS];
 static uint64_t newest;
-static struct patched pages[PAGES];
-static _Bool have_pages;
 
 // The sweep under way (one at a time): instructions from `first` on that have not been reached yet, a bit an address.
 static struct {
     struct order *order;
     uint64_t first, end;
-    uint8_t left[PAGES * PAGE_SIZE / 8];
+    uint8_t left[PATCHED_PAGES * PAGE_SIZE / 8];
 } sweep;
 
 static uint8_t kind_of(const struct order *o) { return FAULT_ORDER_KIND(o->what); }
@@ -82,20 +71,34 @@ static const struct image_segment *text_at(const struct component *c, uint64_t a
     return NULL;
 }
 
-static err_t take_pages(void)
+// Where we see the frame.
+static uint8_t *bytes_of(const struct patched *p)
 {
-    for (unsigned i = 0; i < PAGES && !have_pages; i++) {
-        struct patched *p = &pages[i];
-        p->frames = slot_take();
-        p->view = slot_take();
-        err_t err = memory_take(CAP_FRAMES, PAGE_BITS, 0, p->frames);
-        if (err == OK) err = cspace_derive(BOOT_SLOT_CSPACE, p->view, 0, p->frames, RIGHT_READ | RIGHT_EXEC, 0);
-        if (err != OK) return err;
-        p->bytes = (uint8_t *)(OWN_PATCH_ADDRESS + (uint64_t)i * PAGE_SIZE);
-        map_own(p->frames, (uint64_t)p->bytes, 0, 1, RIGHT_READ | RIGHT_WRITE);
+    return (uint8_t *)(OWN_PATCH_ADDRESS + (uint64_t)(p - the_system->patched) * PAGE_SIZE);
+}
+
+static void map_page(const struct patched *p)
+{
+    map_own(p->frames, (uint64_t)bytes_of(p), 0, 1, RIGHT_READ | RIGHT_WRITE);
+}
+
+// Make the frames, when the first order comes.
+static err_t make_pages(void)
+{
+    err_t err = OK;
+    for (unsigned i = 0; i < PATCHED_PAGES && err == OK; i++) {
+        struct patched *p = &the_system->patched[i];
+        if (p->frames) continue;
+        uint32_t frames = slot_take(), view = slot_take();
+        (void)cspace_delete(BOOT_SLOT_CSPACE, frames, 2);  // left by a turn that did not count
+        err = memory_take(CAP_FRAMES, PAGE_BITS, 0, frames);
+        if (err == OK) err = cspace_derive(BOOT_SLOT_CSPACE, view, 0, frames, RIGHT_READ | RIGHT_EXEC, 0);
+        if (err != OK) break;
+        p->frames = frames;
+        p->view = view;
+        map_page(p);
     }
-    have_pages = 1;
-    return OK;
+    return err;
 }
 
 static _Bool is_free(const struct patched *p)
@@ -108,22 +111,21 @@ static _Bool is_free(const struct patched *p)
 static struct patched *patched_page(const struct component *c, uint64_t address)
 {
     struct patched *unused = NULL;
-    for (unsigned i = 0; i < PAGES; i++) {
-        struct patched *p = &pages[i];
+    for (unsigned i = 0; i < PATCHED_PAGES; i++) {
+        struct patched *p = &the_system->patched[i];
         if (is_free(p))
             unused = unused ? unused : p;
         else if (p->index == c->index && p->address == address)
             return p;
     }
-    if (unused)
-        *unused = (struct patched){unused->frames, unused->view, c->index, c->info->starts, address, unused->bytes};
+    if (unused) *unused = (struct patched){unused->frames, unused->view, c->index, c->info->starts, address};
     return unused;
 }
 
 static void put_bytes(const struct patched *p, uint64_t address, const uint8_t *bytes, unsigned n)
 {
     for (unsigned i = 0; i < n; i++)
-        if (address + i - p->address < PAGE_SIZE) p->bytes[address + i - p->address] = bytes[i];
+        if (address + i - p->address < PAGE_SIZE) bytes_of(p)[address + i - p->address] = bytes[i];
 }
 
 static _Bool is_left(uint64_t address)
@@ -136,7 +138,7 @@ static void put_sweep(const struct patched *p, const struct component *c)
 {
     if (!sweep.order || sweep.order->state != FAULT_ARMED || target(sweep.order) != c) return;
     for (uint64_t i = 0; i < PAGE_SIZE; i++)
-        if (is_left(p->address + i)) p->bytes[i] = TRAP;
+        if (is_left(p->address + i)) bytes_of(p)[i] = TRAP;
 }
 
 // Map the page with all that is ordered for it, in place of whatever was there.
@@ -211,14 +213,14 @@ static err_t spoil(const struct order *o)
     uint64_t offset = o->address % PAGE_SIZE, page;
     uint32_t frames = data_page(c, o->address, &page);
     struct patched *desk = NULL;
-    for (unsigned i = 0; i < PAGES; i++)
-        if (is_free(&pages[i])) desk = &pages[i];
+    for (unsigned i = 0; i < PATCHED_PAGES; i++)
+        if (is_free(&the_system->patched[i])) desk = &the_system->patched[i];
     if (!runs(c) || frames == 0 || offset + n > PAGE_SIZE) return ERR_INVALID;
     if (!desk) return ERR_LIMIT;
     err_t err = frames_copy(desk->frames, 0, frames, page, 1);
     const uint8_t *data = (const uint8_t *)o->data;
     for (unsigned i = 0; i < n; i++)
-        desk->bytes[offset + i] = kind_of(o) == FAULT_FLIP ? desk->bytes[offset + i] ^ data[i] : data[i];
+        bytes_of(desk)[offset + i] = kind_of(o) == FAULT_FLIP ? bytes_of(desk)[offset + i] ^ data[i] : data[i];
     if (err == OK) err = frames_copy(frames, page, desk->frames, 0, 1);
     return err;
 }
@@ -226,6 +228,17 @@ static err_t spoil(const struct order *o)
 // --- orders
 
 static void hold_still(const struct component *c) { (void)thread_run(part_slot(c, PART_THREAD), 0, 0); }
+
+// All patched pages of the component, as the orders want them now.
+static err_t show_all(const struct component *c)
+{
+    err_t err = OK;
+    for (unsigned i = 0; i < PATCHED_PAGES; i++) {
+        const struct patched *p = &the_system->patched[i];
+        if (!is_free(p) && p->index == c->index && err == OK) err = show(c, p->address);
+    }
+    return err;
+}
 
 // Forget what is ordered for this component.
 static err_t clear(const struct component *c)
@@ -236,11 +249,7 @@ static err_t clear(const struct component *c)
         if (o->state == FAULT_WAITING || o->state == FAULT_ARMED) o->state = FAULT_MISSED;
         o->what &= UINT32_MAX;  // of no instance any more: nothing stands in the text
     }
-    err_t err = OK;
-    for (unsigned i = 0; i < PAGES; i++)
-        if (have_pages && !is_free(&pages[i]) && pages[i].index == c->index && err == OK)
-            err = show(c, pages[i].address);
-    return err;
+    return show_all(c);
 }
 
 // Note where instructions begin between the order's two addresses, from the bundle's bitmap over the whole text.
@@ -252,7 +261,7 @@ static err_t begin_sweep(struct order *o)
     const struct bundle_entry *entry = bundle_find(name);
     uint64_t first = o->address, end = o->data[0], base = page_of(first);
     if (!entry) return ERR_NOT_FOUND;
-    if (first < COMPONENT_IMAGE_ADDRESS || end <= first || end - base > PAGES * PAGE_SIZE) return ERR_INVALID;
+    if (first < COMPONENT_IMAGE_ADDRESS || end <= first || end - base > PATCHED_PAGES * PAGE_SIZE) return ERR_INVALID;
     if ((end - COMPONENT_IMAGE_ADDRESS + 7) / 8 > entry->size_bytes) return ERR_INVALID;
     const uint8_t *begins = bundle_data(entry);
     memset(sweep.left, 0, sizeof sweep.left);
@@ -271,7 +280,7 @@ static err_t begin_sweep(struct order *o)
 static err_t accept(struct order *o)
 {
     struct component *c = target(o);
-    err_t err = take_pages();
+    err_t err = make_pages();
     if (err != OK) return err;
     if (kind_of(o) == FAULT_CLEAR) return clear(c);
     if (kind_of(o) == FAULT_SWEEP || kind_of(o) == FAULT_COVER) return begin_sweep(o);
@@ -333,9 +342,15 @@ err_t inject_look(uint64_t number, uint64_t words[MSG_REGISTERS])
 
 // --- striking
 
+void inject_take_over(void)
+{
+    for (unsigned i = 0; i < PATCHED_PAGES; i++)
+        if (the_system->patched[i].frames) map_page(&the_system->patched[i]);
+    for (unsigned i = 0; i < the_system->n_components; i++) (void)show_all(&the_system->components[i]);
+}
+
 void inject_start(const struct component *c)
 {
-    if (!have_pages) return;
     for (unsigned i = 0; i < ORDERS; i++) {
         struct order *o = &orders[i];
         if (o->state != FAULT_WAITING || !concerns(o, c)) continue;

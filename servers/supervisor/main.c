@@ -57,6 +57,7 @@ static void take_over(const struct boot_info *boot)
     for (unsigned i = 0; i < the_system->n_components; i++) durable_map(&the_system->components[i]);
     turn_begin();
     for (unsigned i = 0; i < the_system->n_components; i++) component_compare(&the_system->components[i]);
+    inject_take_over();
     turn_end();
 }
 

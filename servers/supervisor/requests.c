@@ -98,6 +98,7 @@ static err_t handle_request(struct component *c, uint32_t operation, struct mess
     case SUPERVISOR_POWER: return power(c, m->words[0], m->words[1]);
     case SUPERVISOR_LIST: return status_list(m);
     case SUPERVISOR_SHOW: return status_show(m->words[0]);
+    case SUPERVISOR_GRANT: return status_grant(m);
     case SUPERVISOR_KILL: return kill(c, m->words[0]);
     case SUPERVISOR_CHANNEL_GONE: return channel_gone(c, m->words[0]);
     case SUPERVISOR_FAULT: return inject_order(c, m->words);
@@ -111,6 +112,7 @@ static unsigned answer_words(uint32_t operation)
     switch (operation) {
     case SUPERVISOR_LIST: return SUPERVISOR_TEXT_WORD + COMPONENT_NAME / 8;
     case SUPERVISOR_SHOW: return SUPERVISOR_TEXT_WORD + sizeof(struct component_status) / 8;
+    case SUPERVISOR_GRANT: return SUPERVISOR_TEXT_WORD + sizeof((struct manifest_grant *)0)->name / 8;
     default: return MSG_REGISTERS;
     }
 }

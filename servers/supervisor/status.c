@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What an operator asks about components: SUPERVISOR_LIST and SUPERVISOR_SHOW. Nothing here changes anything.
+// What an operator asks about components: SUPERVISOR_LIST, _SHOW and _GRANT. Nothing here changes anything.
 #include "servers/supervisor/supervisor.h"
 
 static uint64_t memory_of(const struct component *c)
@@ -87,4 +87,16 @@ err_t status_show(uint64_t index)
     err_t err = look_up(index, &status);
     if (err == OK) memcpy(&rt_utcb()->words[SUPERVISOR_TEXT_WORD], &status, sizeof status);
     return err;
+}
+
+err_t status_grant(struct message *m)
+{
+    const struct component *c = m->words[0] < MANIFEST_COMPONENTS ? component_at((unsigned)m->words[0]) : NULL;
+    if (!c || m->words[1] >= c->spec->n_grants) return ERR_NOT_FOUND;
+    const struct manifest_grant *given = &c->spec->grants[m->words[1]];
+    m->words[0] = given->kind;
+    m->words[1] = given->peer;
+    m->words[2] = given->detail;
+    memcpy(&rt_utcb()->words[SUPERVISOR_TEXT_WORD], given->name, sizeof given->name);
+    return OK;
 }

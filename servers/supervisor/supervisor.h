@@ -105,6 +105,14 @@ struct component {
 // Badge of a fault capability: which component, in which start.
 #define BADGE_FAULT_OF(index, starts) (4ull << 56 | (uint64_t)(starts) << 16 | (index))
 
+// A frame with patched text, for one page of one instance (inject.c).
+struct patched {
+    uint32_t frames, view;  // slots: ours, 0 before the first order; and the derived one, mapped in the component
+    uint32_t index, starts;
+    uint64_t address;  // 0: unused
+};
+#define PATCHED_PAGES 8
+
 struct system {
     const struct boot_info *boot;
     const struct manifest *manifest;
@@ -112,6 +120,7 @@ struct system {
     unsigned n_components;
     struct component *components;
     uint32_t next_slot;  // of those for slot_take()
+    struct patched patched[PATCHED_PAGES];
     uint64_t bytes_used, bytes_in_pools;
     _Bool announced;
 };
@@ -177,6 +186,8 @@ void instance_destroy(struct component *c);
 // SUPERVISOR_FAULT and SUPERVISOR_FAULTS.
 err_t inject_order(const struct component *by, const uint64_t words[MSG_REGISTERS]);
 err_t inject_look(uint64_t number, uint64_t words[MSG_REGISTERS]);
+// Our next instance: the orders are forgotten, the text that they had patched is the images' again.
+void inject_take_over(void);
 // An instance has been built and does not run yet: arm what was ordered for it.
 void inject_start(const struct component *c);
 // A component's fault (FAULT_WORD_*). True: it was one of ours, and all that follows from it is done.
@@ -206,6 +217,7 @@ void caps_log(const struct component *c);
 // --- status.c: the answers' words and text are filled in
 err_t status_list(struct message *m);
 err_t status_show(uint64_t index);
+err_t status_grant(struct message *m);
 
 // --- requests.c
 // Act on a message; *m is the answer afterwards, its count 0 when there is none to give.

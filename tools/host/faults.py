@@ -14,7 +14,7 @@ import subprocess
 import time
 from dataclasses import asdict, dataclass, field
 
-from . import cpio, elf, faults_report, guest, log, manifest_check, mutations, rootfs, sites
+from . import cpio, faults_report, guest, log, manifest_check, mutations, rootfs, sites
 
 FOLDER = "tests/faults"
 BOOT_TRIALS = 200          # then a fresh machine
@@ -278,13 +278,9 @@ class Campaign:
         """Mutations of a component's image, by class."""
         image = self.images[component]
         if image not in self.known_mutations:
-            segment = elf.Elf(self.project.build / f"{image}.elf").segments[0]
-
-            def original(address, n):
-                return segment.data[address - segment.address:address - segment.address + n]
             classes = {}
             reached = set(self.reached(component))
-            for mutation in mutations.mutations(self.instructions(component), original):
+            for mutation in mutations.mutations(self.project.build, image):
                 if mutation.address in reached:
                     classes.setdefault(mutation.kind, []).append(mutation)
             self.known_mutations[image] = classes

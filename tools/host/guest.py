@@ -19,7 +19,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import image, log, manifest, manifest_check, qemu, rootfs
+from . import image, log, manifest, manifest_check, mutations, qemu, rootfs
 
 DLE = b"\x10"
 READY = b"ready"
@@ -101,6 +101,8 @@ class Tail:
 def build_bundle(settings, archive, command_line):
     """The boot bundle of settings.system with this root archive, as bytes."""
     memory = qemu.parse_memory(settings.memory)
+    archive = archive.copy()
+    mutations.add_tables(archive, settings.build, manifest_check.load(settings.system_path))
     packed = archive.pack()
     system = manifest_check.load(settings.system_path, settings.root, memory, len(packed))
     return image.system_bundle(settings.build, system, manifest.compile_system(system), packed, command_line,

@@ -9,7 +9,11 @@ what does not fit into the place of the original instruction is left out, what i
 import random
 import re
 import subprocess
+import sys
 from dataclasses import dataclass
+from pathlib import Path
+
+from . import elf, sites
 
 CLASSES = {
     "null": "a pointer that was just loaded is null",
@@ -23,14 +27,17 @@ CLASSES = {
     "removed": "an instruction is missing",
     "loop": "an endless loop",
     "deadlock": "a call of itself, which nobody will answer",
+    "leak": "what is given back is lost",
     "bit-flip": "one bit of an instruction has changed",
 }
+LEAKS = ("table_free", "slot_free", "page_drop")  # functions that give something back
 BRANCHES = {"je": "jne", "ja": "jbe", "jae": "jb", "jl": "jge", "jg": "jle", "js": "jns", "jo": "jno", "jp": "jnp"}
 BRANCHES.update({value: key for key, value in BRANCHES.items()})
 WIDE = ["rax", "rcx", "rdx", "rbx", "rsi", "rdi", "rbp", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"]
 NARROW = ["eax", "ecx", "edx", "ebx", "esi", "edi", "ebp"] + [f"r{n}d" for n in range(8, 16)]
 MEMORY = re.compile(r"(-?\d+)?\((%\w+)?(?:,(%\w+)(?:,(\d))?)?\)")
-NOP = b"\x90"
+NOP, RETURN = b"\x90", b"\xc3"
+SAMPLE = 24  # of each class, in the table that a system carries with it
 # push $SLOT_ENDPOINT; pop %rdi; push $1; pop %rax; shl $62,%rax; xor %esi,%esi; or $-1,%r15; syscall
 DEADLOCK = bytes.fromhex("6a055f 6a0158 48c1e03e 31f6 4983cfff 0f05")
 
@@ -104,12 +111,16 @@ def assemble(lines):
     return found
 
 
-def mutations(instructions, image_bytes, seed=1):
-    """Every mutation of an image's instructions; image_bytes(address, n) gives the original ones."""
+def mutations(build, image, seed=1):
+    """Every mutation of an image's instructions."""
     choice = random.Random(seed)
+    text = elf.Elf(f"{build}/{image}.elf").segments[0]
+
+    def image_bytes(address, n):
+        return text.data[address - text.address:address - text.address + n]
     found, wanted = [], []
     seen = set()
-    for i in instructions:
+    for i in sites.instructions(build, image):
         if i.name.startswith("nop"):
             continue
         wanted += [(i, kind, text) for kind, text in texts(i, choice)]
@@ -125,13 +136,42 @@ def mutations(instructions, image_bytes, seed=1):
         if i.function not in seen:
             seen.add(i.function)
             found.append(Mutation("deadlock", i.address, DEADLOCK))
+            if i.function in LEAKS:
+                found.append(Mutation("leak", i.address, RETURN))
     lines = [text for _, _, text in wanted if text]
     encoded = iter(assemble(lines))
-    for i, kind, text in wanted:
-        data = next(encoded) if text else b""
+    for i, kind, line in wanted:
+        data = next(encoded) if line else b""
         if data is None or len(data) > i.length:
             continue
         data += NOP * (i.length - len(data))
         if data != image_bytes(i.address, i.length):
             found.append(Mutation(kind, i.address, data))
     return found
+
+
+def sample(build, image):
+    """A table for people: lines of class, address and bytes, a few of each class, the same for the same image."""
+    choice, classes = random.Random(1), {}
+    for mutation in mutations(build, image):
+        classes.setdefault(mutation.kind, []).append(mutation)
+    chosen = [m for kind in classes.values() for m in choice.sample(kind, min(SAMPLE, len(kind)))]
+    return "".join(f"{m.kind} {m.address:#x} {m.data.hex()}\n" for m in chosen)
+
+
+def add_tables(archive, build, system):
+    """Put the tables that were built beside the images of a system's components into its root archive."""
+    folder, placed = "usr/share/bulkhead/faults", {}
+    for component in system.components:
+        table = Path(build, f"{component.image}.faults")
+        if component.image in placed:
+            archive.symlink(f"{folder}/{component.name}", placed[component.image])
+        elif table.exists():
+            archive.file(f"{folder}/{component.name}", table.read_bytes())
+            placed[component.image] = component.name
+    types = {"kill": "it ends", "hang": "it stands still", **CLASSES}
+    archive.file(f"{folder}/types", "".join(f"{name:<12} {what}\n" for name, what in types.items()))
+
+
+if __name__ == "__main__":
+    sys.stdout.write(sample(*sys.argv[1:3]))

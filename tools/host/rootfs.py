@@ -2,7 +2,7 @@
 """The root archive: Debian's static busybox under all its names, the files of systems/root, devices, directories.
 
 It is the same for Bulkhead and for Debian's Linux, so that a program finds the same files on both; only the nodes of
-the host streams differ, which are serial ports on Linux.
+the host streams differ, which are serial ports on Linux, and the commands for Bulkhead's own components are missing there.
 """
 
 import os
@@ -57,7 +57,10 @@ def root_archive(root, busybox, kind="bulkhead"):
     for path in applets(busybox):
         if path != b"bin/busybox":
             archive.symlink(path, os.path.relpath(b"bin/busybox", os.path.dirname(path) or b"."))
-    etc = Path(root) / "systems/root/etc"
-    for file in sorted(etc.iterdir()):
+    folder = Path(root) / "systems/root"
+    for file in sorted((folder / "etc").iterdir()):
         archive.file(f"etc/{file.name}", file.read_bytes())
+    if kind == "bulkhead":  # commands for this system
+        for file in sorted((folder / "usr/local/sbin").iterdir()):
+            archive.file(file.relative_to(folder), file.read_bytes(), 0o755)
     return archive
