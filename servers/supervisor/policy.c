@@ -52,14 +52,17 @@ static _Bool may_start(const struct component *c)
     return 1;
 }
 
-// Does it call a component that does not answer either, or is starting? Then it may wait for that one, which is to blame.
-static _Bool is_excused(const struct component *c)
+// Does it call a component that does not answer either, or did not serve a moment ago? Then it may have waited for that
+// one, which is to blame.
+static _Bool is_excused(const struct component *c, uint64_t now)
 {
     for (unsigned i = 0; i < c->spec->n_grants; i++) {
         if (c->spec->grants[i].kind != COMPONENT_CAP_CALL) continue;
         const struct component *peer = component_at(c->spec->grants[i].peer);
-        if (peer->state == STATE_STARTING || peer->state == STATE_BACKOFF) return 1;
-        if (peer->state == STATE_READY && peer->beat_open && peer->beats_missed > 0) return 1;
+        if (peer->state == STATE_STARTING || peer->state == STATE_BACKOFF || peer->state == STATE_DEAD) return 1;
+        if (peer->state != STATE_READY) continue;
+        if (peer->beat_open && peer->beats_missed > 0) return 1;
+        if (now - peer->ready_at < c->spec->heartbeat_ns) return 1;
     }
     return 0;
 }
@@ -82,7 +85,7 @@ static uint64_t beat(struct component *c, uint64_t now)
     else if (punctual)
         c->beats_missed++;
     unsigned allowed = beats_allowed(c);
-    if (c->beats_missed >= allowed && is_excused(c)) c->beats_missed = 0;
+    if (c->beats_missed >= allowed && is_excused(c, now)) c->beats_missed = 0;
     if (c->beats_missed >= allowed) {
         uint64_t seen = c->answered_at > c->started_at ? c->answered_at : c->started_at;
         log_line("%s has given no sign of life for %lu us", c->spec->name, (now - seen) / 1000);
