@@ -81,6 +81,8 @@ class Debian:
         state = (self.cache / "apt-source").resolve()
         for name in ("parts", "lists/partial", "archives/partial"):
             (state / name).mkdir(parents=True, exist_ok=True)
+        for path in (state / "parts").glob("*"):
+            path.unlink()  # the machine's list may have gone
         system = Path("/etc/apt")
         for path in [system / "sources.list", *(system / "sources.list.d").glob("*")]:
             if path.suffix in (".list", ".sources") and path.is_file():
