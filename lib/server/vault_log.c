@@ -24,11 +24,33 @@ static inline void note_word(uintptr_t word)
 // No code of a server has a reason to store into the log: this one has lost its way.
 static void wild_store(uintptr_t address) { panic("a wild store into the undo log at %lx", address); }
 
-static inline void note(uintptr_t address, size_t bytes)
+static inline _Bool is_fresh(uintptr_t address) { return address - vault.fresh_start < vault.fresh_bytes; }
+
+__attribute__((noinline)) static void note(uintptr_t address, size_t bytes)
 {
     if (address < (uintptr_t)vault.state) wild_store(address);
-    if (address - vault.fresh_start < vault.fresh_bytes) return;
+    if (is_fresh(address)) return;
     for (uintptr_t word = address & ~7ul; word < address + bytes; word += 8) note_word(word);
+}
+
+// What nearly every store is: within one word, and the log has room. Without calls, so that it needs no frame. False:
+// note() has to look at it.
+static inline _Bool note_quickly(uintptr_t address, size_t bytes)
+{
+    if (is_fresh(address)) return 1;
+    if (address < (uintptr_t)vault.state || address % 8 + bytes > 8) return 0;
+    struct vault_header *header = vault.header;
+    uint32_t n = header->n_undone;
+    uintptr_t word = address & ~7ul;
+    struct undo_entry *entry = &vault.log[n];
+    if (n > 0 && entry[-1].address == word) return 1;
+    if (n == vault.log_limit) return 0;
+    entry->address = word;
+    entry->old = *(const uint64_t *)word;
+    barrier();
+    header->n_undone = n + 1;
+    barrier();
+    return 1;
 }
 
 void vault_log(const void *address, size_t bytes)
@@ -51,7 +73,7 @@ void vault_clear_unlogged(void *address, size_t bytes) { rt_memset(address, 0, b
     void __asan_store##n##_noabort(uintptr_t address); \
     void __asan_store##n##_noabort(uintptr_t address) \
     { \
-        if (is_logged(address)) note(address, n); \
+        if (is_logged(address) && !note_quickly(address, n)) note(address, n); \
     }
 STORE_CALL(1)
 STORE_CALL(2)
