@@ -57,15 +57,16 @@ static void map_segment(struct file *file, const Elf64_Phdr *s, uint64_t base)
     uint32_t protection = protection_of(s);
     if (s->p_filesz > 0) {
         anonymous = PAGE_UP(file_end);
-        need(map_file(file, start, anonymous - start, protection, MAP_PRIVATE | MAP_FIXED, PAGE_DOWN(s->p_offset)) >= 0,
+        need(map_file(file, start, anonymous - start, protection, MAP_PRIVATE | MAP_FIXED | MAP_POPULATE,
+                      PAGE_DOWN(s->p_offset)) >= 0,
              "exec: a segment could not be mapped");
         // Where the file ends before its segment there is nothing to zero; the program will meet a bus error there.
         if (end > file_end && protection & PROT_WRITE)
             (void)copy_zeros(file_end, anonymous - file_end);  // the dynamic linker uses the rest of the page, too
     }
     if (PAGE_UP(end) > anonymous)
-        need(map_anonymous(anonymous, PAGE_UP(end) - anonymous, protection, MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS) >=
-                 0,
+        need(map_anonymous(anonymous, PAGE_UP(end) - anonymous, protection,
+                           MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_POPULATE) >= 0,
              "exec: no memory for bss");
 }
 
@@ -161,7 +162,7 @@ static uint64_t make_stack(const struct handover *h, const struct start *start)
     uint64_t words = 1 + h->argc + 1 + h->envc + 1 + 2 * 24, sp = (platform - words * 8) & ~15ull;
     uint64_t low = PAGE_DOWN(sp) - STACK_PART;
     need(map_anonymous(low, PROGRAM_END - low, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_STACK) >= 0,
+                       MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_STACK | MAP_POPULATE) >= 0,
          "exec: no memory for the stack");
     memcpy(strings, (const char *)h + h->strings, h->strings_bytes);
     random_bytes((void *)random, 16);

@@ -99,9 +99,8 @@ static struct fault_verdict give_zeroed(const struct place *place)
     unsigned n = page_alloc_run(ahead(place), &first);
     if (n == 0) return OUT_OF_MEMORY;
     page_zero(first, n);
-    for (unsigned i = 0; i < n; i++)
-        if (!page_set_put(place->set, place->number + (uint64_t)place->delta + i, first + i)) return OUT_OF_MEMORY;
-    return NO_VERDICT;
+    uint64_t number = place->number + (uint64_t)place->delta;
+    return page_set_put_run(place->set, number, first, n, false) ? NO_VERDICT : OUT_OF_MEMORY;
 }
 
 // Replace a page that others hold too by a copy.

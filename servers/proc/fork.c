@@ -84,10 +84,8 @@ static bool copy_range(struct space *to, const struct space *from, uint64_t star
         if (n == 0) continue;
         n = page_alloc_run((unsigned)n, &first);
         if (n == 0) return false;
-        for (uint64_t i = 0; i < n; i++) {
-            page_copy(first + (uint32_t)i, page_set_get(&from->pages, number + i));
-            if (!page_set_put(&to->pages, number + i, first + (uint32_t)i)) return false;
-        }
+        for (uint64_t i = 0; i < n; i++) page_copy(first + (uint32_t)i, page_set_get(&from->pages, number + i));
+        if (!page_set_put_run(&to->pages, number, first, (unsigned)n, true)) return false;
         space_map(to, to->pool, number << PAGE_BITS, first, n, RIGHT_READ | RIGHT_WRITE);
     }
     return true;

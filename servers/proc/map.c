@@ -3,7 +3,7 @@
 //
 // Rules:
 //  - Only the program's range is touched, but that liblinux may unmap the hand-over.
-//  - Nothing is mapped here: faults do it, with their neighbours.
+//  - Nothing is mapped here but with MAP_POPULATE (populate.c): faults do it, with their neighbours.
 //  - A mapping of frames keeps the capability that came with the request; all regions that are split off it share it.
 #include "servers/proc/proc.h"
 #include <asm/mman.h>
@@ -89,6 +89,7 @@ err_t proc_mmap(const struct request *request, struct answer *answer)
     if (flags & MAP_FIXED_NOREPLACE && !region_range_free(space, address, address + bytes)) return ERR_LINUX(EEXIST);
     uint64_t start = fixed ? address : choose_place(space, address, bytes);
     if (start == 0) return ERR_LINUX(ENOMEM);
+    uint32_t free_before = state->pages.n_free;
     if (fixed && !region_remove(space, start, start + bytes)) return server_abort(ERR_LINUX(ENOMEM));
     struct region region = {.start = start, .end = start + bytes, .protection = protection};
     err_t err = choose_kind(request, flags, &region);
@@ -98,6 +99,8 @@ err_t proc_mmap(const struct request *request, struct answer *answer)
     if (!space_has_room(process, bytes, region.kind == REGION_ANONYMOUS && protection & PROT_WRITE) ||
         !region_insert(space, &region))
         return server_abort(ERR_LINUX(ENOMEM));
+    bool can_give = state->pages.n_free == free_before && !pages_kept_for_root(process);
+    if (flags & MAP_POPULATE && can_give && !space_populate(space, &region)) return server_abort(ERR_LINUX(ENOMEM));
     answer->words[0] = start;
     answer->n_words = 1;
     return OK;

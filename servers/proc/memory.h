@@ -77,6 +77,8 @@ struct chunk *page_set_chunk(const struct page_set *set, uint64_t number);
 void page_set_replace(struct page_set *set, uint64_t number, uint32_t page);
 // Put a page where none is; the set takes over the caller's hold. False: no memory for the record.
 bool page_set_put(struct page_set *set, uint64_t number, uint32_t page);
+// The same for n neighbouring pages; `mapped`: this step maps them.
+bool page_set_put_run(struct page_set *set, uint64_t number, uint32_t first, unsigned n, bool mapped);
 // Share all pages numbered below `end` with an empty set. False: no memory for the records, or a page has too many
 // holders.
 bool page_set_share(struct page_set *to, const struct page_set *from, uint64_t end);
@@ -186,6 +188,11 @@ void space_protect(struct space *space, uint64_t address, uint64_t end, unsigned
 bool space_tables(struct space *space, unsigned n);
 #define TABLES_A_MAPPING 4  // for a run that lies within 2 MiB, or just crosses such a border
 unsigned rights_of(unsigned protection);
+
+// --- populate.c
+
+// Give the first pages of a new region, as a hint; the step must have freed none. False: records are used up, abort.
+bool space_populate(struct space *space, const struct region *region);
 
 // --- fault.c
 

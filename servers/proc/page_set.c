@@ -63,13 +63,31 @@ void page_set_replace(struct page_set *set, uint64_t number, uint32_t page)
 
 bool page_set_put(struct page_set *set, uint64_t number, uint32_t page)
 {
-    struct chunk *chunk = find(set, number / CHUNK_PAGES);
-    if (!chunk) chunk = make(set, number / CHUNK_PAGES);
-    if (!chunk) return false;
-    chunk->pages[number % CHUNK_PAGES] = page;
-    chunk->mapped &= ~(1u << number % CHUNK_PAGES);
-    chunk->n_used++;
-    set->n_pages++;
+    return page_set_put_run(set, number, page, 1, false);
+}
+
+static VAULT_NOTES_ITSELF void fill(uint32_t *pages, uint32_t first, unsigned n)
+{
+    vault_log(pages, n * sizeof *pages);
+    for (unsigned i = 0; i < n; i++) pages[i] = first + i;
+}
+
+bool page_set_put_run(struct page_set *set, uint64_t number, uint32_t first, unsigned n, bool mapped)
+{
+    set->n_pages += n;
+    while (n > 0) {
+        unsigned at = number % CHUNK_PAGES, part = n < CHUNK_PAGES - at ? n : CHUNK_PAGES - at;
+        uint32_t bits = (uint32_t)((1ull << part) - 1) << at;
+        struct chunk *chunk = find(set, number / CHUNK_PAGES);
+        if (!chunk) chunk = make(set, number / CHUNK_PAGES);
+        if (!chunk) return false;
+        fill(&chunk->pages[at], first, part);
+        chunk->mapped = mapped ? chunk->mapped | bits : chunk->mapped & ~bits;
+        chunk->n_used += part;
+        number += part;
+        first += part;
+        n -= part;
+    }
     return true;
 }
 
