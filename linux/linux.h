@@ -255,7 +255,8 @@ bool file_blocks(const struct file *file);  // requests on it may have to wait, 
 #define RING_LOST (-9999l)  // it is not (or no longer) this process's alone: ask the server
 long ring_transfer(struct file *file, void *memory, size_t bytes);  // a read or a write; waits if the file blocks
 long ring_poll(struct file *file, uint32_t events, bool to_wait);   // as file_poll()
-void ring_take_up(struct file *file);                               // it was offered; when that fails, nothing changes
+// The answer to a request that went well may offer the end of a pipe to this process; when that fails, nothing changes.
+void ring_take_up(struct file *file, long result, const struct message *answer);
 void ring_drop(struct file *file);
 
 // --- local.c: /dev/null and its like; random.c

@@ -22,7 +22,10 @@ long file_poll(struct file *file, uint32_t events, bool arm)
     if (result < 0) return result;
     struct message m = {.words = {0, events, arm ? IO_ARM | IO_THREAD(thread_index()) : 0}};
     result = file_ask(file, IO_POLL, 0, &m);
-    return result < 0 ? result : (long)(m.words[0] & (events | ALWAYS));
+    if (result < 0) return result;
+    long ready = (long)(m.words[0] & (events | ALWAYS));
+    ring_take_up(file, ready, &m);
+    return ready;
 }
 
 static uint32_t poll_fd(int fd, uint32_t events, bool arm)
@@ -119,22 +122,37 @@ static const uint32_t wanted_events[3] = {POLLIN | POLLRDNORM, POLLOUT | POLLWRN
 static const uint32_t ready_events[3] = {POLLIN | POLLRDNORM | POLLHUP | POLLERR, POLLOUT | POLLWRNORM | POLLERR,
                                          POLLPRI};
 
+// One descriptor: in how many sets it is ready.
+static long look_in_sets(struct sets *sets, unsigned fd, bool arm)
+{
+    uint64_t bit = 1ull << fd % 64;
+    uint32_t events = 0;
+    long ready = 0;
+    for (int k = 0; k < 3; k++) events |= sets->in[k][fd / 64] & bit ? wanted_events[k] : 0;
+    struct file *file = file_get(fd);
+    if (!file) return -EBADF;
+    long found = file_poll(file, events, arm);
+    if (found < 0) found = POLLERR;
+    for (int k = 0; k < 3; k++)
+        if (sets->in[k][fd / 64] & bit && found & ready_events[k]) {
+            sets->out[k][fd / 64] |= bit;
+            ready++;
+        }
+    return ready;
+}
+
 static long look_sets(struct sets *sets, unsigned n, bool arm)
 {
     long ready = 0;
-    memset(sets->out, 0, sizeof sets->out);
-    for (unsigned fd = 0; fd < n; fd++) {
-        uint32_t events = 0;
-        uint64_t bit = 1ull << fd % 64;
-        for (int k = 0; k < 3; k++) events |= sets->in[k][fd / 64] & bit ? wanted_events[k] : 0;
-        if (!events) continue;
-        if (!file_get(fd)) return -EBADF;
-        uint32_t found = poll_fd((int)fd, events, arm && ready == 0);
-        for (int k = 0; k < 3; k++)
-            if (sets->in[k][fd / 64] & bit && found & ready_events[k]) {
-                sets->out[k][fd / 64] |= bit;
-                ready++;
-            }
+    for (unsigned word = 0; word * 64 < n; word++) {
+        uint64_t wanted = sets->in[0][word] | sets->in[1][word] | sets->in[2][word];
+        if (n - word * 64 < 64) wanted &= (1ull << n % 64) - 1;
+        for (int k = 0; k < 3; k++) sets->out[k][word] = 0;
+        for (; wanted; wanted &= wanted - 1) {
+            long found = look_in_sets(sets, word * 64 + (unsigned)__builtin_ctzll(wanted), arm && ready == 0);
+            if (found < 0) return found;
+            ready += found;
+        }
     }
     return ready;
 }
@@ -145,9 +163,10 @@ static long select_until(uint64_t n, const uint64_t users[3], uint64_t deadline)
     if ((int)n < 0) return -EINVAL;
     unsigned fds = (uint32_t)n < DESCRIPTORS ? (uint32_t)n : DESCRIPTORS;
     size_t bytes = (fds + 63) / 64 * 8;
-    memset(&sets, 0, sizeof sets);
-    for (int k = 0; k < 3; k++)
+    for (int k = 0; k < 3; k++) {
+        if (!users[k]) memset(sets.in[k], 0, bytes);
         if (users[k] && !copy_in(sets.in[k], users[k], bytes)) return -EFAULT;
+    }
     for (;;) {
         long ready = look_sets(&sets, fds, deadline != NS_POLL);
         if (ready < 0) return ready;

@@ -9,6 +9,7 @@
 //  - A ring's lock is held over copies, never over a request or a wait. One thread, who took the ring up, is
 //    signalled by the other end; another one that has to wait asks the server, and so gives the ring back.
 #include <asm/poll.h>
+#include <linux/stat.h>
 #include "linux/linux.h"
 
 #define RING_BYTES 0x20000  // of the window for each: words, then the data
@@ -96,8 +97,9 @@ static err_t map_ring(const struct ring *ring)
 }
 
 // @path linux-pipe 2/5: the file system offered the end: take it, and map the ring
-void ring_take_up(struct file *file)
+void ring_take_up(struct file *file, long result, const struct message *answer)
 {
+    if (result <= 0 || (file->mode & S_IFMT) != S_IFIFO || !(answer->words[2] & FS_RING_OFFERED)) return;
     struct ring *ring = file->ring ? NULL : ring_new(file);
     if (!ring) return;
     ring->end = (file->status & O_ACCMODE) == O_WRONLY ? PIPE_WRITER : PIPE_READER;
@@ -105,7 +107,7 @@ void ring_take_up(struct file *file)
     ring->words = window_of(ring);
     ring->answered = ring->generation = 0;
     self()->rings |= 1u << index_of(ring);
-    long result = notify_use(file->server);
+    result = notify_use(file->server);
     if (result == 0) {
         (void)cspace_delete(PSLOT_CSPACE, slot_of(ring, 0), RING_PSLOTS);
         for (unsigned i = SLOT_OWN; i <= SLOT_WORDS; i++) receive_cap(i, 0, slot_of(ring, i));

@@ -112,12 +112,6 @@ static size_t place_take(const struct place *place, void *to, size_t n)
 
 static void *memory_of(const struct place *place) { return place->own ? place->own : (void *)place->user; }
 
-// The answer to a request on a pipe may say that this process had better have its end to itself.
-static void take_up_offer(struct file *file, long result, const struct message *answer)
-{
-    if (result > 0 && (file->mode & S_IFMT) == S_IFIFO && answer->words[2] & FS_RING_OFFERED) ring_take_up(file);
-}
-
 // What a transfer of `bytes` comes to when only `copied` of them could be copied: 0: nothing, -EFAULT.
 static size_t part_of(const struct file *file, size_t copied, size_t bytes)
 {
@@ -152,7 +146,7 @@ static long read_piece(struct file *file, uint64_t offset, const struct place *t
         }
         data_end(&data);
         if (lost > 0 && file_is_seekable(file) && offset == IO_OFFSET_CURRENT) file_step_back(file, lost);
-        take_up_offer(file, result, &m);
+        ring_take_up(file, result, &m);
         if (result != -EAGAIN || !file_blocks(file)) return result;
         result = wait_turn(file, &arm);
         if (result < 0) return result;
@@ -176,7 +170,7 @@ static long write_piece(struct file *file, uint64_t offset, const struct place *
             *end = m.words[1];
         }
         data_end(&data);
-        take_up_offer(file, result, &m);
+        ring_take_up(file, result, &m);
         if (result != -EAGAIN || !file_blocks(file)) return result;
         result = wait_turn(file, &arm);
         if (result < 0) return result;

@@ -65,11 +65,11 @@ enum {
                        //  capabilities: both descriptions
     FS_COVER,          // (.., 3: 1 cover | 0 uncover) mark a directory as carrying a mount; euid 0
     FS_WORDS,          // () -> ; capability: frames to map read-only, FS_WORD_COUNT words of 64 bits
-    FS_RING,           // (handle of a pipe's end, thread index) lend the end to this process (protocols/ring.h), when it was
-                       //  offered: answers to IO_READ and IO_WRITE say so in word 2 (FS_RING_OFFERED). Capabilities: frames
-                       //  of the end's own page, of the data, of all words' pages. The thread's notification (IO_NOTIFY) is
-                       //  signalled by the other end. EBUSY: others use the end. IO_READ, IO_WRITE and IO_POLL by anybody
-                       //  take the end back
+    FS_RING,           // (handle of a pipe's end, thread index) lend the end to this process (protocols/ring.h), when it
+                       //  was offered: answers to IO_READ, IO_WRITE and IO_POLL say so in word 2 (FS_RING_OFFERED).
+                       //  Capabilities: frames of the end's own page, of the data, of all words' pages. The thread's
+                       //  notification (IO_NOTIFY) is signalled by the other end. EBUSY: others use the end. IO_READ,
+                       //  IO_WRITE and IO_POLL by anybody take the end back
     FS_RING_WAKE,      // (handle) wake who waits at the other end; capability, if that is lent to a process: its notification
     FS_OPERATIONS_END
 };

@@ -21,7 +21,7 @@ static err_t moved(struct description *d, uint64_t asked, uint64_t offset, uint6
     return OK;
 }
 
-// How much went through the pipe, and whether the requester had better have this end for himself.
+// How much went through the pipe, or could, and whether the requester had better have this end for himself.
 static err_t through_pipe(struct inode *inode, unsigned end, uint64_t done, struct answer *answer)
 {
     io_answer(answer, 3);
@@ -147,14 +147,15 @@ HANDLER(io_poll)
     uint32_t events = (uint32_t)request->words[1];
     err_t err = request_handle(request, &d);
     if (err != OK) return err;
+    if (is_type(d->inode, S_IFIFO) && !(d->io.flags & O_PATH)) {
+        uint64_t ready;
+        unsigned end = (d->io.flags & O_ACCMODE) == O_WRONLY ? PIPE_WRITER : PIPE_READER;
+        err = pipe_poll(d->inode, d->io.flags, request->words[2], events, &ready);
+        return err == OK ? through_pipe(d->inode, end, ready, answer) : err;
+    }
     io_answer(answer, 1);
-    if (d->io.flags & O_PATH)
-        answer->words[0] = POLLNVAL;
-    else if (is_type(d->inode, S_IFIFO))
-        err = pipe_poll(d->inode, d->io.flags, request->words[2], events, &answer->words[0]);
-    else
-        answer->words[0] = events & (POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM);
-    return err;
+    answer->words[0] = d->io.flags & O_PATH ? POLLNVAL : events & (POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM);
+    return OK;
 }
 
 HANDLER(io_ioctl)

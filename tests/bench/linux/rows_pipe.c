@@ -10,6 +10,13 @@
 static int there[2], back[2];
 static atomic_int *turn;  // shared by both: 0 the first process's, 1 the helper's
 
+// Put a byte through a pipe alone, so that both its ends have been used by this process.
+static void use(int pipe_ends[2])
+{
+    char byte = 'x';
+    must(write(pipe_ends[1], &byte, 1) == 1 && read(pipe_ends[0], &byte, 1) == 1, "a pipe by itself");
+}
+
 static void serve_pipe(void)
 {
     char byte;
@@ -34,11 +41,23 @@ static void clean_exclusive(void)
     (void)close(back[0]);
 }
 
-// Both processes keep all four ends open.
+static void serve_shared(void)
+{
+    char byte = 'x';
+    use(there);
+    must(write(back[1], &byte, 1) == 1, "ready");
+    serve_pipe();
+}
+
+// Both processes keep all four ends open and have used them.
 static void prepare_shared(void)
 {
+    char byte;
     make_pipes();
-    (void)helper_start(serve_pipe);
+    use(there);
+    use(back);
+    (void)helper_start(serve_shared);
+    must(read(back[0], &byte, 1) == 1, "the helper");
 }
 
 static void clean_shared(void)
