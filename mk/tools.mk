@@ -23,11 +23,12 @@ CFLAGS_lib     := -fpie -fvisibility=hidden -isystem $(BUILD)/uapi
 CFLAGS_linux   := $(CFLAGS_lib) -flto -DRT_UTCB_HEADER='"linux/here.h"'
 CFLAGS_servers := -isystem $(BUILD)/uapi
 CFLAGS_drivers :=
+CFLAGS_tests    = $(if $(filter tests/bench/%,$*),$(CFLAGS_bench),-isystem $(BUILD)/uapi)
 CFLAGS_fs      := -isystem $(BUILD)/uapi
 LDFLAGS_ALL    := -nostdlib -static --gc-sections -z max-page-size=4096 -z noexecstack --no-dynamic-linker --fatal-warnings
 
 # Code whose stores to the vault are undone when a step does not commit (lib/server/vault.h): a call before every store.
-LOGGED_PARTS   := servers/% drivers/% fs/% lib/server/%
+LOGGED_PARTS   := servers/% drivers/% fs/% lib/server/% tests/update/%
 UNLOGGED_PARTS := servers/guardian/% lib/server/vault% lib/server/attach lib/server/server lib/server/outbox
 CFLAGS_LOGGED  := --target=$(subst unknown-none-elf,unknown-linux-gnu,$(TARGET_$(ARCH))) -fsanitize=kernel-address \
 	-mllvm -asan-instrumentation-with-call-threshold=0 -mllvm -asan-instrument-reads=0 \

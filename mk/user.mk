@@ -2,7 +2,7 @@
 # User code: the library, one ELF a component folder, and liblinux.
 
 LIB_SOURCES       := $(wildcard lib/*/*.c lib/*/*.S)
-COMPONENT_FOLDERS := $(sort $(patsubst %/,%,$(dir $(wildcard servers/*/main.c drivers/*/*/main.c fs/*/main.c tests/*/main.c))))
+COMPONENT_FOLDERS := $(sort $(patsubst %/,%,$(dir $(wildcard servers/*/main.c drivers/*/*/main.c fs/*/main.c tests/*/main.c tests/update/*/main.c))))
 COMPONENT_ELFS    := $(COMPONENT_FOLDERS:%=$(BUILD)/%.elf)
 LINUX_SOURCES     := $(wildcard linux/*.c linux/*.S)
 LIBLINUX_ELF      := $(if $(LINUX_SOURCES),$(BUILD)/liblinux.elf)
@@ -13,9 +13,12 @@ $(BUILD)/lib.a: $(call objects_of,$(LIB_SOURCES))
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(LLVM_AR) rcs $@ $^
 
-# One rule a component: its folder's objects, then what it needs of the library.
+# Images for tests of updates: another main.c around tmpfs's own.
+$(foreach folder,$(patsubst %/,%,$(dir $(wildcard tests/update/*/main.c))),$(eval PARTS_$(folder) := $(filter-out fs/tmpfs/main.c,$(wildcard fs/tmpfs/*.c))))
+
+# One rule a component: its folder's objects, those of other folders it is made of, then what it needs of the library.
 define component
-$(BUILD)/$(1).elf: $(call objects_of,$(wildcard $(1)/*.c $(1)/*.S)) $(BUILD)/lib.a $(COMPONENT_SCRIPT)
+$(BUILD)/$(1).elf: $(call objects_of,$(wildcard $(1)/*.c $(1)/*.S) $(PARTS_$(1))) $(BUILD)/lib.a $(COMPONENT_SCRIPT)
 	@mkdir -p $$(@D)
 	$$(call say,LINK,$$@)
 	$$(Q)$$(LLD) $$(LDFLAGS_ALL) -T $$(COMPONENT_SCRIPT) -o $$@ $$(filter %.o,$$^) $$(BUILD)/lib.a

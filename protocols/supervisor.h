@@ -22,6 +22,12 @@ enum {
     SUPERVISOR_SHOW = 9,       // (index) -> struct component_status in words 8..; ERR_NOT_FOUND behind the last
     SUPERVISOR_FAILED = 10,    // () the component's vault is of no use: start it with an empty one. Does not return
     SUPERVISOR_CONFIRM = 11,   // () an updated component has run its first step: the version before cannot come back
+    SUPERVISOR_STAGE = 12,     // (offset, bytes; the bytes in words 6..) a part of a flat image (abi/boot.h), in order; offset
+                               //  0 begins anew. The same again is harmless. `may power`. ERR_LIMIT: larger than 256 KiB;
+                               //  ERR_BUSY: all areas hold images that run
+    SUPERVISOR_UPDATE = 13,    // (index, UPDATE_*) end the component's step and go on with another image on the same vault;
+                               //  while it is on trial, what it does wrong brings the one before back. `may power`.
+                               //  ERR_BUSY: it does not serve, or is on trial; ERR_INVALID: what was staged is no image
     SUPERVISOR_FAULT = 16,     // (number, FAULT_ORDER(), address, 3 words of data) inject a fault (protocols/faults.h); only
                                //  with `may power`. The same number again does nothing
     SUPERVISOR_FAULTS = 17,    // (number) -> what FAULT_ORDER() gave, address, enum fault_state, time ns, hits, error.
@@ -29,6 +35,8 @@ enum {
     SUPERVISOR_GRANT = 18,     // (index, n) -> enum component_cap_kind, peer's index, detail of the n-th thing that the
                                //  manifest gives; its name in words 8..; ERR_NOT_FOUND behind the last
 };
+enum { UPDATE_SAME = 0, UPDATE_STAGED = 1, UPDATE_BUNDLE = 2 };  // restart it; the staged image; the bundle's
+#define SUPERVISOR_STAGE_BYTES (8 * (MSG_WORDS - MSG_REGISTERS))
 #define SUPERVISOR_TEXT_WORD 8  // where names and structures begin in an answer
 #define SUPERVISOR_TEXT_WORDS (MSG_WORDS - SUPERVISOR_TEXT_WORD)
 

@@ -22,14 +22,20 @@ static _Bool segment_ok(const struct image_segment *s, uint64_t image_bytes)
            s->address + s->memory_bytes < COMPONENT_IMAGE_ADDRESS + (1ull << 30);
 }
 
+_Bool image_is_sound(const struct image_header *image, uint64_t bytes)
+{
+    if (bytes < sizeof *image || image->magic != IMAGE_MAGIC || image->n_segments > IMAGE_SEGMENTS) return 0;
+    for (uint32_t i = 0; i < image->n_segments; i++)
+        if (!segment_ok(&image->segments[i], bytes)) return 0;
+    return 1;
+}
+
 const struct image_header *bundle_image(const char *name)
 {
     const struct bundle_entry *entry = bundle_find(name);
     if (!entry) panic("the bundle has no image %s", name);
     const struct image_header *image = bundle_data(entry);
-    if (image->magic != IMAGE_MAGIC || image->n_segments > IMAGE_SEGMENTS) panic("%s is no image", name);
-    for (uint32_t i = 0; i < image->n_segments; i++)
-        if (!segment_ok(&image->segments[i], entry->size_bytes)) panic("segment %u of %s is out of place", i, name);
+    if (!image_is_sound(image, entry->size_bytes)) panic("%s is no image, or a segment is out of place", name);
     return image;
 }
 

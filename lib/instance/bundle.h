@@ -11,6 +11,8 @@ static inline const struct bundle_header *bundle_header(void)
 // Null: there is none of this name.
 const struct bundle_entry *bundle_find(const char *name);
 const void *bundle_data(const struct bundle_entry *entry);
+// Magic, segments inside these bytes, addresses.
+_Bool image_is_sound(const struct image_header *image, uint64_t bytes);
 // Checked: magic, segments inside the entry, addresses. Panics otherwise: the image is part of the build.
 const struct image_header *bundle_image(const char *name);
 // The image's first page, counted from the bundle's.

@@ -112,6 +112,7 @@ static const server_effect_handler effects[EFFECT_COUNT] = {
     [EFFECT_PUBLISH] = table_publish,
     [EFFECT_POWER] = effect_power,
     [EFFECT_KILL] = effect_kill,
+    [EFFECT_UPDATE] = effect_update,
     [EFFECT_FAULTS] = effect_faults,
 };
 

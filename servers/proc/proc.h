@@ -160,6 +160,7 @@ enum proc_effect {
     EFFECT_PUBLISH,  // (slot) write the process's entry of the published table and its process page
     EFFECT_POWER,    // (POWER_*, exit code)
     EFFECT_KILL,     // (component index, its starts)
+    EFFECT_UPDATE,   // (component index, UPDATE_*)
     EFFECT_FAULTS,   // (how many of state->faults) order them from the supervisor
     EFFECT_COUNT
 };

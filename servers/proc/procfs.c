@@ -81,6 +81,8 @@ const struct node nodes[] = {
     TEXT(NODE_BULKHEAD, "log", make_log),
     TEXT(NODE_BULKHEAD, "usage", make_usage),
     SETTING(NODE_BULKHEAD, "kill", NULL, store_kill),
+    SETTING(NODE_BULKHEAD, "update", NULL, store_update),
+    {.parent = NODE_BULKHEAD, .name = "image", .kind = NODE_FILE, .mode = 0200, .store_at = store_image},
     SETTING(NODE_BULKHEAD, "fault", make_faults, store_faults),
     TEXT(NODE_PROCESS, "stat", make_process_stat),
     TEXT(NODE_PROCESS, "statm", make_process_statm),

@@ -20,6 +20,8 @@ struct node {
     void (*make)(struct text *text,
                  struct process *process);            // text, or a link's target; process: of the pid directory
     err_t (*store)(const char *value, size_t bytes);  // what a write does
+    err_t (*store_at)(uint64_t offset, const char *bytes,
+                      size_t n);  // the same where more than a page is written, in pieces
 };
 
 enum {
@@ -35,6 +37,7 @@ enum {
 };
 extern const struct node nodes[];
 extern const unsigned n_nodes;
+static inline bool node_is_writable(const struct node *node) { return node->store || node->store_at; }
 
 // A place in the tree: a node, and for those below a pid directory the process's pid.
 struct place_in_tree {
@@ -98,6 +101,9 @@ void make_grants(struct text *, struct process *);
 void make_log(struct text *, struct process *);
 err_t store_kill(const char *value, size_t bytes);
 void effect_kill(uint64_t index, uint64_t starts, uint64_t c);
+err_t store_update(const char *value, size_t bytes);
+err_t store_image(uint64_t offset, const char *bytes, size_t n);
+void effect_update(uint64_t index, uint64_t what, uint64_t c);
 struct component {
     uint64_t state, starts, memory_bytes;
     char name[COMPONENT_NAME];

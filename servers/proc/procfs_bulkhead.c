@@ -133,6 +133,52 @@ err_t store_kill(const char *value, size_t bytes)
     return ERR_LINUX(ENOENT);
 }
 
+// A flat image for the next update, in order from offset 0. Saying it twice is harmless, so it is said at once.
+err_t store_image(uint64_t offset, const char *bytes, size_t n)
+{
+    for (size_t done = 0, piece; done < n; done += piece) {
+        piece = n - done < SUPERVISOR_STAGE_BYTES ? n - done : SUPERVISOR_STAGE_BYTES;
+        struct message m = {.info = INFO(SUPERVISOR_STAGE, MSG_WORDS, 0), .words = {offset + done, piece}};
+        memcpy(&rt_utcb()->words[MSG_REGISTERS], bytes + done, piece);
+        err_t err = ipc_call(SLOT_SUPERVISOR, &m);
+        if (err != OK)
+            return err == ERR_LIMIT ? ERR_LINUX(EFBIG) : err == ERR_BUSY ? ERR_LINUX(EBUSY) : ERR_LINUX(EINVAL);
+    }
+    return OK;
+}
+
+static bool is_word(const char *text, const char *end, const char *word)
+{
+    return strlen(word) == (size_t)(end - text) && memcmp(text, word, strlen(word)) == 0;
+}
+
+// "COMPONENT staged|same|bundle": go on with the staged image, the one that runs, or the one of the boot.
+err_t store_update(const char *value, size_t bytes)
+{
+    static const char *const images[] = {
+        [UPDATE_SAME] = "same", [UPDATE_STAGED] = "staged", [UPDATE_BUNDLE] = "bundle"};
+    const char *end = value + bytes, *space = memchr(value, ' ', bytes);
+    if (!space) return ERR_LINUX(EINVAL);
+    while (end > space && end[-1] == '\n') end--;
+    struct component component;
+    for (uint64_t index = 0; component_look_up(index, &component); index++)
+        for (unsigned what = 0; what < sizeof images / sizeof images[0]; what++)
+            if (is_word(value, space, component.name) && is_word(space + 1, end, images[what])) {
+                server_effect(EFFECT_UPDATE, index, what, 0);
+                return OK;
+            }
+    return ERR_LINUX(ENOENT);
+}
+
+// A component that is being updated refuses to be, so that asking twice does no more than once.
+void effect_update(uint64_t index, uint64_t what, uint64_t c)
+{
+    (void)c;
+    struct message m = {.info = INFO(SUPERVISOR_UPDATE, 2, 0), .words = {index, what}};
+    err_t err = ipc_call(SLOT_SUPERVISOR, &m);
+    if (err != OK) log_line("component %lu is not updated: %s", index, err_name(err));
+}
+
 void effect_kill(uint64_t index, uint64_t starts, uint64_t c)
 {
     (void)c;

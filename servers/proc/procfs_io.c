@@ -82,7 +82,7 @@ static err_t check_open(struct place_in_tree at, uint32_t flags, uint32_t euid)
     if (node->kind == NODE_LINK) return ERR_LINUX(ELOOP);
     if (node->kind == NODE_DIRECTORY && (writes || flags & O_CREAT)) return ERR_LINUX(EISDIR);
     if (flags & O_DIRECTORY && node->kind != NODE_DIRECTORY) return ERR_LINUX(ENOTDIR);
-    if (writes && (!node->store || euid != 0)) return ERR_LINUX(EACCES);
+    if (writes && (!node_is_writable(node) || euid != 0)) return ERR_LINUX(EACCES);
     return OK;
 }
 
@@ -119,7 +119,7 @@ static err_t op_access(const struct request *request, struct answer *answer)
     struct place_in_tree at;
     err_t err = find(request, answer, follows(request), &session, &at);
     if (err != OK) return err;
-    unsigned allowed = nodes[at.node].kind == NODE_DIRECTORY ? 5 : nodes[at.node].store ? 6 : 4;
+    unsigned allowed = nodes[at.node].kind == NODE_DIRECTORY ? 5 : node_is_writable(&nodes[at.node]) ? 6 : 4;
     return request->words[3] & ~(uint64_t)allowed & 7 ? ERR_LINUX(EACCES) : OK;
 }
 
@@ -209,14 +209,19 @@ static err_t file_write(const struct request *request, struct answer *answer)
     struct open_file *file;
     err_t err = find_file(request, &session, &file);
     if (err != OK) return err;
-    if ((file->io.flags & O_ACCMODE) == O_RDONLY || !nodes[file->at.node].store) return ERR_LINUX(EBADF);
+    const struct node *node = &nodes[file->at.node];
+    if ((file->io.flags & O_ACCMODE) == O_RDONLY || !node_is_writable(node)) return ERR_LINUX(EBADF);
     size_t bytes = request->words[2];
-    if (bytes > PAGE_SIZE) return ERR_LINUX(EINVAL);
+    if (bytes > PAGE_SIZE && !node->store_at) return ERR_LINUX(EINVAL);
+    bytes = bytes < PAGE_SIZE ? bytes : PAGE_SIZE;
     const void *data = io_input(session, request, request->words[3], 0, bytes);
     if (!data) return ERR_LINUX(EINVAL);
     memcpy(text, data, bytes);
     text_of = NULL;
-    err = nodes[file->at.node].store(text, bytes);
+    bool own = request->words[1] == IO_OFFSET_CURRENT;
+    uint64_t offset = own ? file->io.offset : request->words[1];
+    err = node->store_at ? node->store_at(offset, text, bytes) : node->store(text, bytes);
+    if (err == OK && node->store_at && own) file->io.offset += bytes;
     answer->words[0] = bytes;
     io_answer(answer, 1);
     return err;

@@ -144,6 +144,7 @@ void durable_make(struct component *c)
     must(derive_part(c, PART_SELF, SLOT_OWN_ENDPOINT, RIGHT_WRITE | RIGHT_GRANT, BADGE_CHANNEL | c->index), c, "self");
     must(derive_part(c, PART_IRQ_SIGNAL, part_slot(c, PART_NOTIFICATION), RIGHT_WRITE, IRQ_BIT), c, "interrupt");
     must(derive_part(c, PART_BEAT, part_slot(c, PART_NOTIFICATION), RIGHT_WRITE, NOTIFY_HEARTBEAT), c, "heartbeat");
+    must(derive_part(c, PART_STOP, part_slot(c, PART_NOTIFICATION), RIGHT_WRITE, NOTIFY_STOP), c, "stop");
     must(derive_part(c, PART_INFO_VIEW, info, RIGHT_READ, 0), c, "information page");
     must(derive_part(c, PART_BUNDLE_VIEW, BOOT_SLOT_BUNDLE, RIGHT_READ | RIGHT_EXEC, 0), c, "bundle");
     must(derive_part(c, PART_CLOCK_VIEW, BOOT_SLOT_CLOCK, RIGHT_READ, 0), c, "clock");

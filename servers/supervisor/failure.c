@@ -135,6 +135,7 @@ static uint64_t after_failure(struct component *c, uint64_t now)
 void component_bury(struct component *c)
 {
     uint64_t now = now_ns();
+    update_failed(c);
     _Bool failed = c->last_death != DEATH_KILLED && c->last_death != DEATH_PLANNED;
     instance_destroy(c);
     quiesce(c);

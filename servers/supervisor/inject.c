@@ -149,8 +149,9 @@ static err_t show(const struct component *c, uint64_t address)
     struct patched *p = s ? patched_page(c, address) : NULL;
     if (!s) return ERR_INVALID;
     if (!p) return ERR_LIMIT;
-    uint64_t in_bundle = (uint64_t)c->image - BOOT_BUNDLE_ADDRESS + s->file_offset + (address - s->address);
-    err_t err = frames_copy(p->frames, 0, BOOT_SLOT_BUNDLE, in_bundle / PAGE_SIZE, 1);
+    const struct image_place place = update_place(c);
+    uint64_t page = place.first + (s->file_offset + (address - s->address)) / PAGE_SIZE;
+    err_t err = frames_copy(p->frames, 0, place.source, page, 1);
     put_sweep(p, c);
     for (unsigned i = 0; i < ORDERS; i++) {
         const struct order *o = &orders[i];

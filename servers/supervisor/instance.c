@@ -2,7 +2,7 @@
 // The instance of a component: address space, thread, context, stack and data, all made from one untyped, so that one
 // revoke destroys it. Making the objects and loading the image is lib/instance's work.
 //
-// Text and read-only data are mapped straight from the bundle; data is copied afresh at every start. Vault, pool and
+// Text and read-only data are mapped straight from the bundle or a staged image (update.c); data is copied afresh at every start. Vault, pool and
 // tables are mapped where protocols/component.h says.
 #include "servers/supervisor/supervisor.h"
 
@@ -42,18 +42,6 @@ static err_t map_part(const struct component *c, enum part part, uint64_t addres
                       unsigned rights)
 {
     return frames_map(part_slot(c, part), part_slot(c, PART_ASPACE), address, first, n_pages, rights);
-}
-
-// The image lies in the bundle.
-static err_t load(const struct component *c, const struct instance *instance)
-{
-    const struct image_place place = {
-        .image = c->image,
-        .text = part_slot(c, PART_BUNDLE_VIEW),
-        .source = BOOT_SLOT_BUNDLE,
-        .first = bundle_page(c->image),
-    };
-    return instance_load(instance, &place);
 }
 
 static err_t map_durable(const struct component *c)
@@ -99,8 +87,9 @@ err_t instance_start(struct component *c)
     c->info->starts++;
     c->info->last_death = c->last_death;
     const struct instance instance = parts_of(c);
+    const struct image_place place = update_place(c);
     err_t err = instance_make(&instance);
-    if (err == OK) err = load(c, &instance);
+    if (err == OK) err = instance_load(&instance, &place);
     if (err == OK) err = instance_map_stack(&instance, COMPONENT_INFO_ADDRESS);
     if (err == OK) err = map_durable(c);
     if (err == OK) err = make_thread(c);

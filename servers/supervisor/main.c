@@ -45,6 +45,7 @@ static void build(const struct boot_info *boot)
     memory_attach(boot);
     the_system->bytes_used = memory_taken_bytes();  // by the guardian
     make_components();
+    update_plan();
     faults_parse();
     system_built();
 }
@@ -55,6 +56,7 @@ static void take_over(const struct boot_info *boot)
     system_check();
     memory_attach(boot);
     for (unsigned i = 0; i < the_system->n_components; i++) durable_map(&the_system->components[i]);
+    update_attach();
     turn_begin();
     for (unsigned i = 0; i < the_system->n_components; i++) component_compare(&the_system->components[i]);
     inject_take_over();

@@ -166,6 +166,7 @@ void component_ready(struct component *c)
                  c->recovery_ns / 1000, (now - c->started_at) / 1000);
     }
     if (!the_system->announced) announce();
+    update_ready(c);
 }
 
 // A component stands between two steps when it answers, so ending it here disturbs nothing.
@@ -185,6 +186,7 @@ void component_answered(struct component *c, const uint64_t usage[USAGE_KINDS])
     memcpy(c->usage, usage, sizeof c->usage);
     c->beat_open = 0;
     c->answered_at = now_ns();
+    update_confirm(c);
     check_growth(c, c->answered_at);
 }
 

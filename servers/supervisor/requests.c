@@ -92,9 +92,11 @@ static err_t handle_request(struct component *c, uint32_t operation, struct mess
     case SUPERVISOR_READY: component_ready(c); return OK;
     case SUPERVISOR_HEARTBEAT: component_answered(c, m->words); return OK;
     case SUPERVISOR_EXIT: return ended(c, m->words[0]);
-    case SUPERVISOR_STOPPED: return OK;
+    case SUPERVISOR_STOPPED: update_stopped(c); return OK;
     case SUPERVISOR_FAILED: component_failed(c); return OK;
-    case SUPERVISOR_CONFIRM: return OK;
+    case SUPERVISOR_CONFIRM: update_confirm(c); return OK;
+    case SUPERVISOR_STAGE: return update_stage(c, m->words[0], m->words[1]);
+    case SUPERVISOR_UPDATE: return update_begin(c, named(m->words[0]), m->words[1]);
     case SUPERVISOR_POWER: return power(c, m->words[0], m->words[1]);
     case SUPERVISOR_LIST: return status_list(m);
     case SUPERVISOR_SHOW: return status_show(m->words[0]);

@@ -42,6 +42,7 @@ enum part {
     PART_NOTIFICATION,
     PART_IRQ_SIGNAL,  // the notification with the interrupt's bit
     PART_BEAT,        // the same with the heartbeat's
+    PART_STOP,        // the same with the bit that asks it to stop
     PART_SELF,        // our endpoint with the component's badge, the first capability
     PART_INFO_VIEW,   // read-only capabilities to map in the component's space
     PART_BUNDLE_VIEW,
@@ -81,6 +82,9 @@ struct component {
 
     enum component_state state;
     const struct image_header *image;
+    const struct image_header *image_next;    // to go on with once it has stopped; null: none
+    const struct image_header *image_before;  // to come back while the new one is on trial
+    _Bool is_on_trial;
     enum component_death last_death;
     uint64_t deaths[COMPONENT_DEATHS];  // how many of each kind
     uint64_t exit_code;
@@ -113,6 +117,13 @@ struct patched {
 };
 #define PATCHED_PAGES 8
 
+// An area for an image that arrives at run time.
+#define STAGES 4
+struct stage {
+    uint32_t frames, view;  // slots: ours, and the derived one that is mapped in the component
+    _Bool is_made;
+};
+
 struct system {
     const struct boot_info *boot;
     const struct manifest *manifest;
@@ -123,6 +134,9 @@ struct system {
     struct patched patched[PATCHED_PAGES];
     uint64_t bytes_used, bytes_in_pools;
     _Bool announced;
+    struct stage stages[STAGES];
+    unsigned staging;  // the area being filled, STAGES: none
+    uint64_t staged_bytes;
 };
 extern struct system *the_system;  // in the vault
 
@@ -209,6 +223,20 @@ void component_ready(struct component *c);
 void component_failed(struct component *c);
 void component_answered(struct component *c, const uint64_t usage[USAGE_KINDS]);  // its heartbeat
 void faults_parse(void);  // kill=NAME@US+PERIOD_US words of the command line
+
+// --- update.c
+void update_plan(void);    // while the system is built
+void update_attach(void);  // at each start
+struct image_place update_place(const struct component *c);
+// SUPERVISOR_STAGE and SUPERVISOR_UPDATE.
+err_t update_stage(const struct component *by, uint64_t offset, uint64_t bytes);
+err_t update_begin(const struct component *by, struct component *c, uint64_t what);
+// The component serves; has ended its step, as it was asked to; has stood its trial.
+void update_ready(const struct component *c);
+void update_stopped(struct component *c);
+void update_confirm(struct component *c);
+// It has died. If that was its trial, the image before goes on, as after a planned end.
+void update_failed(struct component *c);
 
 // --- caps.c
 // Log what the component holds, when the command line asks for it.

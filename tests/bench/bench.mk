@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Programs that measure. bench/kernel takes the supervisor's place: its bundle holds nothing else.
 
-CFLAGS_tests := -DRT_UTCB_HEADER='"tests/bench/kernel/here.h"'
+CFLAGS_bench := -DRT_UTCB_HEADER='"tests/bench/kernel/here.h"'
 BENCH_KERNEL := $(BUILD)/tests/bench/kernel
 
 $(BENCH_KERNEL).elf: $(call objects_of,tests/bench/kernel/main.c) $(COMPONENT_SCRIPT)
