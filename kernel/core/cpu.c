@@ -2,18 +2,7 @@
 // The core's per-CPU state, preemption points and the end of a kernel that no longer trusts itself.
 #include "core.h"
 
-#define STEPS_BETWEEN_LOOKS 16
-
 struct kernel kernel;
-
-bool preemption_point(unsigned step)
-{
-    struct cpu_core *core = this_core();
-    core->steps += step;
-    if (core->steps < STEPS_BETWEEN_LOOKS) return false;
-    core->steps = 0;
-    return arch_preempt_pending();
-}
 
 void panic(const char *format, ...)
 {

@@ -30,33 +30,58 @@ ALWAYS_INLINE struct thread *switch_to(struct cpu_core *core, struct thread *nex
     return next;
 }
 
-struct thread *fast_call(struct cpu_core *core, struct thread *self)
+// The server that takes a call at this endpoint at once, or NULL.
+ALWAYS_INLINE struct thread *waiting_server(const struct cpu_core *core, const struct endpoint *ep)
 {
-    const uint64_t info = context_info(&self->context), index = context_cap(&self->context);
-    if (!view_has(thread_cspace(self), index)) return NULL;
-    const struct slot *cap = view_slot(thread_cspace(self), index);
-    if (cap->type != CAP_ENDPOINT || !(cap->rights & RIGHT_WRITE) || !only_words(info)) return NULL;
-    struct endpoint *ep = endpoint_at(cap->object);
     const ref_t first = ep->receivers.head;
-    if (!first || context_deadline(&self->context) != NS_FOREVER) return NULL;
+    if (!first) return NULL;
     struct thread *server = thread_at(first);
-    if (server->in_heap || core->top > server->priority) return NULL;
+    return server->in_heap || core->top > server->priority ? NULL : server;
+}
 
-    const ref_t next = server->queue_next, reply_ref = server->reply;
+// The server, first in its queue, takes the call of `self` and runs on its time. Returns the reply object's new count.
+ALWAYS_INLINE uint32_t take_call(struct thread *self, struct endpoint *ep, struct thread *server)
+{
+    const ref_t next = server->queue_next, reply = server->reply;
     ep->receivers.head = next;
     if (next)
         thread_at(next)->queue_prev = NO_REF;
     else
         ep->receivers.tail = NO_REF;
     server->queue_next = NO_REF;
-    reply_at(reply_ref)->receiver = NO_REF;
-    const uint32_t count = reply_arm(reply_ref, self);
+    reply_at(reply)->receiver = NO_REF;
     server->reply = NO_REF;
     server->object = NO_REF;
     self->state = THREAD_REPLY;
     context_lend(self, server);
+    return reply_arm(reply, self);
+}
+
+struct thread *fast_call(struct cpu_core *core, struct thread *self, const struct slot *cap)
+{
+    const uint64_t info = context_info(&self->context);
+    if (!(cap->rights & RIGHT_WRITE) || !only_words(info)) return NULL;
+    struct endpoint *ep = endpoint_at(cap->object);
+    struct thread *server = waiting_server(core, ep);
+    if (!server || context_deadline(&self->context) != NS_FOREVER) return NULL;
+
+    const uint32_t count = take_call(self, ep, server);
     context_set_result(&server->context, OK, cap->badge, info, count);
     copy_words(self, server, info);
+    return switch_to(core, server);
+}
+
+struct thread *fast_fault(struct cpu_core *core, struct thread *self, const struct slot *cap)
+{
+    if (core->current != ref_of(self)) return NULL;
+    struct endpoint *ep = endpoint_at(cap->object);
+    struct thread *server = waiting_server(core, ep);
+    if (!server) return NULL;
+
+    self->in_fault = true;
+    const uint32_t count = take_call(self, ep, server);
+    context_set_result(&server->context, OK, cap->badge, INFO_KERNEL | INFO(KMSG_FAULT, FAULT_WORDS, 0), count);
+    fault_message(server, self);
     return switch_to(core, server);
 }
 

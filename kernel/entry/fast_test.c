@@ -38,10 +38,20 @@ static void state_load(const struct state *s)
     memcpy(machine_memory(), s->memory, HOST_MEMORY_BYTES);
 }
 
+static struct slot *cap_of(const struct thread *self)
+{
+    return view_slot(thread_cspace(self), context_cap(&self->context));
+}
+
+static struct thread *short_call(struct cpu_core *core, struct thread *self)
+{
+    return cap_of(self)->type == CAP_ENDPOINT ? fast_call(core, self, cap_of(self)) : NULL;
+}
+
 static void long_call(struct thread *self)
 {
     const struct arch_context *c = &self->context;
-    struct slot *cap = view_slot(thread_cspace(self), context_cap(c));
+    struct slot *cap = cap_of(self);
     check_equal(ipc_call(self, cap, context_info(c), context_deadline(c)), OK);
 }
 
@@ -108,7 +118,7 @@ TEST(fast_call_leaves_what_the_long_way_leaves)
     set_scene();
     for (unsigned n = 0; n <= MSG_WORDS; n++) {
         set_registers(n % 2 ? EP : BADGED, INFO(7, n, 0), 0);
-        check(compare(fast_call, long_call));
+        check(compare(short_call, long_call));
     }
 }
 
@@ -132,16 +142,31 @@ TEST(fast_ways_decline_other_cases_and_change_nothing)
     for (unsigned i = 0; i < 3; i++) {
         set_registers(EP, infos[i], 0);
         state_save(&before);
-        check(!fast_call(this_core(), self) && !fast_reply_wait(this_core(), self));
+        check(!short_call(this_core(), self) && !fast_reply_wait(this_core(), self));
         check(memcmp(before.memory, machine_memory(), HOST_MEMORY_BYTES) == 0);
     }
     set_registers(EP, INFO(1, 1, 0), 0);
     self->context.deadline = 5;
-    check(!fast_call(this_core(), self));
+    check(!short_call(this_core(), self));
     set_registers(CLIENT, INFO(1, 1, 0), 0);
-    check(!fast_call(this_core(), self));
+    check(!short_call(this_core(), self));
     set_registers(EP, INFO(1, 1, 0), REPLY | 1ull << 32);
     check(!fast_reply_wait(this_core(), self));  // nobody to answer
+}
+
+static struct thread *short_fault(struct cpu_core *core, struct thread *self)
+{
+    return fast_fault(core, self, &self->slots[THREAD_SLOT_FAULT]);
+}
+
+static void long_fault(struct thread *self) { ipc_fault(self, &self->slots[THREAD_SLOT_FAULT]); }
+
+TEST(fast_fault_leaves_what_the_long_way_leaves)
+{
+    set_scene();
+    current_thread()->fault_kind = FAULT_KIND_PAGE;
+    current_thread()->fault_address = 0x1000;
+    check(compare(short_fault, long_fault));
 }
 
 TEST(fast_reply_wait_answers_a_fault_as_the_long_way_does)
@@ -191,7 +216,7 @@ static bool step_both_ways(void)
     set_registers(random_below(2) ? EP : BADGED, INFO(label, n_words, 0), is_server ? reply | count << 32 : 0);
     if (random_below(8) == 0) c->deadline = host.now_ns + random_below(3000);
     c->number = is_server ? SYS_REPLY_WAIT : SYS_CALL;
-    bool both = is_server ? compare(fast_reply_wait, ipc_reply_wait) : compare(fast_call, long_call);
+    bool both = is_server ? compare(fast_reply_wait, ipc_reply_wait) : compare(short_call, long_call);
     if (random_below(8) == 0) c->number = SYS_YIELD;
     host_syscall();
     world_check();

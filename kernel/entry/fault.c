@@ -30,6 +30,31 @@ void kernel_foreign(void)
     fault_deliver(self, FAULT_KIND_SYSCALL, context_number(&self->context), 0, &self->slots[THREAD_SLOT_FAULT]);
 }
 
+void fault_deliver(struct thread *t, unsigned kind, uint64_t address, uint64_t code, const struct slot *handler)
+{
+    t->fault_kind = kind;
+    t->fault_address = address;
+    t->fault_code = code;
+    if (handler->type != CAP_ENDPOINT) {
+        log_line("thread %x: fault %u at pc %llx, address %llx, code %llx, and no handler; stopped", ref_of(t), kind,
+                 (unsigned long long)context_pc(&t->context), (unsigned long long)address, (unsigned long long)code);
+        thread_suspend(t);
+        return;
+    }
+    // @path page-fault 3/7: the fault is a call to the thread's pager
+    if (!fast_fault(this_core(), t, handler)) ipc_fault(t, handler);
+}
+
+void fault_message(struct thread *receiver, const struct thread *faulter)
+{
+    const uint64_t words[FAULT_WORDS] = {
+        [FAULT_WORD_KIND] = faulter->fault_kind,         [FAULT_WORD_ADDRESS] = faulter->fault_address,
+        [FAULT_WORD_PC] = context_pc(&faulter->context), [FAULT_WORD_SP] = context_sp(&faulter->context),
+        [FAULT_WORD_CODE] = faulter->fault_code,         [FAULT_WORD_FLAGS] = context_flags(&faulter->context),
+    };
+    for (unsigned i = 0; i < FAULT_WORDS; i++) context_set_word(&receiver->context, i, words[i]);
+}
+
 // @path page-fault 6/7: the handler has answered
 bool fault_answer(struct thread *t, uint32_t decision)
 {

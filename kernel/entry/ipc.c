@@ -30,16 +30,6 @@ void ipc_kernel_message(struct thread *receiver, uint64_t badge, uint64_t info, 
     sched_ready(receiver);
 }
 
-static void set_fault_message(struct thread *receiver, const struct thread *sender)
-{
-    const uint64_t words[FAULT_WORDS] = {
-        [FAULT_WORD_KIND] = sender->fault_kind,         [FAULT_WORD_ADDRESS] = sender->fault_address,
-        [FAULT_WORD_PC] = context_pc(&sender->context), [FAULT_WORD_SP] = context_sp(&sender->context),
-        [FAULT_WORD_CODE] = sender->fault_code,         [FAULT_WORD_FLAGS] = context_flags(&sender->context),
-    };
-    for (unsigned i = 0; i < FAULT_WORDS; i++) context_set_word(&receiver->context, i, words[i]);
-}
-
 // What a message goes over: the endpoint and, of the sender's capability for it, what the receiver gets to see.
 struct route {
     ref_t endpoint;
@@ -71,7 +61,7 @@ static void deliver(struct thread *sender, struct thread *receiver, struct route
     // @path ipc-call 5/9: copy the words and capabilities
     if (sender->in_fault) {
         info = INFO_KERNEL | INFO(KMSG_FAULT, FAULT_WORDS, 0);
-        set_fault_message(receiver, sender);
+        fault_message(receiver, sender);
     } else {
         info = ipc_transfer(sender, receiver, context_info(&sender->context), route.endpoint, route.grant);
     }
@@ -124,18 +114,8 @@ err_t ipc_call(struct thread *self, struct slot *cap, uint64_t info, uint64_t de
     return OK;
 }
 
-void fault_deliver(struct thread *t, unsigned kind, uint64_t address, uint64_t code, const struct slot *handler)
+void ipc_fault(struct thread *t, const struct slot *handler)
 {
-    t->fault_kind = kind;
-    t->fault_address = address;
-    t->fault_code = code;
-    if (handler->type != CAP_ENDPOINT) {
-        log_line("thread %x: fault %u at pc %llx, address %llx, code %llx, and no handler; stopped", ref_of(t), kind,
-                 (unsigned long long)context_pc(&t->context), (unsigned long long)address, (unsigned long long)code);
-        thread_suspend(t);
-        return;
-    }
-    // @path page-fault 3/7: the fault is a call to the thread's pager
     t->in_fault = true;
     start_call(t, handler, NS_FOREVER);
 }

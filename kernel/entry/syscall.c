@@ -8,25 +8,6 @@
 
 static void fail(struct thread *t, err_t err) { thread_set_result(t, err, 0, 0, 0); }
 
-// Invoke a kernel object: its answer comes at once.
-static void invoke(struct thread *self, struct slot *cap, uint64_t info)
-{
-    struct invocation inv = {.self = self, .cap = cap, .label = INFO_LABEL(info), .n_words = INFO_WORDS(info)};
-    if (info & ~INFO_VALID_BITS || inv.n_words > MSG_WORDS || INFO_CAPS(info)) {
-        fail(self, ERR_INVALID);
-        return;
-    }
-    if (inv.label != FRAMES_REVOKE_RUN) self->revoke_ticket = 0;
-    err_t err = object_invoke(&inv);
-    if (err == ERR_PREEMPTED) {
-        context_restart(&self->context);
-        return;
-    }
-    bool has_words = err == OK || err == ERR_NO_TABLES;
-    context_set_result(&self->context, err, 0, err ? 0 : INFO(0, inv.n_results, 0), 0);
-    for (unsigned i = 0; i < MSG_REGISTERS; i++) context_set_word(&self->context, i, has_words ? inv.result[i] : 0);
-}
-
 // --- the way out
 
 // To another thread than came in.
@@ -54,18 +35,35 @@ _Noreturn void kernel_exit(void)
 
 // --- the system calls
 
-static __attribute__((noinline)) void long_call(struct thread *self)
+// Invoke a kernel object: its answer comes at once.
+static __attribute__((noinline)) _Noreturn void invoke(struct thread *self, struct slot *cap)
 {
     uint64_t info = context_info(&self->context);
-    struct slot *cap = view_slot(thread_cspace(self), context_cap(&self->context));
-    if (!cap || cap->type == CAP_EMPTY) {
-        fail(self, ERR_NO_CAP);
-    } else if (cap->type == CAP_ENDPOINT) {
-        err_t err = ipc_call(self, cap, info, context_deadline(&self->context));
-        if (err) fail(self, err);
+    struct invocation inv = {.self = self, .cap = cap, .label = INFO_LABEL(info), .n_words = INFO_WORDS(info)};
+    if (inv.label != FRAMES_REVOKE_RUN) self->revoke_ticket = 0;
+    bool well_formed = !(info & ~INFO_VALID_BITS) && inv.n_words <= MSG_WORDS && INFO_CAPS(info) == 0;
+    err_t err = well_formed ? object_invoke(&inv) : ERR_INVALID;
+    if (err == ERR_PREEMPTED) {
+        context_restart(&self->context);
+    } else if (err && err != ERR_NO_TABLES) {
+        fail(self, err);
     } else {
-        invoke(self, cap, info);
+        context_set_result(&self->context, err, 0, err ? 0 : INFO(0, inv.n_results, 0), 0);
+        for (unsigned i = 0; i < MSG_REGISTERS; i++) context_set_word(&self->context, i, inv.result[i]);
     }
+    kernel_exit();
+}
+
+static __attribute__((noinline)) _Noreturn void no_cap(struct thread *self)
+{
+    fail(self, ERR_NO_CAP);
+    kernel_exit();
+}
+
+static __attribute__((noinline)) _Noreturn void long_call(struct thread *self, struct slot *cap)
+{
+    err_t err = ipc_call(self, cap, context_info(&self->context), context_deadline(&self->context));
+    if (err) fail(self, err);
     kernel_exit();
 }
 
@@ -73,9 +71,14 @@ static __attribute__((noinline)) void long_call(struct thread *self)
 static void sys_call(struct thread *self)
 {
     struct cpu_core *core = this_core();
-    struct thread *server = fast_call(core, self);
+    const uint64_t index = context_cap(&self->context);
+    if (!view_has(thread_cspace(self), index)) no_cap(self);
+    struct slot *cap = view_slot(thread_cspace(self), index);
+    if (cap->type == CAP_EMPTY) no_cap(self);
+    if (cap->type != CAP_ENDPOINT) invoke(self, cap);
+    struct thread *server = fast_call(core, self, cap);
     if (server) switch_to(core, server);
-    long_call(self);
+    long_call(self, cap);
 }
 
 static void sys_reply_wait(struct thread *self)

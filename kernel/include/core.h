@@ -40,7 +40,15 @@ extern struct kernel kernel;
 // there is progress.
 #define STEP_SLOT 1   // a few links changed
 #define STEP_PAGES 8  // a page or a leaf table gone through
-bool preemption_point(unsigned step);
+#define STEPS_BETWEEN_LOOKS 16
+static inline bool preemption_point(unsigned step)
+{
+    struct cpu_core *core = this_core();
+    core->steps += step;
+    if (core->steps < STEPS_BETWEEN_LOOKS) return false;
+    core->steps = 0;
+    return arch_preempt_pending();
+}
 
 // The kernel's own invariant broke: say so and stop. Never reached by anything a user can do.
 _Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2)));

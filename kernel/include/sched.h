@@ -49,17 +49,15 @@ static inline void sched_tick_by(uint64_t ns)
 void sched_set_timer(void);
 
 // --- object/context.c
-// A thread without a context runs on its own, unless that is lent.
 ALWAYS_INLINE void context_give(struct thread *t, ref_t context)
 {
     t->on = context;
     context_at(context)->user = ref_of(t);
 }
+// A thread that ran on a lent context goes on with its own, which was waiting for it.
 ALWAYS_INLINE void context_resume_own(struct thread *t)
 {
-    if (!t->own) return;
-    ref_t user = context_at(t->own)->user;
-    if (!user || user == ref_of(t)) context_give(t, t->own);
+    if (t->own) context_give(t, t->own);
 }
 // A blocked caller's context goes to the server, and back with the answer.
 ALWAYS_INLINE void context_lend(struct thread *from, struct thread *to)

@@ -94,7 +94,8 @@ void irq_slot_lost(struct irq *);
 
 // --- entry/fast.c
 // The common call and answer in one go: returns the thread that runs now. NULL: another case; nothing has changed.
-struct thread *fast_call(struct cpu_core *, struct thread *self);
+struct thread *fast_call(struct cpu_core *, struct thread *self, const struct slot *endpoint);
+struct thread *fast_fault(struct cpu_core *, struct thread *, const struct slot *endpoint);
 struct thread *fast_reply_wait(struct cpu_core *, struct thread *self);
 
 // --- entry/ipc.c, entry/fault.c
@@ -102,6 +103,7 @@ struct thread *fast_reply_wait(struct cpu_core *, struct thread *self);
 void ipc_kernel_message(struct thread *receiver, uint64_t badge, uint64_t info, uint64_t word);
 // The system calls; self is the current thread.
 err_t ipc_call(struct thread *self, struct slot *endpoint, uint64_t info, uint64_t deadline_ns);
+void ipc_fault(struct thread *, const struct slot *endpoint);  // a call whose message is the thread's fault
 void ipc_send(struct thread *self);
 void ipc_reply_wait(struct thread *self);
 void ipc_wait(struct thread *self);
@@ -110,6 +112,8 @@ uint64_t ipc_transfer(struct thread *from, struct thread *to, uint64_t info, ref
 err_t ipc_check_message(struct thread *from, uint64_t info, bool grant);
 // The thread stands still for its fault handler; without one it stops and a log line tells.
 void fault_deliver(struct thread *, unsigned kind, uint64_t address, uint64_t code, const struct slot *handler);
+// The words of a fault's message.
+void fault_message(struct thread *receiver, const struct thread *faulter);
 // The handler's answer; true: the thread runs on.
 bool fault_answer(struct thread *, uint32_t decision);
 // Enter the event upcall if one is pending and the thread lets it.

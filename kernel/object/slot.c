@@ -187,15 +187,14 @@ err_t slot_delete(struct slot *s)
     while (!slot_delete_step(s)) {
         if (preemption_point(STEP_SLOT)) return ERR_PREEMPTED;
     }
-    return slots_reap();
+    return this_core()->dying_head ? slots_reap() : OK;
 }
 
 err_t slot_revoke(struct slot *s)
 {
     for (;;) {
-        err_t err = slots_reap();
-        if (err) return err;
-        if (!s->child) return OK;
+        err_t err = this_core()->dying_head ? slots_reap() : OK;
+        if (err || !s->child) return err;
         slot_delete_step(slot_at(s->child));
         if (preemption_point(STEP_SLOT)) return ERR_PREEMPTED;
     }

@@ -332,6 +332,10 @@ bool thread_check(const struct thread *t)
     if (t->queued + t->parked + is_current != (ready ? 1 : 0)) return false;
     if (t->on && context_at(t->on)->user != ref) return false;
     if (t->own && context_at(t->own)->home != ref) return false;
+    if (t->own && t->on && t->on != t->own) {
+        ref_t user = context_at(t->own)->user;
+        if (user && user != ref) return false;
+    }
     if (t->own != t->slots[THREAD_SLOT_CONTEXT].object) return false;
     if (t->aspace != t->slots[THREAD_SLOT_ASPACE].object || t->cspace != t->slots[THREAD_SLOT_CSPACE].object)
         return false;
