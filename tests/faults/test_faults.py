@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: MIT
+"""A small share of the campaigns of docs/faults.md, and the mistakes of the textbooks with the time that they cost."""
+
+import os
+import re
+import subprocess
+import sys
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = ROOT / (os.environ.get("BUILD") or "build")
+MS = 1000000
+
+
+def bulkhead(*arguments):
+    """Status and output of the host command."""
+    result = subprocess.run([sys.executable, ROOT / "bulkhead", "--build", BUILD, *arguments], stdin=subprocess.DEVNULL,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    return result.returncode, result.stdout
+
+
+def address(image, function):
+    """Of a function of an image."""
+    text = (BUILD / f"{image}.sym").read_text()
+    return "0x" + re.search(rf"^0*([0-9a-f]+) \w+ \w {function}$", text, re.MULTILINE)[1]
+
+
+class Campaigns(unittest.TestCase):
+    def check(self, *arguments):
+        status, output = bulkhead("faults", *arguments)
+        self.assertEqual(status, 0, output)
+
+    def test_components_killed_at_all_instructions_of_some_ranges(self):
+        self.check("--kills", "-n", "24", "--seed", "4")
+
+    def test_kills_and_hangs_at_random_instructions_are_not_noticed(self):
+        self.check("--kinds", "kill,recovery,hang", "-n", "60", "--seed", "5")
+
+    def test_random_mutations_harm_neither_kernel_nor_neighbours(self):
+        self.check("-n", "60", "--seed", "6")
+
+
+class Commands(unittest.TestCase):
+    """What a person types."""
+
+    def guest(self, script):
+        return bulkhead("exec", "--icount", "--", "sh", "-c", f"svc() {{ /usr/local/sbin/svc \"$@\"; }}\n{script}")
+
+    def test_svc_alone_lists_its_commands(self):
+        status, output = self.guest("svc")
+        self.assertEqual(status, 0)
+        for word in ("list", "show", "graph", "log", "kill", "restart"):
+            self.assertIn(f"  svc {word}", output)
+
+    def test_svc_restarts_a_component_and_shows_it(self):
+        status, output = self.guest("svc restart tmpfs && svc list && svc show tmpfs && svc log tmpfs")
+        self.assertEqual(status, 0, output)
+        self.assertRegex(output, r"tmpfs serves again, \d+ us after its end")
+        self.assertRegex(output, r"(?m)^ +\d+  tmpfs +ready +[\d.]+ s +1  kill ")
+        self.assertRegex(output, r"(?m)^ended by kill +1 times$")
+        self.assertIn("tmpfs ended by a kill", output)
+
+    def test_svc_names_what_it_does_not_know(self):
+        for script, message in (("svc show nobody", "there is no component 'nobody'"), ("svc kill", "which component"),
+                                ("svc dance", "there is no command 'dance'")):
+            status, output = self.guest(script)
+            self.assertNotEqual(status, 0)
+            self.assertIn(message, output)
+
+    def test_fault_strikes_and_is_listed(self):
+        status, output = self.guest("fault tmpfs loop 3 1; ls -lR /etc /usr | wc -l; sleep 1; fault list; fault clear tmpfs; "
+                                    "fault list")
+        self.assertEqual(status, 0, output)
+        self.assertEqual(len(re.findall(r"^ordered: tmpfs at 0x[0-9a-f]+, bytes ebfe$", output, re.MULTILINE)), 3, output)
+        self.assertRegex(output, r"(?m)^ +\d+  tmpfs +patch +0x[0-9a-f]+ +(armed|done|missed) ")
+
+    def test_fault_names_what_it_does_not_know(self):
+        for script, message in (("fault nobody null", "there is no component"), ("fault tmpfs bad", "there is no type"),
+                                ("fault tmpfs", "fault --help")):
+            status, output = self.guest(script)
+            self.assertNotEqual(status, 0)
+            self.assertIn(message, output)
+
+
+class Textbook(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.status, cls.output = bulkhead("exec", "--icount", "--add", f"{ROOT}/tests/faults/textbook.sh:/test.sh", "--",
+                                          "sh", "/test.sh", address("drivers/char/uart16550", "service"),
+                                          address("fs/tmpfs", "data_write"), address("fs/tmpfs", "op_open"))
+
+    def recovery_ns(self, name):
+        """From the mistake to service again, by the supervisor's clock."""
+        struck = re.search(rf"^{name}: \d+ \S+ patch \S+ done hits 1 ns (\d+) ", self.output, re.MULTILINE)
+        ready = re.search(rf"^{name}: \S+ index .* ready (\d+) ", self.output, re.MULTILINE)
+        self.assertTrue(struck and ready and int(ready[1]) > int(struck[1]), self.output)
+        return int(ready[1]) - int(struck[1])
+
+    def test_programs_see_none_of_it(self):
+        self.assertEqual(self.status, 0, self.output)
+        self.assertEqual(self.output.count("kept in a file\n"), 2, self.output)
+        self.assertNotIn("failed", self.output)
+
+    def test_a_null_pointer_in_a_driver_costs_5_ms(self):
+        self.assertLess(self.recovery_ns("null"), 5 * MS)
+
+    def test_a_buffer_overflow_in_a_file_system_costs_20_ms(self):
+        self.assertLess(self.recovery_ns("overflow"), 20 * MS)
+
+    def test_a_deadlock_is_over_within_100_ms(self):
+        self.assertLess(self.recovery_ns("deadlock"), 100 * MS)
+
+
+if __name__ == "__main__":
+    unittest.main()
