@@ -28,6 +28,9 @@ enum {
     SUPERVISOR_UPDATE = 13,    // (index, UPDATE_*) end the component's step and go on with another image on the same vault;
                                //  while it is on trial, what it does wrong brings the one before back. `may power`.
                                //  ERR_BUSY: it does not serve, or is on trial; ERR_INVALID: what was staged is no image
+    SUPERVISOR_EVIDENCE = 14,  // (number or 0 for the newest, first) -> number, n, oldest, newest; n words of struct evidence
+                               // (protocols/evidence.h) from word `first` on in words 8..; a number that is not kept any
+                               // more gives the oldest. ERR_NOT_FOUND
     SUPERVISOR_FAULT = 16,     // (number, FAULT_ORDER(), address, 3 words of data) inject a fault (protocols/faults.h); only
                                //  with `may power`. The same number again does nothing
     SUPERVISOR_FAULTS = 17,    // (number) -> what FAULT_ORDER() gave, address, enum fault_state, time ns, hits, error.
@@ -77,6 +80,7 @@ struct component_status {
     uint64_t cpu_ns;            // on its own scheduling context, all instances together
     uint64_t beat_age_ns;       // since it last answered a heartbeat
     uint64_t now_ns;
+    uint64_t evidence;          // number of the newest about it, 0: none
     uint64_t usage[USAGE_KINDS];  // of its latest heartbeat
 };
 _Static_assert(sizeof(struct component_status) <= 8 * SUPERVISOR_TEXT_WORDS, "one answer");

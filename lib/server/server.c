@@ -5,6 +5,7 @@
 // sent by itself, because the loop must know whether it arrived. What is recorded and when it counts is vault.c's
 // matter.
 #include "lib/server/server.h"
+#include "lib/server/trace.h"
 #include "lib/server/vault_layout.h"
 #include "protocols/proc.h"
 #include "protocols/supervisor.h"
@@ -112,6 +113,7 @@ static void run_event(const struct server *server)
 {
     struct vault_header *header = vault.header;
     const struct request *request = &header->request;
+    struct trace_entry *trace = trace_begin(header);
     err_t err = OK;
     switch ((enum event_kind)header->event) {
     case EVENT_REQUEST: err = run_request(server, request, &header->answer); break;
@@ -126,6 +128,7 @@ static void run_event(const struct server *server)
     case EVENT_SETUP: replies_set_up(server->n_deferred, server->recv_caps); break;
     }
     header->answer_err = err;
+    trace->err = err;
     drop_caps(request);
     if (header->journal_next < header->n_journal) journal_drop_unclaimed();
     if (header->n_migrated > 0) tell_supervisor(SUPERVISOR_CONFIRM);

@@ -79,6 +79,7 @@ const struct node nodes[] = {
     TEXT(NODE_BULKHEAD, "status", make_status),
     TEXT(NODE_BULKHEAD, "grants", make_grants),
     TEXT(NODE_BULKHEAD, "log", make_log),
+    TEXT(NODE_BULKHEAD, "evidence", make_evidence),
     TEXT(NODE_BULKHEAD, "usage", make_usage),
     SETTING(NODE_BULKHEAD, "kill", NULL, store_kill),
     SETTING(NODE_BULKHEAD, "update", NULL, store_update),

@@ -99,6 +99,7 @@ void make_usage(struct text *, struct process *);
 void make_status(struct text *, struct process *);
 void make_grants(struct text *, struct process *);
 void make_log(struct text *, struct process *);
+void make_evidence(struct text *, struct process *);
 err_t store_kill(const char *value, size_t bytes);
 void effect_kill(uint64_t index, uint64_t starts, uint64_t c);
 err_t store_update(const char *value, size_t bytes);

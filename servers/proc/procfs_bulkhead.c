@@ -71,7 +71,8 @@ void make_status(struct text *text, struct process *process)
                  s.last_death);
         text_add(text, " now %lu started %lu ready %lu recovery %lu recovery_max %lu", s.now_ns, s.started_ns,
                  s.ready_ns, s.recovery_ns, s.recovery_max_ns);
-        text_add(text, " memory %lu cpu %lu beat_age %lu deaths", s.memory_bytes, s.cpu_ns, s.beat_age_ns);
+        text_add(text, " memory %lu used %lu cpu %lu beat_age %lu evidence %lu deaths", s.memory_bytes,
+                 s.usage[USAGE_BYTES], s.cpu_ns, s.beat_age_ns, s.evidence);
         for (unsigned i = 0; i < COMPONENT_DEATHS; i++) text_add(text, "%s%lu", i ? "," : " ", s.deaths[i]);
         text_add(text, "\n");
     }

@@ -7,7 +7,8 @@
 #include "servers/supervisor/supervisor.h"
 
 #define OWN_INFO_ADDRESS 0x200010000000ull  // our view of the information pages, a page each, behind our vault
-#define TABLES_ADDRESS 0x100010000000ull    // where components find tables, then bundle entries
+#define OWN_TRACE_ADDRESS (OWN_INFO_ADDRESS + MANIFEST_COMPONENTS * PAGE_SIZE)  // and of the trace rings
+#define TABLES_ADDRESS 0x100010000000ull  // where components find tables, then bundle entries
 #define BUNDLE_VIEWS_ADDRESS 0x180000000000ull
 #define IRQ_BIT (1ull << 56)
 #define CSPACE_SLOTS_MIN 256
@@ -67,6 +68,7 @@ void durable_plan(struct component *c)
     uint32_t slots = cspace_slots(spec, c->blocks[PART_VAULT].size_bits);
     c->blocks[PART_CSPACE] = (struct block){CAP_CSPACE, size_bits_of((uint64_t)slots * SLOT_BYTES), 0};
     c->blocks[PART_INFO] = (struct block){CAP_FRAMES, PAGE_BITS, 0};
+    c->blocks[PART_TRACE] = (struct block){CAP_FRAMES, PAGE_BITS, 0};
     c->blocks[PART_INSTANCE] = (struct block){CAP_UNTYPED, instance_size_bits(c), 0};
 }
 
@@ -125,6 +127,7 @@ static void fill_info(struct component *c)
 void durable_map(const struct component *c)
 {
     map_own(part_slot(c, PART_INFO), (uint64_t)c->info, 0, 1, RIGHT_READ | RIGHT_WRITE);
+    map_own(part_slot(c, PART_TRACE), (uint64_t)c->trace, 0, 1, RIGHT_READ);
 }
 
 void durable_make(struct component *c)
@@ -132,7 +135,9 @@ void durable_make(struct component *c)
     uint32_t info = part_slot(c, PART_INFO);
     uint64_t info_address = OWN_INFO_ADDRESS + (uint64_t)c->index * PAGE_SIZE;
     must(frames_zero(info, 0, 1), c, "information page");
+    must(frames_zero(part_slot(c, PART_TRACE), 0, 1), c, "trace ring");
     c->info = (struct component_info *)info_address;
+    c->trace = (const struct trace_ring *)(OWN_TRACE_ADDRESS + (uint64_t)c->index * PAGE_SIZE);
     durable_map(c);
     fill_info(c);
     if (c->blocks[PART_VAULT].size_bits)
@@ -146,6 +151,7 @@ void durable_make(struct component *c)
     must(derive_part(c, PART_BEAT, part_slot(c, PART_NOTIFICATION), RIGHT_WRITE, NOTIFY_HEARTBEAT), c, "heartbeat");
     must(derive_part(c, PART_STOP, part_slot(c, PART_NOTIFICATION), RIGHT_WRITE, NOTIFY_STOP), c, "stop");
     must(derive_part(c, PART_INFO_VIEW, info, RIGHT_READ, 0), c, "information page");
+    must(derive_part(c, PART_TRACE_VIEW, part_slot(c, PART_TRACE), RIGHT_READ | RIGHT_WRITE, 0), c, "trace ring");
     must(derive_part(c, PART_BUNDLE_VIEW, BOOT_SLOT_BUNDLE, RIGHT_READ | RIGHT_EXEC, 0), c, "bundle");
     must(derive_part(c, PART_CLOCK_VIEW, BOOT_SLOT_CLOCK, RIGHT_READ, 0), c, "clock");
 

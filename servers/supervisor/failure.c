@@ -63,6 +63,7 @@ void component_died(struct component *c, enum component_death death)
     c->last_death = death;
     c->deaths[death]++;
     c->died_at = now_ns();
+    c->is_examined = 0;
     c->beat_open = 0;
     c->beats_missed = 0;
 }
@@ -132,8 +133,18 @@ static uint64_t after_failure(struct component *c, uint64_t now)
     return now + backoff_ns(recent);
 }
 
+static _Bool brought_it_about(const struct component *c)
+{
+    return death_is_own(c->last_death) || c->last_death == DEATH_EXIT || c->last_death == DEATH_CEILING;
+}
+
 void component_bury(struct component *c)
 {
+    if (brought_it_about(c) && !c->is_examined) {
+        evidence_take(c);
+        c->is_examined = 1;
+        return;
+    }
     uint64_t now = now_ns();
     update_failed(c);
     _Bool failed = c->last_death != DEATH_KILLED && c->last_death != DEATH_PLANNED;

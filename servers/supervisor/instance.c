@@ -48,6 +48,7 @@ static err_t map_durable(const struct component *c)
 {
     const unsigned rw = RIGHT_READ | RIGHT_WRITE;
     err_t err = map_part(c, PART_INFO_VIEW, COMPONENT_INFO_ADDRESS, 0, 1, RIGHT_READ);
+    if (err == OK) err = map_part(c, PART_TRACE_VIEW, COMPONENT_TRACE_ADDRESS, 0, 1, rw);
     if (err == OK) err = map_part(c, PART_CLOCK_VIEW, COMPONENT_CLOCK_ADDRESS, 0, 1, RIGHT_READ);
     if (err == OK && c->info->vault_bytes)
         err = map_part(c, PART_VAULT, COMPONENT_VAULT_ADDRESS, 0, c->info->vault_bytes / PAGE_SIZE, rw);

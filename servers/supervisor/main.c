@@ -5,7 +5,6 @@
 // nothing to lose yet. From then on nothing that a component does may stop the loop, and each instance of ours goes on where
 // the last one was: it makes its own address space whole, has the request that was under way sent again, and compares
 // what the vault says with what is. The guardian enters with the boot information page in RDI.
-#include "lib/server/vault.h"
 #include "servers/supervisor/supervisor.h"
 
 static void read_bundle(void)
@@ -46,6 +45,7 @@ static void build(const struct boot_info *boot)
     the_system->bytes_used = memory_taken_bytes();  // by the guardian
     make_components();
     update_plan();
+    evidence_attach();
     faults_parse();
     system_built();
 }
@@ -70,9 +70,12 @@ static uint64_t converge(void)
 {
     uint64_t next = NS_FOREVER;
     for (unsigned i = 0; i < the_system->n_components; i++) {
-        turn_begin();
-        next = earlier(next, component_converge(&the_system->components[i], now_ns()));
-        turn_end();
+        struct component *c = &the_system->components[i];
+        do {
+            turn_begin();
+            next = earlier(next, component_converge(c, now_ns()));
+            turn_end();
+        } while (c->state == STATE_DEAD);  // its death takes more than one
     }
     return next;
 }

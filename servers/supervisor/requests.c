@@ -21,6 +21,7 @@ static void handle_fault(const struct message *m)
     if (inject_hit(c, words)) return;
     log_line("%s: %s, address %lx, code %lx, at pc %lx sp %lx", c->spec->name, fault_kind(words[FAULT_WORD_KIND]),
              words[FAULT_WORD_ADDRESS], words[FAULT_WORD_CODE], words[FAULT_WORD_PC], words[FAULT_WORD_SP]);
+    memcpy(c->fault, words, sizeof c->fault);
     component_died(c, words[FAULT_WORD_KIND] == FAULT_KIND_TIMEOUT ? DEATH_OVERRUN : DEATH_FAULT);
 }
 
@@ -101,6 +102,7 @@ static err_t handle_request(struct component *c, uint32_t operation, struct mess
     case SUPERVISOR_LIST: return status_list(m);
     case SUPERVISOR_SHOW: return status_show(m->words[0]);
     case SUPERVISOR_GRANT: return status_grant(m);
+    case SUPERVISOR_EVIDENCE: return evidence_show(m);
     case SUPERVISOR_KILL: return kill(c, m->words[0]);
     case SUPERVISOR_CHANNEL_GONE: return channel_gone(c, m->words[0]);
     case SUPERVISOR_FAULT: return inject_order(c, m->words);
@@ -115,6 +117,7 @@ static unsigned answer_words(uint32_t operation)
     case SUPERVISOR_LIST: return SUPERVISOR_TEXT_WORD + COMPONENT_NAME / 8;
     case SUPERVISOR_SHOW: return SUPERVISOR_TEXT_WORD + sizeof(struct component_status) / 8;
     case SUPERVISOR_GRANT: return SUPERVISOR_TEXT_WORD + sizeof((struct manifest_grant *)0)->name / 8;
+    case SUPERVISOR_EVIDENCE: return MSG_WORDS;
     default: return MSG_REGISTERS;
     }
 }

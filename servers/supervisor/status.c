@@ -30,6 +30,7 @@ static void fill(struct component_status *status, const struct component *c)
         .recovery_max_ns = c->recovery_max_ns,
         .memory_bytes = memory_of(c),
         .cpu_ns = cpu_of(c),
+        .evidence = c->evidence,
         .beat_age_ns = c->answered_at ? now_ns() - c->answered_at : 0,
     };
     memcpy(status->name, c->spec->name, COMPONENT_NAME);

@@ -14,6 +14,8 @@
 #include "lib/instance/instance.h"
 #include "lib/rt/rt.h"
 #include "lib/twin/twin.h"
+#include "lib/server/vault.h"
+#include "protocols/evidence.h"
 #include "protocols/manifest.h"
 #include "protocols/supervisor.h"
 
@@ -23,7 +25,7 @@ enum {
     SLOT_OWN_REPLY = SLOT_TWINS + TWIN_SUPERVISOR * TWIN_SLOTS + TWIN_REPLY,
     SLOT_OWN_ASPACE = SLOT_TWINS + TWIN_SUPERVISOR * TWIN_SLOTS + TWIN_ASPACE,
     SLOT_COMPONENTS = 128,  // PART_SLOTS for each component
-    PART_SLOTS = 24,
+    PART_SLOTS = 28,
     SLOT_VIEWS = SLOT_COMPONENTS + PART_SLOTS * MANIFEST_COMPONENTS,  // from here on slot_take()
 };
 
@@ -36,6 +38,7 @@ enum part {
     PART_CSPACE,
     PART_INSTANCE,  // untyped: all of an instance is made from it
     PART_INFO,
+    PART_TRACE,
     N_BLOCKS,
     // Durable objects.
     PART_ENDPOINT = N_BLOCKS,
@@ -45,6 +48,7 @@ enum part {
     PART_STOP,        // the same with the bit that asks it to stop
     PART_SELF,        // our endpoint with the component's badge, the first capability
     PART_INFO_VIEW,   // read-only capabilities to map in the component's space
+    PART_TRACE_VIEW,  // and a writable one
     PART_BUNDLE_VIEW,
     PART_CLOCK_VIEW,
     // The instance. Those from PART_ASPACE on stand as in enum instance_part.
@@ -73,6 +77,7 @@ struct block {
 struct component {
     const struct manifest_component *spec;
     struct component_info *info;  // mapped writable for us
+    const struct trace_ring *trace;
     uint32_t index;
     struct block blocks[N_BLOCKS];
     uint32_t views[COMPONENT_CAPS];      // per grant: the capability that we keep of it
@@ -88,6 +93,9 @@ struct component {
     enum component_death last_death;
     uint64_t deaths[COMPONENT_DEATHS];  // how many of each kind
     uint64_t exit_code;
+    uint64_t fault[FAULT_WORDS];  // of the latest death, until its evidence is taken
+    _Bool is_examined;            // this death's evidence has been taken
+    uint64_t evidence;            // number of the newest about it, 0: none
     uint64_t started_at, retry_at;
     uint64_t ready_at, died_at;             // of the latest, 0: never
     uint64_t recovery_ns, recovery_max_ns;  // from death to service
@@ -137,6 +145,9 @@ struct system {
     struct stage stages[STAGES];
     unsigned staging;  // the area being filled, STAGES: none
     uint64_t staged_bytes;
+    struct evidence *evidence;  // ring of the latest evidence_kept
+    uint32_t evidence_kept;
+    uint64_t n_evidence;
 };
 extern struct system *the_system;  // in the vault
 
@@ -206,6 +217,14 @@ void inject_take_over(void);
 void inject_start(const struct component *c);
 // A component's fault (FAULT_WORD_*). True: it was one of ours, and all that follows from it is done.
 _Bool inject_hit(struct component *c, const uint64_t words[MSG_REGISTERS]);
+
+// --- evidence.c
+// The rest of a fresh vault is for evidence.
+void evidence_attach(void);
+// Of the component's death, before anything is taken down.
+void evidence_take(struct component *c);
+// SUPERVISOR_EVIDENCE.
+err_t evidence_show(struct message *m);
 
 // --- failure.c
 // The instance has died or must: the loop takes it down and decides what follows.

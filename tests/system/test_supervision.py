@@ -4,6 +4,7 @@
 import argparse
 import os
 import re
+import subprocess
 import sys
 import unittest
 from pathlib import Path
@@ -15,7 +16,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 from host import cli  # noqa: E402
 
 FOUND_US = 100_000  # the most that a hang may take to be seen
-DRIVER_US, KEEPER_US = 5_000, 50_000
+DRIVER_US, SERVER_NS, KEEPER_US = 5_000, 20_000_000, 50_000
 
 
 def boot(until, words=""):
@@ -38,7 +39,8 @@ class Supervision(unittest.TestCase):
     def test_a_hang_is_found_and_over_in_time(self):
         for name in ("hang", "start"):  # while it serves, and while it restarts
             with self.subTest(name):
-                found = self.line(rf"{name} has given no sign of life for (\d+) us\n.*{name} ended by a hang")
+                found = self.line(rf"{name} has given no sign of life for (\d+) us\n"
+                                  rf"(?:.*: {name} (?:evidence|rax|stack|message) .*\n)*.*{name} ended by a hang")
                 self.assertLess(int(found[1]), FOUND_US)
                 self.line(rf"{name}: life 2 of this vault, the last one ended by 4|{name}: life 3")
 
@@ -71,6 +73,29 @@ class Supervision(unittest.TestCase):
         self.assertLess(waits[0], DRIVER_US)
         self.assertGreater(waits[1], 10_000)
         self.assertGreater(waits[2], 20_000)
+
+
+    def test_evidence_of_a_failure_is_logged(self):
+        self.line(r"crash evidence \d+: rip 4[0-9a-f]{5} rsp [0-9a-f]+")
+        self.line(r"crash stack [0-9a-f]+: ")
+
+
+class Evidence(unittest.TestCase):
+    def test_a_hang_leaves_registers_stack_and_the_message_that_was_handled(self):
+        script = ("echo 'tmpfs hang' > /proc/bulkhead/fault; ls / >/dev/null; echo 'tty hang' > /proc/bulkhead/fault; "
+                  "usleep 200000; cat /proc/bulkhead/evidence; grep ^t /proc/bulkhead/status")
+        result = subprocess.run([sys.executable, ROOT / "bulkhead", "--build", BUILD, "exec", "--icount", "--", "sh", "-c",
+                                 script], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False)
+        output = result.stdout
+        self.assertRegex(output, r"evidence 1: tmpfs, start 1, ended by hang at \d+ us\n")
+        self.assertRegex(output, r"evidence 2: tty, start 1, ended by hang at \d+ us\n")
+        self.assertRegex(output, r"rip 00000000004[0-9a-f]{5} ")
+        self.assertRegex(output, r"stack [0-9a-f]{16} ")
+        self.assertRegex(output, r"message \d+ us event 0 .* was running\n")
+        for name in ("tmpfs", "tty"):
+            found = re.search(rf"^{name} index \d+ state 2 starts 2 last_death 4 .* recovery (\d+) ", output, re.MULTILINE)
+            self.assertTrue(found, output)
+            self.assertLess(int(found[1]), SERVER_NS)
 
 
 class KilledMeanwhile(unittest.TestCase):
