@@ -7,7 +7,7 @@
 #define MS 1000000ull
 #define STACK_BITS 15
 #define TABLES 11       // image, stack, information pages, the upper levels of the bundle
-#define VAULT_TABLES 6  // and what else the supervisor maps beside it: information pages, a corpse's stack
+#define VAULT_TABLES 12  // and what else the supervisor maps: pages of components, corpses, patched text, staged images
 
 // The guardian interrupts the supervisor, whatever that does, but only for a while.
 static const struct {
