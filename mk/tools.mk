@@ -33,6 +33,11 @@ UNLOGGED_PARTS := servers/guardian/% lib/server/vault% lib/server/attach lib/ser
 CFLAGS_LOGGED  := --target=$(subst unknown-none-elf,unknown-linux-gnu,$(TARGET_$(ARCH))) -fsanitize=kernel-address \
 	-mllvm -asan-instrumentation-with-call-threshold=0 -mllvm -asan-instrument-reads=0 \
 	-mllvm -asan-stack=0 -mllvm -asan-globals=0
+# RECOVERY=off: components that do not survive, to measure against (make bench-recovery).
+ifeq ($(RECOVERY),off)
+CFLAGS_ALL    += -DRECOVERY_OFF
+CFLAGS_LOGGED :=
+endif
 cflags_logged = $(if $(filter $(LOGGED_PARTS),$(filter-out $(UNLOGGED_PARTS),$(1))),$(CFLAGS_LOGGED))
 
 # V=1 shows commands; otherwise one line a step: $(call say,VERB,what).

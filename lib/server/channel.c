@@ -42,7 +42,7 @@ _Bool channel_repeats(const struct request *request, struct answer *answer, err_
 void channel_keep(const struct request *request, const struct answer *answer, err_t err)
 {
     struct channel *channel = channel_of(request);
-    if (!channel) return;
+    if (!RECOVERY || !channel) return;
     if (answer->n_words > MSG_REGISTERS || answer->n_caps > 1)
         panic("operation %u answers a channel with more than can be kept", request->label);
     struct cap_identity cap = {0};

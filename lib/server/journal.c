@@ -17,6 +17,7 @@ static struct journal_entry *replay(void)
 
 static void keep(err_t err, uint32_t slot, const struct message *result)
 {
+    if (!RECOVERY) return;
     struct vault_header *header = vault.header;
     header->journal[header->n_journal] = (struct journal_entry){.err = err, .slot = slot, .result = *result};
     barrier();

@@ -66,10 +66,11 @@ struct server {
     void (*badge_gone)(uint64_t badge);         // any other badge; delete its first capability (slot_free)
     const server_effect_handler *effects;       // for server_effect(), by number
     uint32_t n_effects;
-    void (*usage)(uint64_t usage[]);            // for heartbeats: fill in what lies behind USAGE_SLOTS (enum usage)
-    _Bool (*check)(void);  // after a restart, before anything runs: are the links of the state sound? False: the vault is
-                           // given up and the component starts with an empty one. It has milliseconds; change nothing
-    uint32_t recv_caps;   // how many capabilities a request may carry, 0..MSG_CAPS
+    void (*usage)(uint64_t usage[]);  // for heartbeats: fill in what lies behind USAGE_SLOTS (enum usage)
+    _Bool (*check)(
+        void);           // after a restart, before anything runs: are the links of the state sound? False: the vault is
+                         // given up and the component starts with an empty one. It has milliseconds; change nothing
+    uint32_t recv_caps;  // how many capabilities a request may carry, 0..MSG_CAPS
     uint32_t n_deferred;  // how many requests may be put off at a time; their reply objects come from SLOT_UNTYPED
 };
 

@@ -8,6 +8,7 @@
 
 void slot_note(uint32_t first, uint32_t n)
 {
+    if (!RECOVERY) return;
     struct vault_header *header = vault.header;
     struct noted_slots *last = header->n_noted > 0 ? &vault.noted[header->n_noted - 1] : NULL;
     if (last && last->first + last->n == first) {

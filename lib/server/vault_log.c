@@ -55,7 +55,7 @@ static inline _Bool note_quickly(uintptr_t address, size_t bytes)
 
 void vault_log(const void *address, size_t bytes)
 {
-    if (is_logged((uintptr_t)address)) note((uintptr_t)address, bytes);
+    if (RECOVERY && is_logged((uintptr_t)address)) note((uintptr_t)address, bytes);
 }
 
 uint32_t vault_log_room(void) { return vault.log_limit - vault.header->n_undone; }

@@ -48,5 +48,13 @@ bench-programs: $(BENCH_LINUX) $(COUNT_PLUGIN)
 bench: world bench-programs ## Linux programs' calls in instructions, here and on Linux
 	@$(HOST) bench
 
+# The same programs on components that survive their death and on ones that do not.
+.PHONY: bench-recovery
+bench-recovery: world bench-programs ## what it costs a Linux program that servers can be killed at any time
+	$(Q)$(MAKE) -s BUILD=$(BUILD)/mortal RECOVERY=off world bench-programs
+	$(Q)$(HOST) bench --on bulkhead --json $(BUILD)/recovery-on.json > /dev/null
+	$(Q)BUILD=$(BUILD)/mortal BULKHEAD_BUILT=1 ./bulkhead bench --on bulkhead --json $(BUILD)/recovery-off.json > /dev/null
+	$(Q)PYTHONPATH=tools $(PYTHON) -B -m host.bench_recovery $(BUILD)/recovery-on.json $(BUILD)/recovery-off.json
+
 bench-check: world bench-programs ## fail when a row has grown by more than 5 % over tests/bench/figures.json
 	@$(HOST) bench --check
