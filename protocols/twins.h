@@ -7,6 +7,8 @@
 // RDI names at the start is the kernel's boot information.
 #pragma once
 #include "abi/boot.h"
+#include "abi/ipc.h"
+#include "abi/objects.h"
 #include "protocols/component.h"
 #include "protocols/supervisor.h"
 
@@ -57,8 +59,13 @@ struct twin_record {
     uint64_t cpu_ns;             // of instances that are gone
     uint64_t beat_ns;            // when it last went round its loop; by itself
     uint64_t kill_ns, kill_every_ns;  // injected: the next death (NS_FOREVER: none), and the interval; by either
+    uint64_t hang_ns;                 // injected: when it stands still (NS_FOREVER: never)
     uint64_t failures_ns[4];     // times of its latest own deaths, ring
     uint64_t n_failures;
+    // Of its latest own death, until the supervisor has taken it as evidence (protocols/evidence.h).
+    uint64_t evidence_due;
+    uint64_t fault[FAULT_WORDS];
+    struct thread_registers registers;
 };
 
 #define TWINS_MAGIC 0x534e495754ull

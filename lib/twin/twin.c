@@ -56,10 +56,19 @@ static void serve(struct twin_record *r, enum twin self, uint64_t now)
     log_line("%s serves again, %lu us after its death", twin_name(self), r->recovery_ns / 1000);
 }
 
+// An injected hang, as real as it can be.
+static void hang_if_due(struct twin_record *r, uint64_t now)
+{
+    if (now < r->hang_ns) return;
+    r->hang_ns = NS_FOREVER;
+    for (;;) __asm__ volatile("");
+}
+
 void twin_beat(enum twin self)
 {
     struct twin_record *r = twin_record(self);
     uint64_t now = now_ns();
+    hang_if_due(r, now);
     r->beat_ns = now;
     if (r->state != STATE_READY) serve(r, self, now);
     if (!twins()->built || now < watchdog_due_ns) return;
@@ -72,10 +81,20 @@ static const char *death_name(enum component_death death)
     return death == DEATH_KILLED ? "a kill" : death == DEATH_HANG ? "a hang" : "a fault";
 }
 
-void twin_died(enum twin other, enum component_death death)
+// What it was doing. The thread is blocked in its fault, or interrupted in its loop.
+static void take_evidence(enum twin other, struct twin_record *r, const uint64_t *fault)
+{
+    for (unsigned i = 0; i < FAULT_WORDS; i++) r->fault[i] = fault ? fault[i] : 0;
+    r->evidence_due = thread_get_registers(twin_thread(other), &r->registers) == OK;
+    log_line("%s stood at pc %lx sp %lx", twin_name(other), r->registers.pc, r->registers.sp);
+}
+
+// The next twin_watch() restarts it.
+static void died(enum twin other, enum component_death death, const uint64_t *fault)
 {
     struct twin_record *r = twin_record(other);
     if (r->state == STATE_DEAD) return;
+    if (death != DEATH_KILLED) take_evidence(other, r, fault);
     r->last_death = death;
     r->deaths[death]++;
     r->died_ns = now_ns();
@@ -87,9 +106,9 @@ void twin_fault(enum twin other, const struct message *m)
 {
     if (INFO_LABEL(m->info) != KMSG_FAULT) return;
     if (m->badge != BADGE_TWIN_FAULT(other, twin_record(other)->starts)) return;
-    log_line("%s: fault %lu, address %lx, code %lx, at pc %lx sp %lx", twin_name(other), m->words[FAULT_WORD_KIND],
-             m->words[FAULT_WORD_ADDRESS], m->words[FAULT_WORD_CODE], m->words[FAULT_WORD_PC], m->words[FAULT_WORD_SP]);
-    twin_died(other, DEATH_FAULT);
+    log_line("%s: fault %lu, address %lx, code %lx", twin_name(other), m->words[FAULT_WORD_KIND],
+             m->words[FAULT_WORD_ADDRESS], m->words[FAULT_WORD_CODE]);
+    died(other, DEATH_FAULT, m->words);
 }
 
 // Its own deaths may not follow each other too fast; a kill from outside is none.
@@ -127,13 +146,13 @@ static void look(enum twin other, struct twin_record *r, uint64_t now)
     else if (punctual)
         n_missed++;
     seen_ns = r->beat_ns;
-    if (n_missed > (twins()->built ? BEATS_MISSED_MAX : BUILD_BEATS)) twin_died(other, DEATH_HANG);
+    if (n_missed > (twins()->built ? BEATS_MISSED_MAX : BUILD_BEATS)) died(other, DEATH_HANG, NULL);
 }
 
 static void kill_if_due(enum twin other, struct twin_record *r, uint64_t now)
 {
     if (now < r->kill_ns || r->state == STATE_DEAD) return;
-    twin_died(other, DEATH_KILLED);
+    died(other, DEATH_KILLED, NULL);
     r->kill_ns = r->kill_every_ns ? now + r->kill_every_ns : NS_FOREVER;
 }
 
@@ -148,14 +167,21 @@ uint64_t twin_watch(enum twin other)
     return r->kill_ns < look_ns ? r->kill_ns : look_ns;
 }
 
-void twin_kills_parse(enum twin twin, const char *command_line)
+// `WORD=NAME@US...` of the command line, from the number on; null: there is none.
+static const char *word_for(const char *command_line, const char *word, enum twin twin)
 {
-    const char *name = twin_name(twin);
-    size_t n = strlen(name);
-    for (const char *p = command_line; *p != '\0'; p++) {
-        if (strncmp(p, "kill=", 5) != 0 || strncmp(p + 5, name, n) != 0 || p[5 + n] != '@') continue;
-        const char *end;
-        twin_record(twin)->kill_ns = string_to_number(p + 6 + n, &end) * 1000;
-        twin_record(twin)->kill_every_ns = *end == '+' ? string_to_number(end + 1, NULL) * 1000 : 0;
-    }
+    char start[32];
+    int n = snprintf(start, sizeof start, "%s=%s@", word, twin_name(twin));
+    for (const char *p = command_line; *p != '\0'; p++)
+        if (strncmp(p, start, (size_t)n) == 0) return p + n;
+    return NULL;
+}
+
+void twin_faults_parse(enum twin twin, const char *command_line)
+{
+    struct twin_record *r = twin_record(twin);
+    const char *kill = word_for(command_line, "kill", twin), *hang = word_for(command_line, "hang", twin), *end;
+    r->kill_ns = kill ? string_to_number(kill, &end) * 1000 : NS_FOREVER;
+    r->kill_every_ns = kill && *end == '+' ? string_to_number(end + 1, NULL) * 1000 : 0;
+    r->hang_ns = hang ? string_to_number(hang, NULL) * 1000 : NS_FOREVER;
 }

@@ -42,17 +42,14 @@ void twin_beat(enum twin self);
 // to look again at the latest.
 uint64_t twin_watch(enum twin other);
 
-// It has died, or must; the next twin_watch() restarts it.
-void twin_died(enum twin other, enum component_death death);
-
-// A message from the kernel may be the other's fault: then it has died.
+// A message from the kernel may be the other's fault: then it has died, and the next twin_watch() restarts it.
 void twin_fault(enum twin other, const struct message *m);
 
 // CPU time of all its instances.
 uint64_t twin_cpu_ns(enum twin twin);
 
-// Take `kill=NAME@US+PERIOD_US` words of the command line for this twin.
-void twin_kills_parse(enum twin twin, const char *command_line);
+// Take the words of the command line about this twin: `kill=NAME@US+PERIOD_US`, `hang=NAME@US`.
+void twin_faults_parse(enum twin twin, const char *command_line);
 
 // Nothing can be saved: say why, and start the machine anew.
 _Noreturn __attribute__((format(printf, 1, 2))) void twin_reboot(const char *format, ...);

@@ -6,7 +6,7 @@
 
 #define MS 1000000ull
 #define STACK_BITS 15
-#define TABLES 11       // image, stack, information pages, the upper levels of the bundle
+#define TABLES 11        // image, stack, information pages, the upper levels of the bundle
 #define VAULT_TABLES 12  // and what else the supervisor maps: pages of components, corpses, patched text, staged images
 
 // The guardian interrupts the supervisor, whatever that does, but only for a while.
@@ -37,16 +37,16 @@ unsigned twin_untyped_bits(enum twin twin)
     return instance_untyped_bits(&instance);
 }
 
-// Its context: the first guardian's is the kernel's.
-static uint32_t context_of(enum twin twin)
-{
-    return twin == TWIN_GUARDIAN && twin_record(twin)->starts == 1 ? BOOT_SLOT_CONTEXT : twin_slot(twin, TWIN_CONTEXT);
-}
+// The first guardian is the kernel's first task.
+static _Bool is_first_task(enum twin twin) { return twin == TWIN_GUARDIAN && twin_record(twin)->starts == 1; }
+
+uint32_t twin_thread(enum twin twin) { return is_first_task(twin) ? BOOT_SLOT_THREAD : twin_slot(twin, TWIN_THREAD); }
 
 uint64_t twin_cpu_ns(enum twin twin)
 {
     uint64_t consumed = 0;
-    (void)context_info(context_of(twin), &consumed, NULL);  // 0 when there is none
+    uint32_t context = is_first_task(twin) ? BOOT_SLOT_CONTEXT : twin_slot(twin, TWIN_CONTEXT);
+    (void)context_info(context, &consumed, NULL);  // 0 when there is none
     return twin_record(twin)->cpu_ns + consumed;
 }
 

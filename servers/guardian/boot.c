@@ -64,10 +64,8 @@ static void fill_page(void)
 {
     struct twins *page = twins();
     const struct bundle_entry *command_line = bundle_find("cmdline");
-    for (enum twin twin = 0; twin < TWINS; twin++) {
-        page->records[twin].kill_ns = NS_FOREVER;
-        if (command_line) twin_kills_parse(twin, bundle_data(command_line));
-    }
+    for (enum twin twin = 0; twin < TWINS; twin++)
+        twin_faults_parse(twin, command_line ? bundle_data(command_line) : "");
     page->records[TWIN_SUPERVISOR].state = STATE_DEAD;
     page->records[TWIN_GUARDIAN].state = STATE_STARTING;
     page->records[TWIN_GUARDIAN].starts = 1;

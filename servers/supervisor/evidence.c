@@ -58,20 +58,42 @@ static void log_short(const struct evidence *e)
     }
 }
 
-void evidence_take(struct component *c)
+// Keep it, under the next number.
+static void keep(struct evidence *e)
 {
     struct system *s = the_system;
-    struct evidence e = {.number = s->n_evidence + 1, .at_ns = c->died_at, .index = c->index, .death = c->last_death};
-    e.starts = c->info->starts;
+    e->number = s->n_evidence + 1;
+    rt_memcpy(&s->evidence[s->n_evidence % s->evidence_kept], e, sizeof *e);
+    s->n_evidence++;
+    log_short(e);
+}
+
+void evidence_take(struct component *c)
+{
+    struct evidence e = {.at_ns = c->died_at, .index = c->index, .starts = c->info->starts, .death = c->last_death};
     memcpy(e.name, c->spec->name, sizeof e.name);
     memcpy(e.fault, c->fault, sizeof e.fault);
     memset(c->fault, 0, sizeof c->fault);
     if (thread_get_registers(part_slot(c, PART_THREAD), &e.registers) == OK) take_stack(c, &e);
     take_trace(c, &e);
-    rt_memcpy(&s->evidence[s->n_evidence % s->evidence_kept], &e, sizeof e);
-    s->n_evidence++;
-    c->evidence = s->n_evidence;
-    log_short(&e);
+    keep(&e);
+    c->evidence = the_system->n_evidence;
+}
+
+// Whoever found the twin dead has left it in the shared page; it has no ring of messages.
+void evidence_take_twin(enum twin twin)
+{
+    struct twin_record *r = twin_record(twin);
+    if (!r->evidence_due) return;
+    struct evidence e = {.at_ns = r->died_ns,
+                         .index = the_system->n_components + (uint32_t)twin,
+                         .starts = (uint32_t)r->starts - 1,
+                         .death = r->last_death,
+                         .registers = r->registers};
+    string_copy(e.name, sizeof e.name, twin_name(twin));
+    memcpy(e.fault, r->fault, sizeof e.fault);
+    keep(&e);
+    r->evidence_due = 0;
 }
 
 // Answers as many words from `first` on as fit, and the numbers of the oldest kept and of the newest.

@@ -60,6 +60,7 @@ static void take_over(const struct boot_info *boot)
     turn_begin();
     for (unsigned i = 0; i < the_system->n_components; i++) component_compare(&the_system->components[i]);
     inject_take_over();
+    evidence_take_twin(TWIN_SUPERVISOR);
     turn_end();
 }
 
@@ -80,6 +81,15 @@ static uint64_t converge(void)
     return next;
 }
 
+static uint64_t watch_guardian(void)
+{
+    uint64_t next = twin_watch(TWIN_GUARDIAN);
+    turn_begin();
+    evidence_take_twin(TWIN_GUARDIAN);
+    turn_end();
+    return next;
+}
+
 int component_main(const struct component_info *page)
 {
     rt_log_slot = BOOT_SLOT_LOG;
@@ -92,7 +102,7 @@ int component_main(const struct component_info *page)
     struct message m = {0};
     for (;;) {
         twin_beat(TWIN_SUPERVISOR);
-        uint64_t deadline = earlier(twin_watch(TWIN_GUARDIAN), converge());
+        uint64_t deadline = earlier(watch_guardian(), converge());
         if (sys_reply_wait(SLOT_OWN_ENDPOINT, SLOT_OWN_REPLY, &m, deadline) != OK) {
             m.count = 0;
             continue;

@@ -223,6 +223,8 @@ _Bool inject_hit(struct component *c, const uint64_t words[MSG_REGISTERS]);
 void evidence_attach(void);
 // Of the component's death, before anything is taken down.
 void evidence_take(struct component *c);
+// Of our own last death, or the guardian's, when there is any.
+void evidence_take_twin(enum twin twin);
 // SUPERVISOR_EVIDENCE.
 err_t evidence_show(struct message *m);
 

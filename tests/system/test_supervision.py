@@ -26,6 +26,14 @@ def boot(until, words=""):
     return cli.until_logged(project, argparse.Namespace(system="supervision", icount=True), words, until, seconds=120)
 
 
+def in_guest(script, words=""):
+    """Status and output of a script in the guest, in virtual time."""
+    result = subprocess.run([sys.executable, ROOT / "bulkhead", "--build", BUILD, "exec", "--icount", "--boot", words, "--",
+                             "sh", "-c", script], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT, text=True, check=False)
+    return result.returncode, result.stdout
+
+
 class Supervision(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -84,9 +92,7 @@ class Evidence(unittest.TestCase):
     def test_a_hang_leaves_registers_stack_and_the_message_that_was_handled(self):
         script = ("echo 'tmpfs hang' > /proc/bulkhead/fault; ls / >/dev/null; echo 'tty hang' > /proc/bulkhead/fault; "
                   "usleep 200000; cat /proc/bulkhead/evidence; grep ^t /proc/bulkhead/status")
-        result = subprocess.run([sys.executable, ROOT / "bulkhead", "--build", BUILD, "exec", "--icount", "--", "sh", "-c",
-                                 script], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False)
-        output = result.stdout
+        _, output = in_guest(script)
         self.assertRegex(output, r"evidence 1: tmpfs, start 1, ended by hang at \d+ us\n")
         self.assertRegex(output, r"evidence 2: tty, start 1, ended by hang at \d+ us\n")
         self.assertRegex(output, r"rip 00000000004[0-9a-f]{5} ")
@@ -96,6 +102,22 @@ class Evidence(unittest.TestCase):
             found = re.search(rf"^{name} index \d+ state 2 starts 2 last_death 4 .* recovery (\d+) ", output, re.MULTILINE)
             self.assertTrue(found, output)
             self.assertLess(int(found[1]), SERVER_NS)
+
+
+class Keepers(unittest.TestCase):
+    def test_a_keeper_in_an_endless_loop_is_found_by_the_other(self):
+        for name in ("supervisor", "guardian"):
+            with self.subTest(name):
+                status, output = in_guest("usleep 200000; cat /proc/bulkhead/evidence", f"hang={name}@60000")
+                self.assertEqual(status, 0, output)
+                found = re.search(rf"evidence 1: {name}, start 1, ended by hang at (\d+) us", output)
+                self.assertTrue(found, output)
+                self.assertLess(int(found[1]) - 60_000, FOUND_US)
+
+    def test_when_both_hang_the_machine_restarts(self):
+        _, output = in_guest("usleep 2000000; echo survived", "hang=supervisor@60000 hang=guardian@60000")
+        self.assertNotIn("survived", output)
+        self.assertIn("watchdog: nobody has put it off; restarting the machine", output)
 
 
 class KilledMeanwhile(unittest.TestCase):
