@@ -32,7 +32,7 @@ struct look {
 };
 // What the other end wants after a move, looked at behind the fence.
 struct other {
-    uint64_t armed, state;
+    uint64_t state, armed;
 };
 
 static unsigned index_of(const struct ring *ring) { return (unsigned)(ring - process()->rings); }
@@ -40,12 +40,6 @@ static unsigned index_of(const struct ring *ring) { return (unsigned)(ring - pro
 static uint32_t slot_of(const struct ring *ring, unsigned which)
 {
     return PSLOT_RING + index_of(ring) * RING_PSLOTS + which;
-}
-
-static uint64_t window_of(const struct ring *ring)
-{
-    uint64_t area = ((uint64_t)process() - PROCESS_AREA(0)) / PROCESS_AREA_BYTES;
-    return WINDOW_OF_AREA(area) + WINDOW_RINGS + (uint64_t)index_of(ring) * RING_BYTES;
 }
 
 static bool is_mine(const struct ring *ring)
@@ -104,7 +98,7 @@ void ring_take_up(struct file *file, long result, const struct message *answer)
     if (!ring) return;
     ring->end = (file->status & O_ACCMODE) == O_WRONLY ? PIPE_WRITER : PIPE_READER;
     ring->thread = thread_index();
-    ring->words = window_of(ring);
+    ring->words = window_area(process()) + WINDOW_RINGS + (uint64_t)index_of(ring) * RING_BYTES;
     ring->answered = ring->generation = 0;
     self()->rings |= 1u << index_of(ring);
     result = notify_use(file->server);
@@ -192,9 +186,11 @@ static void wake_other(struct file *file, struct ring *ring)
     ring->generation = generation;
     ring->answered = other.armed;
     if (!(other.armed & ARMED_BITS)) return;
-    if ((other.armed & ARMED_BITS) == ARMED_THREAD && sys_signal(slot_of(ring, SLOT_OTHER)) == OK) return;
-    (void)cspace_delete(PSLOT_CSPACE, slot_of(ring, SLOT_OTHER), 1);
-    receive_cap(0, 0, slot_of(ring, SLOT_OTHER));
+    if ((other.armed & ARMED_BITS) == ARMED_THREAD) {
+        if (sys_signal(slot_of(ring, SLOT_OTHER)) == OK) return;
+        (void)cspace_delete(PSLOT_CSPACE, slot_of(ring, SLOT_OTHER), 1);
+        receive_cap(0, 0, slot_of(ring, SLOT_OTHER));
+    }
     struct message m = {.words = {file->handle}};
     (void)ask(file->server, FS_RING_WAKE, 0, &m);
 }

@@ -90,6 +90,13 @@ static long wait_turn(struct file *file, uint64_t *arm)
     return notify_use(file->server);
 }
 
+// How to ask first: armed, when the server knows the thread and there is probably nothing yet.
+static uint64_t arm_at_once(const struct file *file)
+{
+    bool knows = self()->notified >> file->server & 1;
+    return knows && file_blocks(file) ? IO_ARM | IO_THREAD(thread_index()) : 0;
+}
+
 static struct place place_behind(struct place place, uint64_t n)
 {
     return (struct place){.user = place.user + n, .own = place.own ? (uint8_t *)place.own + n : NULL};
@@ -128,7 +135,7 @@ static void note_read(struct file *file, const struct message *answer)
 // One IO_READ of at most IO_BUFFER_BYTES, asked until it is answered. The file is attached.
 static long read_piece(struct file *file, uint64_t offset, const struct place *to, size_t bytes)
 {
-    uint64_t arm = 0;
+    uint64_t arm = arm_at_once(file);
     for (;;) {
         struct data data;
         long result = data_begin(&data, file->server, bytes);

@@ -86,13 +86,13 @@ ring_publish:
     mov %rdx, (%rdi, %rsi)
     xor %eax, %eax
     ret
-// RDX = where the other end's `armed` and the state go, as they are after everything stored before.
+// RDX = where the state and the other end's `armed` go, in this order, as they are after everything stored before.
 ring_other:
     mfence
     xor $0x3000, %rsi
-    mov 8(%rdi, %rsi), %rax
-    mov %rax, (%rdx)
     mov (%rdi), %rax
+    mov %rax, (%rdx)
+    mov 8(%rdi, %rsi), %rax
     mov %rax, 8(%rdx)
     xor %eax, %eax
     ret

@@ -4,7 +4,7 @@
 // Rules:
 //  - An end is lent to who has asked for it `patience` times in a row, and to nobody else; its holder's word is its
 //    position then, of which nothing is believed: it is read once and bounded. Any request on a lent end takes it back, and
-//    doubles the patience; so does the end of the holder's handle.
+//    doubles the patience; the end of the holder's handle takes it back, too.
 //  - Taking back: the frames are revoked after the commit, so the final position is read in a later step (the
 //    request is answered ERR_RESTARTED and comes again), and only then both ends of it, the holder's last transfer and
 //    the next one, are in order. Holder and other end are signalled after the revoke: the holder finds his ring gone,
@@ -115,7 +115,6 @@ static void recall(struct pipe *pipe, unsigned which)
     end->recalled_step = vault_step();
     end->through = NULL;
     end->streak = 0;
-    if (end->patience < PATIENCE_MOST) end->patience *= 2;
     pipe->generation++;
     uint64_t others_signal = other->slots[RING_NOTIFICATION];
     for (unsigned i = RING_OWN; i <= RING_WORDS; i++) slot_revoke_and_free(end->slots[i]);
@@ -153,7 +152,10 @@ static void count_user(struct pipe_end *end)
 err_t ring_take(struct pipe *pipe, unsigned which)
 {
     struct pipe_end *end = &pipe->ends[which];
-    if (end->state == END_LENT) recall(pipe, which);
+    if (end->state == END_LENT) {
+        recall(pipe, which);
+        if (end->patience < PATIENCE_MOST) end->patience *= 2;
+    }
     settle(pipe, PIPE_READER);
     settle(pipe, PIPE_WRITER);
     if (end->state == END_RECALLED) return ERR_RESTARTED;

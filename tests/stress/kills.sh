@@ -12,6 +12,7 @@ work() {
     find . -type f -print0 | sort -z | xargs -0 md5sum
     seq 1 3000 | sort -rn | awk '{s += $1 * NR} END {print s}'
     tar -c a | gzip | gunzip | tar -t | sort | md5sum
+    pipes one-each second-reader second-writer writer-killed exec-in-the-middle fifo-opened-again
     for i in 1 2 3 4 5 6 7 8; do (exit $i) & done
     for p in $(jobs -p); do wait $p; echo $?; done
     (trap 'echo caught; exit 3' TERM; echo ready > ready; while :; do :; done) &
