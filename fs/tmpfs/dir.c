@@ -125,9 +125,13 @@ bool dir_move(struct entry *entry, struct inode *directory, const char *name, si
     return true;
 }
 
-size_t entry_name(const struct entry *entry, char *to)
+STORES_OUTSIDE_VAULT size_t entry_name(const struct entry *entry, char *to)
 {
-    size_t head = entry->length < ENTRY_INLINE ? entry->length : ENTRY_INLINE;
+    if (entry->length <= ENTRY_INLINE) {
+        for (size_t i = 0; i < entry->length; i++) to[i] = entry->name[i];
+        return entry->length;
+    }
+    size_t head = ENTRY_INLINE;
     memcpy(to, entry->name, head);
     text_copy(entry->more, to + head, entry->length - head);
     return entry->length;
@@ -144,18 +148,46 @@ struct dirent64 {  // Linux's linux_dirent64
 };
 #define DIRENT_NAME offsetof(struct dirent64, name)
 
-// Append a record; false when there is no room.
-static bool emit(uint8_t *to, size_t room, size_t *used, const struct inode *inode, uint64_t cookie, const char *name,
-                 size_t n)
+struct listing {
+    uint8_t *to;
+    size_t room, used;
+};
+
+// Append a record but for its name of n bytes; null when there is no room.
+STORES_OUTSIDE_VAULT static char *record(struct listing *list, const struct inode *inode, uint64_t cookie, size_t n)
 {
     size_t length = (DIRENT_NAME + n + 1 + 7) & ~(size_t)7;
-    if (length > room - *used) return false;
-    struct dirent64 head = {inode->number, (int64_t)cookie, (uint16_t)length, (uint8_t)((inode->mode & S_IFMT) >> 12)};
-    memcpy(to + *used, &head, DIRENT_NAME);
-    memcpy(to + *used + DIRENT_NAME, name, n);
-    memset(to + *used + DIRENT_NAME + n, 0, length - DIRENT_NAME - n);
-    *used += length;
-    return true;
+    if (length > list->room - list->used) return NULL;
+    struct dirent64 *d = (struct dirent64 *)(list->to + list->used);
+    ((uint64_t *)d)[length / 8 - 1] = 0;  // the name's end
+    d->inode = inode->number;
+    d->offset = (int64_t)cookie;
+    d->length = (uint16_t)length;
+    d->type = (uint8_t)((inode->mode & S_IFMT) >> 12);
+    list->used += length;
+    return d->name;
+}
+
+// The same with a short name of ours.
+static bool emit(struct listing *list, const struct inode *inode, uint64_t cookie, const char *name, size_t n)
+{
+    char *to = record(list, inode, cookie, n);
+    if (to) memcpy(to, name, n);
+    return to != NULL;
+}
+
+// The entries from this one on, as many as fit; the last that did, null: none.
+static struct entry *emit_entries(struct listing *list, struct entry *entry, struct entry **rest)
+{
+    struct entry *last = NULL;
+    for (; entry; entry = entry->next) {
+        char *to = record(list, entry->inode, entry->cookie, entry->length);
+        if (!to) break;
+        entry_name(entry, to);
+        last = entry;
+    }
+    *rest = entry;
+    return last;
 }
 
 // The first entry behind the cookie that the description has reached.
@@ -172,26 +204,21 @@ static struct entry *next_entry(const struct description *d)
 err_t dir_read(struct description *d, uint8_t *to, size_t room, size_t *used)
 {
     uint64_t reached = d->io.offset;
+    struct listing list = {.to = to, .room = room};
     *used = 0;
     if (dir_is_dead(d->inode)) return ERR_LINUX(ENOENT);
     bool fits = true;
-    if (reached < 1 && (fits = emit(to, room, used, d->inode, 1, ".", 1))) reached = 1;
-    if (fits && reached < 2 && (fits = emit(to, room, used, d->inode->parent, 2, "..", 2))) reached = 2;
-    struct entry *entry = fits ? next_entry(d) : NULL, *last = NULL;
-    for (; entry; entry = entry->next) {
-        char name[NAME_BYTES_MAX];
-        size_t n = entry_name(entry, name);
-        fits = emit(to, room, used, entry->inode, entry->cookie, name, n);
-        if (!fits) break;
-        reached = entry->cookie;
-        last = entry;
-    }
+    if (reached < 1 && (fits = emit(&list, d->inode, 1, ".", 1))) reached = 1;
+    if (fits && reached < 2 && (fits = emit(&list, d->inode->parent, 2, "..", 2))) reached = 2;
+    struct entry *rest = NULL, *last = fits ? emit_entries(&list, next_entry(d), &rest) : NULL;
+    *used = list.used;
+    if (last) reached = last->cookie;
     if (last) {
         d->at = last;
         d->at_handle = table_handle(&fs->entries, last);
     }
     d->io.offset = reached;
-    return fits || *used ? OK : ERR_LINUX(EINVAL);
+    return (fits && !rest) || *used ? OK : ERR_LINUX(EINVAL);
 }
 
 // --- paths

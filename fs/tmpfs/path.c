@@ -5,6 +5,8 @@
 // that process_entry.root speaks of. It leaves only at a covered directory; who asked knows what is mounted there.
 // Search permission is asked of every directory that a name is looked up in. The text is copied before it is looked
 // at; a symlink puts its target in front of what is left.
+//
+// Nothing here is stored into the vault, so this file is built without the calls that would note it (mk/tools.mk).
 #include "fs/tmpfs/tmpfs.h"
 
 // The walk under way. Two paths can be held at once (rename, link): their last components are looked at afterwards.

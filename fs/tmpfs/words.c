@@ -21,7 +21,7 @@ void words_attach(void *memory)
     for (uint32_t i = 0; i < FS_WORD_COUNT; i++) words[i] += 2;
 }
 
-void word_move(const struct inode *inode)
+STORES_OUTSIDE_VAULT void word_move(const struct inode *inode)
 {
     volatile uint64_t *word = &words[word_of(inode)];
     __atomic_store_n(word, *word + 1, __ATOMIC_RELEASE);
@@ -29,7 +29,7 @@ void word_move(const struct inode *inode)
 
 uint64_t word_mark(const struct inode *inode) { return FS_TRAIL(word_of(inode), words[word_of(inode)]); }
 
-void trail_answer(struct answer *answer)
+STORES_OUTSIDE_VAULT void trail_answer(struct answer *answer)
 {
     if (trail.n > FS_TRAIL_MAX) return;
     for (uint32_t i = 0; i < trail.n; i++) {

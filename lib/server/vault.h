@@ -28,6 +28,10 @@ void vault_log(const void *address, size_t bytes);
 // range is remembered, the newest.
 void vault_fresh(const void *address, size_t bytes);
 
+// For functions whose stores never reach the vault's logged part (an answer's words, statics, buffers of clients): no
+// call before each. What they call is logged as ever.
+#define STORES_OUTSIDE_VAULT __attribute__((no_sanitize("kernel-address")))
+
 // Store without a note: only for words that never go back (published generations, sequence locks) and for fresh memory.
 void vault_clear_unlogged(void *address, size_t bytes);
 
