@@ -40,6 +40,11 @@ ifeq ($(RECOVERY),off)
 CFLAGS_ALL    += -DRECOVERY_OFF
 CFLAGS_LOGGED :=
 endif
+# Components are optimised as a whole by the linker, with their part of lib/server: the way through a request crosses many
+# small files.
+WHOLE_PARTS    := servers/% drivers/% fs/% lib/server/%
+CFLAGS_WHOLE   := --target=$(subst unknown-none-elf,unknown-linux-gnu,$(TARGET_$(ARCH))) -fno-pic -flto
+cflags_whole = $(if $(filter $(WHOLE_PARTS),$(1)),$(CFLAGS_WHOLE))
 cflags_logged = $(if $(filter $(LOGGED_PARTS),$(filter-out $(UNLOGGED_PARTS),$(1))),$(CFLAGS_LOGGED))
 
 # V=1 shows commands; otherwise one line a step: $(call say,VERB,what).
@@ -71,7 +76,7 @@ $(UAPI):
 $(BUILD)/obj/%.o: %.c $(MAKE_PARTS) | $(UAPI)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$(Q)$(CLANG) $(CFLAGS_ALL) $(CFLAGS_$(call top_folder,$*)) $(call cflags_logged,$*) -MMD -MP -c -o $@ $<
+	$(Q)$(CLANG) $(CFLAGS_ALL) $(CFLAGS_$(call top_folder,$*)) $(call cflags_whole,$*) $(call cflags_logged,$*) -MMD -MP -c -o $@ $<
 
 $(BUILD)/obj/%.S.o: %.S $(MAKE_PARTS)
 	@mkdir -p $(@D)
