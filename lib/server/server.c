@@ -28,6 +28,7 @@ void server_wake_at(uint64_t time_ns) { wake_at = time_ns; }
 
 err_t description_make(uint64_t number, uint32_t *slot)
 {
+    vault_log(slot, sizeof *slot);
     *slot = slot_alloc();
     if (*slot == 0) return ERR_NO_MEMORY;
     err_t err =

@@ -26,6 +26,13 @@ def address(image, function):
     return "0x" + re.search(rf"^0*([0-9a-f]+) \w+ \w {function}$", text, re.MULTILINE)[1]
 
 
+def sweep(component, image, function):
+    """The trial that ends a component at every instruction of a function."""
+    text = (BUILD / f"{image}.sym").read_text()
+    start, size = re.search(rf"^([0-9a-f]+) ([0-9a-f]+) \w {function}$", text, re.MULTILINE).groups()
+    return f"sweep:{component}:{int(start, 16):#x}-{int(start, 16) + int(size, 16):#x}"
+
+
 class Campaigns(unittest.TestCase):
     def check(self, *arguments):
         status, output = bulkhead("faults", *arguments)
@@ -33,6 +40,9 @@ class Campaigns(unittest.TestCase):
 
     def test_components_killed_at_all_instructions_of_some_ranges(self):
         self.check("--kills", "-n", "24", "--seed", "4")
+
+    def test_tmpfs_killed_while_it_makes_a_description_keeps_it(self):
+        self.check("--trial", sweep("tmpfs", "fs/tmpfs", "description_make"))
 
     def test_kills_and_hangs_at_random_instructions_are_not_noticed(self):
         self.check("--kinds", "kill,recovery,hang", "-n", "60", "--seed", "5")

@@ -20,6 +20,8 @@ FOLDER = "tests/faults"
 BOOT_TRIALS = 200          # then a fresh machine
 BOOT_LIMIT = 60            # seconds until the undisturbed work has been seen
 TRIAL_LIMIT = 120          # seconds without a word from the guest
+LOOK_EVERY = 5             # seconds, whether it will speak at all
+GIVEN_UP = "out of service"
 DEFAULT_TRIALS = 500
 COVER_BYTES = 0x8000       # at a time, when it is found out what is executed
 SWEEP_BYTES = 2048         # of text in one trial
@@ -185,7 +187,7 @@ class Boot:
                                                         overlay, b""))
         self.running, self.log_at = None, 0
         self.deadline = time.monotonic() + BOOT_LIMIT
-        self.guest.remaining = lambda: self.deadline - time.monotonic()
+        self.guest.remaining = self._remaining
         self.reader = Reader(self._begun, self._ended)
 
     def run(self):
@@ -194,7 +196,7 @@ class Boot:
         except BootOver:
             return
         except guest.TimedOut:
-            outcome, why = "down" if "out of service" in self._log() else "hang", "the machine has fallen silent"
+            outcome, why = "down" if GIVEN_UP in self._log() else "hang", "the machine has fallen silent"
         except guest.GuestError as error:
             outcome, why = "kernel panic", str(error)
         else:
@@ -204,6 +206,12 @@ class Boot:
         if not self.reader.baseline or not self.running:
             raise CampaignError(f"{why}\n{self._log()}")
         self.report(Result(self.running, outcome, 1, detail=f"{why}\n{self._log()}"))
+
+    def _remaining(self):
+        """Seconds to wait for the guest's next word, none when there will be no more."""
+        if self.reader.baseline and GIVEN_UP in self._log():
+            return 0
+        return min(LOOK_EVERY, self.deadline - time.monotonic())
 
     def _log(self):
         return log.name_components(self.guest.log, self.guest.log.read_bytes()[self.log_at:].decode(errors="replace"))
