@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Ends of pipes that this process has to itself: bytes go through memory shared with the other end (protocols/ring.h).
 //
-// The file system offers an end to who keeps using it alone, and takes it back when somebody else turns up: the mapping goes
-// at any moment. Rules:
-//  - The ring is touched by the routines of user.S alone, which survive a fault. RING_LOST then: nothing has happened, the
-//    caller asks the server, whose request comes after all that went through the ring.
+// The file system offers an end to who keeps using it alone, and takes it back when somebody else turns up: the mapping
+// goes at any moment. Rules:
+//  - The ring is touched by the routines of user.S alone, which survive a fault. RING_LOST then: nothing has happened,
+//    the caller asks the server, whose request comes after all that went through the ring.
 //  - What the other end wrote is read once and bounded.
 //  - A ring's lock is held over copies, never over a request or a wait. One thread, who took the ring up, is
 //    signalled by the other end; another one that has to wait asks the server, and so gives the ring back.

@@ -3,11 +3,12 @@
 //
 // The file system makes it and lends an end to one process (FS_RING). Two runs of frames: PIPE_BYTES of data, and
 // RING_PAGES pages of words: the server's page, a page of the reading end, one of the writing end. An end's page is
-// writable by whoever has the end, alone: the process it is lent to, else the server; the data by the writer; the server's
-// page by the server. Everybody else reads, once, and bounds what he read.
+// writable by whoever has the end, alone: the process it is lent to, else the server; the data by the writer; the
+// server's page by the server. Everybody else reads, once, and bounds what he read.
 //
 // Positions count bytes since the pipe was made; byte n lies at n % PIPE_BYTES. From `position` of the reader to that
-// of the writer the bytes are the pipe's. A store to one's own position is the transfer: before it nothing has happened.
+// of the writer the bytes are the pipe's. A store to one's own position is the transfer: before it nothing has
+// happened.
 //
 // Waiting: arm, look again, sleep. Whoever moved looks at the other end's `armed` afterwards (a full fence on both
 // sides) and, when it holds a number that he has not answered, signals the thread's notification (ARMED_THREAD) or
@@ -16,7 +17,8 @@
 #include "abi/types.h"
 
 #define PIPE_BYTES 65536
-#define PIPE_ATOMIC 4096  // PIPE_BUF: writes of up to so many bytes go in whole, and who waits for room waits for so much
+// PIPE_BUF: writes of up to so many bytes go in whole, and who waits for room waits for so much.
+#define PIPE_ATOMIC 4096
 
 #define RING_PAGES 4  // the last is not used
 enum { PIPE_READER, PIPE_WRITER, PIPE_ENDS };

@@ -3,8 +3,8 @@
 //
 // Rules:
 //  - An end is lent to who has asked for it `patience` times in a row, and to nobody else; its holder's word is its
-//    position then, of which nothing is believed: it is read once and bounded. Any request on a lent end takes it back, and
-//    doubles the patience; the end of the holder's handle takes it back, too.
+//    position then, of which nothing is believed: it is read once and bounded. Any request on a lent end takes it back,
+//    and doubles the patience; the end of the holder's handle takes it back, too.
 //  - Taking back: the frames are revoked after the commit, so the final position is read in a later step (the
 //    request is answered ERR_RESTARTED and comes again), and only then both ends of it, the holder's last transfer and
 //    the next one, are in order. Holder and other end are signalled after the revoke: the holder finds his ring gone,
@@ -12,7 +12,8 @@
 //  - The writing end is lent only when all bytes in the ring are the holder's own, who could change them, and what is
 //    not in use is cleared first, so that he sees nobody's. `user_since` tells.
 //  - Words that we publish: positions of ends that we serve and the state, by effects; they are stored again by a
-//    repeated effect, never taken back. `armed` is a hint and set at once, before the look that may put a waiter to sleep.
+//    repeated effect, never taken back. `armed` is a hint and set at once, before the look that may put a waiter to
+//    sleep.
 // A ring keeps its pages until its pipe ends. All of this lies in the vault and in the pool: a restart changes nothing.
 #include "fs/tmpfs/tmpfs.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What can happen to the two ends of a pipe while bytes stream through it: each argument names a case, which prints what
-// it found. Streams are of numbered records, so that a lost, doubled or torn one is seen.
+// What can happen to the two ends of a pipe while bytes stream through it: each argument names a case, which prints
+// what it found. Streams are of numbered records, so that a lost, doubled or torn one is seen.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -226,7 +226,8 @@ static void atomic_writes(int p[2])
     close(p[1]);
     unsigned counts[3] = {0}, torn = 0;
     for (size_t got = 0;; got = 0) {
-        for (ssize_t n; got < sizeof message && (n = read(p[0], message + got, 777 < sizeof message - got ? 777 : sizeof message - got)) > 0;)
+        for (ssize_t n; got < sizeof message &&
+                        (n = read(p[0], message + got, 777 < sizeof message - got ? 777 : sizeof message - got)) > 0;)
             got += (size_t)n;
         if (got == 0) break;
         for (size_t i = 0; i < got; i++) torn += message[i] != message[0];
@@ -312,10 +313,7 @@ static void polled(int p[2])
     SAY(poll(&f, 1, -1) == 1 && f.revents == POLLHUP);
 }
 
-static void *read_in_thread(void *fd)
-{
-    return (void *)(uintptr_t)get_records((int)(intptr_t)fd, ~0u);
-}
+static void *read_in_thread(void *fd) { return (void *)(uintptr_t)get_records((int)(intptr_t)fd, ~0u); }
 
 static void threads(int p[2])
 {
@@ -485,8 +483,8 @@ static void scribble(uint64_t from, uint64_t to, uint64_t value)
         }
 }
 
-// What a library of the system may have mapped into the process, a program can spoil; but for itself alone. The range is
-// where Bulkhead shares memory between the ends of a pipe; on Linux nothing is there.
+// What a library of the system may have mapped into the process, a program can spoil; but for itself alone. The range
+// is where Bulkhead shares memory between the ends of a pipe; on Linux nothing is there.
 static void spoil(int p[2], int end, uint64_t value)
 {
     char byte = 0;
