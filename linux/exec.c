@@ -26,6 +26,7 @@ static long open_program(struct walk *w, struct file **file)
     long result = path_open(w, FS_EXEC, O_RDONLY, 0, file);
     walk_end(w);
     if (result < 0) return result;
+    (*file)->inode = 0;  // its headers are read and its segments mapped: a window would come too late
     if ((*file)->server != IO_LOCAL && ((*file)->mode & S_IFMT) == S_IFREG) return 0;
     file_drop(*file);
     *file = NULL;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Windows: pages of files mapped read-only, so that reading is a copy and no request.
 //
-// A window shows up to WINDOW_PAGES pages of one file, as the file system lends them (IO_MAP). Whether the file still ends
-// where it did, its published word says, taken before and after the copy. Rules:
+// A window shows up to WINDOW_PAGES pages of one file, as the file system lends them (IO_MAP). Whether the file still
+// ends where it did, its published word says, taken before and after the copy. Rules:
 //  - What is known of a file's end was told by an answer to a read, so the access time has been seen to; when the word
 //    moves, the next read is a request again.
 //  - Pages that leave the file leave the window at once: the copy then faults, ends early, and is made by a request.

@@ -9,9 +9,9 @@
 // inode number (FS_AT_MOUNT), word 3 symlinks followed.
 // Permissions are checked with the session's credentials (fsuid, groups), owner and mode as Linux does.
 //
-// Freshness. A file system may publish words (FS_WORDS), one for each inode (several inodes may share one). A word moves
-// forward, never back, before the answer to any request that changes the inode's attributes, size or, in a directory,
-// names. The answers of FS_STAT, FS_ACCESS and IO_STAT, errors included, carry a trail: the words of all that they
+// Freshness. A file system may publish words (FS_WORDS), one for each inode (several inodes may share one). A word
+// moves forward, never back, before the answer to any request that changes the inode's attributes, size or, in a
+// directory, names. The answers of FS_STAT, FS_ACCESS and IO_STAT, errors included, carry a trail: the words of all that they
 // rest on (directories, symlinks that were followed, the object). While these stand still, and the asker's credentials
 // and root, the same question has the same answer.
 #pragma once

@@ -48,8 +48,8 @@ enum {
     IO_ATTACH,           // (; capability: description) -> struct io_opened. Again: another reference to the same
                          //  handle's description
     IO_CLOSE,            // (handle): the handle ends (posix locks of the process on that file too)
-    IO_READ,             // (handle, offset | IO_OFFSET_CURRENT, bytes, flags) -> bytes (0: end of file), where it ended, of a
-                         //  file with a published word (fs.h) that word's mark, or 0, and the file's size; data
+    IO_READ,             // (handle, offset | IO_OFFSET_CURRENT, bytes, flags) -> bytes (0: end of file), where it ended,
+                         //  of a file with a published word (fs.h) that word's mark, and the file's size; data
     IO_WRITE,            // (handle, offset | IO_OFFSET_CURRENT, bytes, flags; data) -> bytes. EPIPE: liblinux raises
                          //  SIGPIPE
     IO_SEEK,             // (handle, whence, offset) -> new offset; SEEK_SET CUR END DATA HOLE
@@ -76,8 +76,8 @@ enum {
                          //  the file. Rights follow the open mode. ENODEV where it makes no sense. Beyond the end of
                          //  file: pages 0.
     IO_PATH,             // (handle, flags) -> bytes; the absolute path, " (deleted)" appended as Linux does
-    IO_SHARE,            // (handle, offset | IO_OFFSET_CURRENT: as it is) -> ; capability: the description, whose offset the
-                         //  server keeps from now on. May be repeated
+    IO_SHARE,            // (handle, offset | IO_OFFSET_CURRENT: as it is) -> ; capability: the description, whose
+                         //  offset the server keeps from now on. May be repeated
     IO_OPERATIONS_END
 };
 #define IO_MAP_SHARED 0x100
