@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // From the stub to the handler of a Linux call, and what happens before the program goes on.
 //
-// entry.S calls the handler of a quick call itself, by quick_calls, linux_call() for every other call, linux_work() when something is to be done before the exit (a signal, a
-// restart), linux_fault() when the program itself faulted.
+// entry.S calls the handler of a quick call itself, by quick_calls, linux_call() for every other call, linux_work()
+// when something is to be done before the exit (a signal, a restart), linux_fault() when the program itself faulted.
 #include <linux/signal.h>
 #include "linux/linux.h"
 

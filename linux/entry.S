@@ -8,8 +8,8 @@
 //  - Most calls are quick ones: only the frame's upper part is filled in, since C preserves the other registers. When
 //    one has to be followed by work (a signal, a restart), the lower part is filled in then.
 //  - From an upcall to the exit, events are off. The exit turns them on, looks for pending ones and leaves; between
-//    exit_begin and exit_end, quick_begin and quick_end, it only reads the frame, so an event in there simply starts the
-//    exit again.
+//    exit_begin and exit_end, quick_begin and quick_end, it only reads the frame, so an event in there simply starts
+//    the exit again.
 #include "linux/frame.h"
 
 #define UTCB(field) (stub_page - AREA_STUB + (field))(%rip)

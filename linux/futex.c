@@ -2,8 +2,8 @@
 // Futexes. Private ones are between the threads of this process and are kept here; shared ones are proc's.
 //
 // A waiter enters itself in the process's table (one entry a thread) while the lock is held, looks at the word, then
-// sleeps on its notification; a waker, who has changed the word, looks at the table, takes it out and signals. proc wakes
-// clear_child_tid, which pthread_join waits for.
+// sleeps on its notification; a waker, who has changed the word, looks at the table, takes it out and signals. proc
+// wakes clear_child_tid, which pthread_join waits for.
 #include <linux/futex.h>
 #include "linux/linux.h"
 

@@ -3,8 +3,8 @@
 //
 // proc keeps the pending queues and carries out default actions; it looks at the caught and ignored sets in the process
 // page and at the mask in the thread page, which are written here. A handler runs at the exit to the program only:
-// signals_deliver() takes what proc has and builds frames (sigframe.c). A signal that a thread sends itself, and catches, is
-// none of proc's business: it is delivered at the exit of that very call.
+// signals_deliver() takes what proc has and builds frames (sigframe.c). A signal that a thread sends itself, and
+// catches, is none of proc's business: it is delivered at the exit of that very call.
 #include <linux/signal.h>
 #include "linux/linux.h"
 
@@ -61,8 +61,8 @@ static int take(uint64_t set, void *info, uint64_t *left)
     return (int)m.words[0];
 }
 
-// Whether a signal for this thread itself may be delivered here: caught, not blocked, no side effects on what is pending, and
-// none that came before it. It will be at the exit.
+// Whether a signal for this thread itself may be delivered here: caught, not blocked, no side effects on what is
+// pending, and none that came before it. It will be at the exit.
 static bool keep_own(int signal, int code)
 {
     struct thread *t = self();

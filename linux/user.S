@@ -5,7 +5,8 @@
 // which returns to the routine's caller with RAX not 0. A copy that faults goes on byte by byte, to stop at the very
 // first that is not there.
     .text
-    .globl copy_bytes, store_two, fpu_save, fpu_restore, fpu_save_legacy, fpu_restore_legacy, compare_swap_user, sum_words
+    .globl copy_bytes, store_two
+    .globl fpu_save, fpu_restore, fpu_save_legacy, fpu_restore_legacy, compare_swap_user, sum_words
     .globl ring_look, ring_publish, ring_other, ring_arm, ring_disarm
     .globl fixup_begin, fixup_end, fixup
 fixup_begin:

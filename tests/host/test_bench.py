@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 
-from host import bench, bench_html, bench_ipc, bench_report, bench_rows  # noqa: E402
+from host import bench, bench_html, bench_ipc, bench_report, bench_rows, bench_work  # noqa: E402
 
 OUTPUT = "row 0 empty 10 30 30 30\nrow 6 stat 10 1020 1000 5000\n"
 COUNTS = """section 0 string=0 bytes=0 cr3=0 program:35
@@ -71,6 +71,19 @@ class Reporting(unittest.TestCase):
         lines = bench_ipc.table(rows)
         self.assertRegex(lines[2], r"219 +356 +438 +- +80 +0.50")
         self.assertRegex(lines[3], r"something new +5 +- +-")
+
+
+class Work(unittest.TestCase):
+    def test_each_script_stands_between_its_marks(self):
+        lines = bench_work.script_of(bench_work.WORKS[:2]).splitlines()
+        marks = [line for line in lines if line.startswith("bench --mark")]
+        self.assertEqual(marks, [f"bench --mark {n}" for n in (0, 1, 2, 3, 65535)])
+        between = lines[lines.index("bench --mark 2"):lines.index("bench --mark 3")]
+        self.assertIn(bench_work.WORKS[1].script, "\n".join(between))
+
+    def test_times_are_taken_out_of_what_was_printed(self):
+        marks, printed = bench_work.read_marks("mark 0 100\n5000\nmark 1 350\nend\n")
+        self.assertEqual((marks, printed), ({0: 100, 1: 350}, "5000\nend\n"))
 
 
 class Keeping(unittest.TestCase):

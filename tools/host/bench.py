@@ -43,7 +43,7 @@ SYSTEMS = {system.key: system for system in (
 
 @dataclass
 class Figures:
-    """One row on one system, an operation. `corrected` and `lowest` are instructions with string instructions counted once."""
+    """One row on one system, an operation. `corrected` and `lowest` count string instructions once."""
     corrected: float
     lowest: float
     raw: float
@@ -56,7 +56,7 @@ class Figures:
 # --- what the plugin is told
 
 def image_lines(name, path, kind="image", limit=None):
-    """The list's lines for an ELF file: its text (the first `limit` bytes), and the symbols in it from the .sym file beside."""
+    """The list's lines for an ELF file: its text (the first `limit` bytes), and the symbols in it, of its .sym file."""
     symbols = []
     listing = Path(path).with_suffix(".sym")
     for line in listing.read_text().splitlines() if listing.exists() else ():
@@ -106,8 +106,8 @@ def median_of(dictionaries, rounds):
 
 
 def figures_of(rounds, ticks, sections, functions, overhead):
-    """The figures of a row: TSC differences of its batches, and the plugin's sections and functions of the same. overhead:
-    instructions between a mark and the reading of the TSC, at both ends together."""
+    """The figures of a row: TSC differences of its batches, and the plugin's sections and functions of the same.
+    overhead: instructions between a mark and the reading of the TSC, at both ends together."""
     corrected = [tsc - events["string"] for tsc, (_, events) in zip(ticks, sections)]
     for tsc, (owners, events) in zip(corrected, sections):
         events["fault"] = sum(owners.values()) - tsc - overhead  # a faulting instruction counts twice for the plugin
@@ -115,8 +115,8 @@ def figures_of(rounds, ticks, sections, functions, overhead):
     moved = events.pop("bytes")
     events.pop("string")
     n = rounds * len(ticks)
-    return Figures(statistics.median(corrected) / rounds, min(corrected) / rounds, statistics.median(ticks) / rounds, moved,
-                   median_of([owners for owners, _ in sections], rounds), events,
+    return Figures(statistics.median(corrected) / rounds, min(corrected) / rounds, statistics.median(ticks) / rounds,
+                   moved, median_of([owners for owners, _ in sections], rounds), events,
                    {key: count / n for key, count in functions.items()})
 
 
@@ -139,28 +139,33 @@ def read_rows(output, counts):
 
 # --- a run
 
-def measure(project, system, command, files=(), seconds=SECONDS):
-    """Run a command (bytes, a shell script) on a system under the plugin, with files (host path, guest path) added.
-    Returns its output and the plugin's."""
+def with_program(project, libc="musl"):
+    """An archive that holds the benchmark program."""
     overlay = cpio.Archive(rootfs.MTIME)
-    for host_path, guest_path in files:
-        overlay.add_host(str(host_path).encode(), guest_path.encode())
+    overlay.add_host(str(project.build / f"tests/bench/linux-{libc}").encode(), GUEST_PROGRAM.encode())
+    return overlay
+
+
+def measure(project, system, command, overlay, counted=True):
+    """Run a command (bytes, a shell script) on a system, with an archive laid over its files. Returns its output and
+    the plugin's; not counted: at full speed, without the plugin."""
     with tempfile.TemporaryDirectory(prefix="bulkhead-bench-") as folder:
         images, counts = Path(folder) / "images", Path(folder) / "counts"
         images.write_text(image_list(project.build, system.linux))
         plugin = f"{(project.build / 'tools/qemu/count.so').resolve()},images={images},output={counts}"
-        settings = guest.Settings(project.root, project.build, project.debian, system.linux, timeout=seconds, icount=True,
-                                  cpu=system.cpu, linux_options=system.linux_options, extra=("-plugin", plugin))
+        settings = guest.Settings(project.root, project.build, project.debian, system.linux, timeout=SECONDS,
+                                  icount=counted, cpu=system.cpu, linux_options=system.linux_options,
+                                  extra=("-plugin", plugin) if counted else ())
         output, errors = bytearray(), bytearray()
         script = guest.Script(b"#!/bin/sh\n" + command + b"\n", overlay, b"")
         status = guest.Guest(settings, script).run(output.extend, errors.extend)
         if status:
-            raise BenchError(f"{system.title}: the program ended with {status}: {errors.decode(errors='replace').strip()}")
-        return output.decode(errors="replace"), counts.read_text()
+            said = errors.decode(errors="replace").strip()
+            raise BenchError(f"{system.title}: the program ended with {status}: {said}")
+        return output.decode(errors="replace"), counts.read_text() if counted else ""
 
 
 def run(project, system, libc="musl", rows=()):
     """Row name -> Figures of the named rows (all without names) on a system."""
-    program = project.build / f"tests/bench/linux-{libc}"
     words = " ".join([GUEST_PROGRAM, *rows])
-    return read_rows(*measure(project, system, words.encode(), [(program, GUEST_PROGRAM)]))
+    return read_rows(*measure(project, system, words.encode(), with_program(project, libc)))

@@ -6,13 +6,14 @@ import json
 import sys
 from pathlib import Path
 
-from . import bench, bench_html, bench_ipc, bench_report, bench_rows
+from . import bench, bench_html, bench_ipc, bench_report, bench_rows, bench_work
 
 HELP = """examples:
   ./bulkhead bench                       all rows, on Bulkhead and twice on Linux: a minute
   ./bulkhead bench --rows pipe,stat      rows that are named so, begin so or end so
   ./bulkhead bench --on bulkhead --profile 10    the functions that execute most
   ./bulkhead bench ipc                   the kernel's own ways, beside other microkernels
+  ./bulkhead bench work                  find, tar, grep, a configure script, sort: whole runs; some minutes
   ./bulkhead bench --html report.html --json report.json
   ./bulkhead bench --check               fail if a row, or the kernel, has grown by more than 5 % over the kept figures
   ./bulkhead bench --keep                keep the figures (tests/bench/figures.json, docs/benchmarks.md)
@@ -23,15 +24,16 @@ exit status: 1 when --check finds a row that has grown."""
 
 def options(parser):
     """The arguments of `bench`."""
-    parser.add_argument("what", nargs="?", choices=("linux", "ipc"), default="linux", metavar="WHAT",
-                        help="linux: Linux programs' calls (default); ipc: the kernel's own ways")
+    parser.add_argument("what", nargs="?", choices=("linux", "ipc", "work"), default="linux", metavar="WHAT",
+                        help="linux: Linux programs' calls (default); ipc: the kernel's own ways; work: whole scripts")
     parser.add_argument("--rows", metavar="NAME,...", default="", help="only these rows (--list names them)")
     parser.add_argument("--on", metavar="SYSTEM,...", default=",".join(bench.SYSTEMS),
                         help=f"where to run ({','.join(bench.SYSTEMS)})")
     parser.add_argument("--libc", choices=bench.LIBCS, default="musl", help="which build of the program (musl)")
     parser.add_argument("--list", action="store_true", help="name the rows and end")
     parser.add_argument("--owners", action="store_true", help="show whose instructions they are, and the events")
-    parser.add_argument("--profile", type=int, metavar="N", default=0, help="show the N functions that execute most, by row")
+    parser.add_argument("--profile", type=int, metavar="N", default=0,
+                        help="show the N functions that execute most, by row")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a report with charts there")
     action = parser.add_mutually_exclusive_group()
@@ -52,7 +54,8 @@ def rows_named(names):
     """The program's words for --rows: every word must name a row."""
     words = [word for word in names.split(",") if word]
     for word in words:
-        if not any(row.name == word or row.name.startswith(f"{word}-") or row.name.endswith(f"-{word}") for row in bench_rows.ROWS):
+        if not any(row.name == word or row.name.startswith(f"{word}-") or row.name.endswith(f"-{word}")
+                   for row in bench_rows.ROWS):
             raise argparse.ArgumentTypeError(f"no row is named '{word}'; ./bulkhead bench --list names them")
     return words
 
@@ -64,9 +67,9 @@ def progress(what):
 def run(project, arguments):
     """Measure, print, write what is asked for; returns the exit status."""
     if arguments.list:
-        print("\n".join(row.name for row in bench_rows.ROWS))
+        print("\n".join(row.name for row in (bench_work.WORKS if arguments.what == "work" else bench_rows.ROWS)))
         return 0
-    return run_ipc(project, arguments) if arguments.what == "ipc" else run_linux(project, arguments)
+    return {"linux": run_linux, "ipc": run_ipc, "work": run_work}[arguments.what](project, arguments)
 
 
 def run_ipc(project, arguments):
@@ -96,10 +99,34 @@ def run_linux(project, arguments):
     return conclude(project, arguments, parts)
 
 
+def run_work(project, arguments):
+    if arguments.check or arguments.keep:
+        raise argparse.ArgumentTypeError("no figures of work are kept")
+    names = chosen(arguments.rows, [work.name for work in bench_work.WORKS], "work")
+    works = [work for work in bench_work.WORKS if not names or work.name in names]
+    project.make("world", "bench-programs")
+    measured, seconds, printed = {}, {}, {}
+    for key in chosen(arguments.on, bench.SYSTEMS, "system"):
+        progress(bench.SYSTEMS[key].title)
+        measured[key], seconds[key], printed[key] = bench_work.run(project, bench.SYSTEMS[key], works)
+    if len(set(printed.values())) > 1:
+        said = "\n".join(f"{key}:\n{text}" for key, text in printed.items())
+        raise bench.BenchError(f"the systems did not do the same work:\n{said}")
+    rows = bench_work.results_of(works, measured, seconds)
+    print("\n".join(bench_work.table(rows)))
+    show_details(rows, arguments)
+    write(arguments, {"rows": rows}, lambda: bench_html.work_report(rows))
+    return 0
+
+
 def show(rows, arguments):
     print("\n".join(bench_report.table(rows)))
     if not arguments.rows:
         print(f"not there yet on Bulkhead: {', '.join(bench_rows.NOT_THERE)}")
+    show_details(rows, arguments)
+
+
+def show_details(rows, arguments):
     if arguments.owners:
         print("\n".join(["", *bench_report.owner_lines(rows)]))
     if arguments.profile:

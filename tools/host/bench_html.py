@@ -40,7 +40,8 @@ def rule(x, y1, y2, colour, width=1, dash=""):
 
 
 def svg(height, parts):
-    return (f'<svg viewBox="0 0 {WIDTH} {height}" xmlns="http://www.w3.org/2000/svg" width="100%">' + "\n".join(parts) + "</svg>")
+    head = f'<svg viewBox="0 0 {WIDTH} {height}" xmlns="http://www.w3.org/2000/svg" width="100%">'
+    return "\n".join([head, *parts, "</svg>"])
 
 
 def on_axis(ratio):
@@ -55,7 +56,8 @@ def ratio_chart(rows, reference):
     bottom = 24 + LINE * len(shown)
     parts = []
     for tick in (0.05, 0.1, 0.2, 0.5, 1, 2, 5):
-        parts += [rule(on_axis(tick), 20, bottom, EVEN if tick == 1 else "#e4e7eb"), text(on_axis(tick), 14, f"{tick:g}", "middle")]
+        parts += [rule(on_axis(tick), 20, bottom, EVEN if tick == 1 else "#e4e7eb"),
+                  text(on_axis(tick), 14, f"{tick:g}", "middle")]
     for n, row in enumerate(shown):
         y, ratio = 24 + LINE * n, bench_report.ratio(row, reference)
         left, right = sorted((on_axis(1), on_axis(ratio)))
@@ -70,7 +72,7 @@ def ratio_chart(rows, reference):
 
 
 def owner_chart(rows):
-    """Bulkhead's instructions of each row as shares of a full bar, by whose they are; Linux's total beside it as a tick."""
+    """Bulkhead's instructions of each row by whose they are; the dashed line is Linux's total."""
     shown = [row for row in rows.values() if "bulkhead" in row]
     names = sorted({name for row in shown for name in row["bulkhead"]["owners"]},
                    key=lambda name: list(COLOURS).index(name) if name in COLOURS else len(COLOURS))
@@ -79,7 +81,7 @@ def owner_chart(rows):
     for name in names:
         parts += [bar(x, 4, 12, COLOURS.get(name, OTHER), name, 12), text(x + 16, 15, name)]
         x += 40 + 7 * len(name)
-    scale = PLOT * 0.9 / max(max(row["bulkhead"]["corrected"] / row.get("lean", row["bulkhead"])["corrected"] for row in shown), 1.1)
+    scale = PLOT * 0.9 / max([1.1, *(ratio for row in shown if (ratio := bench_report.ratio(row)))])
     for n, row in enumerate(shown):
         y, at = 34 + LINE * n, LABEL
         unit = scale / row.get("lean", row["bulkhead"])["corrected"]
@@ -99,7 +101,8 @@ def cell(value, kind=""):
 
 
 def rows_table(rows):
-    heads = ["operation", *(system.title for system in bench.SYSTEMS.values()), "reach", "ratio to lean", "events on Bulkhead"]
+    heads = ["operation", *(system.title for system in bench.SYSTEMS.values()), "reach", "ratio to lean",
+             "events on Bulkhead"]
     lines = ["<table><tr>" + "".join(f"<th>{head}</th>" for head in heads) + "</tr>"]
     for row in rows.values():
         ratio = bench_report.ratio(row)
@@ -113,15 +116,30 @@ def rows_table(rows):
     return "\n".join(lines) + "</table>"
 
 
+def work_report(rows):
+    """The page for whole runs."""
+    lines = ["<table><tr><th>millions of instructions (seconds)</th>" +
+             "".join(f"<th>{system.title}</th>" for system in bench.SYSTEMS.values()) + "</tr>"]
+    for row in rows.values():
+        lines.append("<tr>" + cell(row["title"]) + "".join(
+            cell(f"{row[key]['corrected'] / 1e6:,.1f} ({row[key]['seconds']:.2f})" if key in row else "-")
+            for key in bench.SYSTEMS) + "</tr>")
+    return page("Bulkhead: work, in instructions", [
+        ("Bulkhead / Linux, lean", "Scripts for Debian's busybox, measured whole.", ratio_chart(rows, "lean")),
+        ("Where the instructions go", "The dashed line is the whole of Linux, lean.", owner_chart(rows)),
+        ("The figures", "Seconds are those of the emulator at full speed.", "\n".join(lines) + "</table>")])
+
+
 def ipc_report(rows):
     """The page for the kernel's own ways."""
-    lines = ["<table><tr><th>kernel instructions</th><th>Bulkhead</th><th>seL4</th><th>seL4 MCS</th><th>Fiasco</th><th>reach</th></tr>"]
+    heads = ["kernel instructions", "Bulkhead", "seL4", "seL4 MCS", "Fiasco", "reach"]
+    lines = ["<table><tr>" + "".join(f"<th>{head}</th>" for head in heads) + "</tr>"]
     for row in rows.values():
         figures = [row[key]["corrected"] if key in row else None for key in ("bulkhead", "sel4", "mcs")]
         lines.append("<tr>" + cell(row["title"]) + "".join(cell(bench_report.number(n)) for n in figures) +
                      cell(row["fiasco"]) + cell(bench_report.number(row["reach"])) + "</tr>")
-    about = ("Kernel instructions, user stubs excluded, two processes in different address spaces. seL4: commit 1326364bc, "
-             "sel4bench, release build, one core; Fiasco.OC/L4Re: its own pages.")
+    about = ("Kernel instructions, user stubs excluded, two processes in different address spaces. seL4: commit "
+             "1326364bc, sel4bench, release build, one core; Fiasco.OC/L4Re: its own pages.")
     return page("Bulkhead: the kernel, in instructions", [
         ("Bulkhead / seL4 MCS", f"Both with budgets. {about}", ratio_chart(rows, "mcs")),
         ("The figures", "", "\n".join(lines) + "</table>")])
@@ -139,16 +157,18 @@ def page(title, sections):
 def report(rows, libc, not_there):
     """The page for the rows of Linux calls."""
     ratios = [ratio for row in rows.values() if (ratio := bench_report.ratio(row))]
-    mean = (f'<span class="big">{bench_report.geometric_mean(ratios):.2f}</span> of Linux lean in the geometric mean over '
-            f"{len(ratios)} rows; {sum(r > 1 for r in ratios)} rows above 1.0.") if ratios else ""
-    how = (f"The same static binary ({libc}) on Debian's Linux kernel and on Bulkhead, in the same QEMU machine. Figures are "
-           "instructions an operation, user and kernel mode together, the median of 15 batches; each string instruction "
-           f"counts once, whatever it moves. Not there yet: {html.escape(', '.join(not_there))}.")
+    mean = (f'<span class="big">{bench_report.geometric_mean(ratios):.2f}</span> of Linux lean in the geometric mean '
+            f"over {len(ratios)} rows; {sum(r > 1 for r in ratios)} rows above 1.0.") if ratios else ""
+    how = (f"The same static binary ({libc}) on Debian's Linux kernel and on Bulkhead, in the same QEMU machine. "
+           "Figures are instructions an operation, user and kernel mode together, the median of 15 batches; each string "
+           f"instruction counts once, whatever it moves. Not there yet: {html.escape(', '.join(not_there))}.")
     sections = [("Against Linux", f"{mean} {how}", "")]
     if ratios:
-        sections.append(("Bulkhead / Linux, lean", "Green: fewer instructions than Linux. The black tick is the figure to reach.",
+        sections.append(("Bulkhead / Linux, lean",
+                         "Green: fewer instructions than Linux. The black tick is the figure to reach.",
                          ratio_chart(rows, "lean")))
-    sections += [("Where the instructions go", "One bar a row, by whose code is executed. The dashed line is the whole of Linux, lean.",
+    sections += [("Where the instructions go",
+                  "One bar a row, by whose code is executed. The dashed line is the whole of Linux, lean.",
                   owner_chart(rows)),
                  ("The figures", "Lean: " + html.escape(bench.LEAN) + ", CPU without ERMS.", rows_table(rows))]
     return page("Bulkhead: Linux programs, in instructions", sections)

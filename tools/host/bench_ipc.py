@@ -55,7 +55,8 @@ def results_of(figures):
     rows = {}
     for name in [*(n for n in PEERS if n in figures), *(n for n in figures if n not in PEERS)]:
         peer = PEERS.get(name, Peer(name))
-        rows[name] = {"title": peer.title, "reach": peer.reach, "fiasco": peer.fiasco, "bulkhead": {"corrected": figures[name]}}
+        rows[name] = {"title": peer.title, "reach": peer.reach, "fiasco": peer.fiasco,
+                      "bulkhead": {"corrected": figures[name]}}
         for key in ("sel4", "mcs"):
             if getattr(peer, key):
                 rows[name][key] = {"corrected": getattr(peer, key)}
@@ -64,7 +65,8 @@ def results_of(figures):
 
 def table(rows):
     """The lines of the table on the terminal; the ratio is to seL4 with budgets."""
-    head = f"{'kernel instructions':46} {'Bulkhead':>8} {'seL4':>7} {'seL4 MCS':>8} {'Fiasco':>8} {'reach':>6} {'ratio':>6}"
+    head = (f"{'kernel instructions':46} {'Bulkhead':>8} {'seL4':>7} {'seL4 MCS':>8} {'Fiasco':>8} {'reach':>6} "
+            f"{'ratio':>6}")
     lines = [head, "-" * len(head)]
     for row in rows.values():
         now = row["bulkhead"]["corrected"]
@@ -72,5 +74,6 @@ def table(rows):
         ratio = f"{now / row['mcs']['corrected']:.2f}" if "mcs" in row else "-"
         reach = f"{row['reach']:,}" if row["reach"] else "-"
         above = "" if not row["reach"] or now <= row["reach"] else "  above reach"
-        lines.append(f"{row['title']:46} {now:8,} {cells[0]:>7} {cells[1]:>8} {row['fiasco']:>8} {reach:>6} {ratio:>6}{above}")
+        lines.append(f"{row['title']:46} {now:8,} {cells[0]:>7} {cells[1]:>8} {row['fiasco']:>8} {reach:>6} "
+                     f"{ratio:>6}{above}")
     return lines

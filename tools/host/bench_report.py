@@ -11,7 +11,7 @@ GROWTH = 1.05  # a kept figure may grow by so much
 
 
 def results_of(measured):
-    """{system key: {row name: Figures}} as the JSON that --json writes: row name -> title, reach and systems' figures."""
+    """{system key: {row name: Figures}} as --json writes it: row name -> title, reach and the systems' figures."""
     rows = {}
     for row in bench_rows.ROWS:
         systems = {key: figures[row.name] for key, figures in measured.items() if row.name in figures}
@@ -53,12 +53,14 @@ def mark(row):
     """What the reader should look at: more than Linux, or still above the reach."""
     if (ratio(row) or 0) > 1:
         return "slower than Linux"
-    return "" if row["reach"] is None or "bulkhead" not in row or row["bulkhead"]["corrected"] <= row["reach"] else "above reach"
+    within = row["reach"] is None or "bulkhead" not in row or row["bulkhead"]["corrected"] <= row["reach"]
+    return "" if within else "above reach"
 
 
 def table(rows):
     """The lines of the table on the terminal."""
-    head = f"{'corrected instructions an operation':38} {'Bulkhead':>10} {'shipped':>10} {'lean':>10} {'reach':>9} {'ratio':>6}"
+    head = (f"{'corrected instructions an operation':38} {'Bulkhead':>10} {'shipped':>10} {'lean':>10} {'reach':>9} "
+            f"{'ratio':>6}")
     lines = [head, "-" * len(head)]
     for row in rows.values():
         figure = {key: row[key]["corrected"] if key in row else None for key in bench.SYSTEMS}
@@ -79,7 +81,8 @@ def owner_lines(rows):
     for row in rows.values():
         if "bulkhead" in row:
             figures = row["bulkhead"]
-            owners = ", ".join(f"{name} {n:,.0f}" for name, n in sorted(figures["owners"].items(), key=lambda i: -i[1]) if n >= 1)
+            by_size = sorted(figures["owners"].items(), key=lambda item: -item[1])
+            owners = ", ".join(f"{name} {n:,.0f}" for name, n in by_size if n >= 1)
             events = ", ".join(f"{name} {n:.4g}" for name, n in figures["events"].items() if n >= 0.01)
             yield f"{row['title']}: {owners}; {events or 'no events'}"
 
@@ -119,14 +122,16 @@ def save_kept(path, parts):
 
 def compare(kept, parts):
     """(name, what it was, what it is) of those of Bulkhead's figures that have grown too much."""
-    return [(name, kept[part][name], now) for part in ("bulkhead", "kernel") for name, now in parts.get(part, {}).items()
+    return [(name, kept[part][name], now)
+            for part in ("bulkhead", "kernel") for name, now in parts.get(part, {}).items()
             if name in kept.get(part, {}) and now > kept[part][name] * GROWTH]
 
 
 def renew_document(path, kept):
     """Write the kept figures as a table behind the mark in a document."""
     rows = {row.name: {"title": row.title, "reach": bench_rows.reach(row, kept.get("lean", {}).get(row.name)),
-                       **{key: {"corrected": kept[key][row.name]} for key in bench.SYSTEMS if row.name in kept.get(key, {})}}
+                       **{key: {"corrected": kept[key][row.name]}
+                          for key in bench.SYSTEMS if row.name in kept.get(key, {})}}
             for row in bench_rows.ROWS}
     lines = table({name: row for name, row in rows.items() if "bulkhead" in row})
     before = path.read_text().split(PLACE)[0]

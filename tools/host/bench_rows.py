@@ -47,7 +47,8 @@ ROWS = tuple(Row(*row) for row in (
     ("posix_spawn-exit-wait", "posix_spawn + exit + wait", 90000),
 ))
 BY_NAME = {row.name: row for row in ROWS}
-NOT_THERE = ("Unix-socket round trip", "epoll_wait, one ready", "TCP and UDP on loopback")  # Bulkhead has no such calls yet
+# Bulkhead has no such calls yet.
+NOT_THERE = ("Unix-socket round trip", "epoll_wait, one ready", "TCP and UDP on loopback")
 
 
 def reach(row, lean):

@@ -5,8 +5,9 @@
 //
 // A mark is a NOPL whose displacement holds 0x4248 and a number: 2 * row begins a section of that row, 2 * row + 1 ends
 // it, MARK_FINISH writes the functions' shares of all rows. It costs the guest one instruction and changes nothing.
-// A string instruction counts once, its further passes apart: the functions' counts and these passes add up to the TSC under
-// -icount. One virtual CPU; an instruction that faults and is repeated counts twice. tools/qemu/README.md describes the list of images and the output.
+// A string instruction counts once, its further passes apart: the functions' counts and these passes add up to the TSC
+// under -icount. One virtual CPU; an instruction that faults and is repeated counts twice. tools/qemu/README.md
+// describes the list of images and the output.
 #include "count.h"
 #include "plugin_api.h"
 #include <stdio.h>
@@ -19,8 +20,8 @@ PLUGIN_EXPORT extern int qemu_plugin_version;
 int qemu_plugin_version = PLUGIN_VERSION;
 PLUGIN_EXPORT int qemu_plugin_install(plugin_id_t id, const struct qemu_info_t *info, int argc, char **argv);
 
-// A string instruction at its place. QEMU runs one pass at a time; a pass goes on with the one before if the place's function
-// has executed nothing else since. Whatever an interrupt ran in between belongs to other functions.
+// A string instruction at its place. QEMU runs one pass at a time; a pass goes on with the one before if the place's
+// function has executed nothing else since. Whatever an interrupt ran in between belongs to other functions.
 struct string_place {
     struct function *function;
     uint64_t n_insns_then, bytes;

@@ -2,8 +2,8 @@
 // Whose an instruction is: the images of a list, told apart by what is in memory.
 //
 // Components are linked to the same address, and a plugin does not see which address space is active. But it sees the
-// page that an instruction lies in: an image owns a page if the page holds that image's text. Pages of no known image belong
-// to the kernel in the upper half and to "program" in the lower.
+// page that an instruction lies in: an image owns a page if the page holds that image's text. Pages of no known image
+// belong to the kernel in the upper half and to "program" in the lower.
 #include "count.h"
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What the parts of the benchmark program share: rows, and calls that must work.
 //
-// Plain Linux C: the same binary runs on Linux and on Bulkhead. A row is something a program does `rounds` times in a loop;
-// main.c times the loop, in batches.
+// Plain Linux C: the same binary runs on Linux and on Bulkhead. A row is something a program does `rounds` times in a
+// loop; main.c times the loop, in batches.
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 // A benchmark of Linux system calls: measures rows in batches by the TSC and prints them, one a line.
 //
-//   bench [-l] [ROW...]    rows whose names begin so or hold it behind a dash; without any, all. -l lists them.
+//   bench [ROW...]    rows whose names begin or end so at a dash; without any, all. -l before them: list them.
+//   bench --mark N    execute a mark, and tell the time: for scripts that are measured as a whole
+//   bench --lines N   write N MiB of lines in no order, always the same
+//   bench --exit      end: the program that exec rows start
 //
 // Output: "row NUMBER NAME ROUNDS TSC..." with one figure a batch.
 // A mark (see mark()) stands around each batch for a counting emulator; it is a NOP otherwise. Before the batches comes
@@ -16,9 +19,10 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { MAX_BATCHES = 64, MAX_MARKS = 160 };
+enum { MAX_BATCHES = 64, MAX_MARKS = 160, MARK_FINISH = 0xffff };
 
 const char *self;
 static const struct row *const families[] = {call_rows, file_rows, pipe_rows, thread_rows, memory_rows, process_rows};
@@ -104,9 +108,35 @@ static bool is_wanted(const char *name, char **words)
     return false;
 }
 
+static int tell_mark(const char *number)
+{
+    struct timespec now;
+    unsigned n = (unsigned)atoi(number);
+    must(!clock_gettime(CLOCK_MONOTONIC, &now), "clock_gettime");
+    printf("mark %u %lld%09ld\n", n, (long long)now.tv_sec, now.tv_nsec);
+    (void)fflush(stdout);
+    if (n == MARK_FINISH)
+        mark_finish();
+    else if (n < MAX_MARKS)
+        mark(n);
+    return 0;
+}
+
+static int write_lines(const char *megabytes)
+{
+    uint64_t state = 88172645463325252ull;
+    for (long left = atol(megabytes) << 20; left > 0; left -= 32) {
+        state ^= state << 13, state ^= state >> 7, state ^= state << 17;
+        printf("%016llx %014llx\n", (unsigned long long)state, (unsigned long long)(state * 31 >> 8));
+    }
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
-    if (argc == 2 && !strcmp(argv[1], "--exit")) return 0;  // the program that exec rows start
+    if (argc == 2 && !strcmp(argv[1], "--exit")) return 0;
+    if (argc == 3 && !strcmp(argv[1], "--mark")) return tell_mark(argv[2]);
+    if (argc == 3 && !strcmp(argv[1], "--lines")) return write_lines(argv[2]);
     self = "/proc/self/exe";
     bool list = argc > 1 && !strcmp(argv[1], "-l");
     if (!list) must(!mkdir(HERE(""), 0755) || errno == EEXIST, "mkdir " HERE(""));

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: MIT
+"""Work as a shell does it, measured whole: the same scripts with Debian's busybox on Linux and on Bulkhead.
+
+All run in one boot, once to count instructions and once at full speed for the time. What they print must be the same on
+each system, so that nobody is fast by doing less.
+"""
+
+import random
+import re
+from dataclasses import dataclass
+
+from . import bench
+
+TREE = "/usr/src/tree"
+DIRECTORIES, FILES = 50, 100  # of each directory
+MARK_FINISH = 0xFFFF
+
+
+@dataclass(frozen=True)
+class Work:
+    name: str
+    title: str
+    script: str
+    before: str = ":"
+
+
+WORKS = (
+    Work("find", "find / -xdev | wc", "find / -xdev -path '/usr/src*' | wc -l; find / -xdev >/dev/null"),
+    Work("tar", "tar of a tree of 5,000 files", f"tar cf /tmp/tree.tar -C {TREE} .; wc -c </tmp/tree.tar"),
+    Work("grep", "grep -r in 5,000 files", f"grep -r 'word 7[0-9]*5 ' {TREE} | wc"),
+    Work("configure", "2,000 fork + exec of a configure script", """i=0; while [ $i -lt 500 ]; do
+    echo "int x$i;" >conftest.c
+    /bin/cat conftest.c | /bin/sed s/x/y/ >conftest.out
+    /usr/bin/expr $i + 1 >conftest.n; read i <conftest.n
+    /bin/rm -f conftest.c
+done; cat conftest.out"""),
+    Work("sort", "sort of 64 MiB", "sort /tmp/lines >/tmp/sorted; md5sum </tmp/sorted", "bench --lines 64 >/tmp/lines"),
+)
+
+
+def tree(archive):
+    """Add the tree of files to an archive: text, always the same."""
+    source = random.Random(1)
+    archive.directory(TREE[1:], 0o755)
+    for d in range(DIRECTORIES):
+        folder = f"{TREE[1:]}/folder-{d}"
+        archive.directory(folder, 0o755)
+        for f in range(FILES):
+            n = source.randrange(20, 200)
+            text = "".join(f"line {line} has the word {source.randrange(10000)} in it\n" for line in range(n))
+            archive.file(f"{folder}/file-{f}.txt", text.encode())
+
+
+def script_of(works):
+    """The shell script that does the works, each between two marks."""
+    lines = ["cd /tmp"]
+    for n, work in enumerate(works):
+        lines += [work.before, f"bench --mark {2 * n}", f"(\n{work.script}\n)", f"bench --mark {2 * n + 1}",
+                  "rm -rf /tmp/*"]
+    return "\n".join([*lines, f"bench --mark {MARK_FINISH}"])
+
+
+def read_marks(output):
+    """The time of each mark in ns, and the output without them."""
+    marks = {int(n): int(ns) for n, ns in re.findall(r"^mark (\d+) (\d+)$", output, re.MULTILINE)}
+    return marks, re.sub(r"^mark .*\n", "", output, flags=re.MULTILINE)
+
+
+def run(project, system, works):
+    """Work name -> Figures, work name -> seconds at full speed, and what the works printed."""
+    overlay = bench.with_program(project)
+    tree(overlay)
+    command = script_of(works).encode()
+    output, counts = bench.measure(project, system, command, overlay)
+    sections, functions = bench.read_counts(counts)
+    figures = {}
+    for n, work in enumerate(works):
+        if len(sections.get(n, ())) != 1:
+            raise bench.BenchError(f"{system.title}: '{work.name}' did not run to its end:\n{output}")
+        owners, events = sections[n][0]
+        ticks = sum(owners.values()) + events["string"]
+        figures[work.name] = bench.figures_of(1, [ticks], sections[n], functions.get(n, {}), 0)
+    marks, _ = read_marks(bench.measure(project, system, command, overlay, counted=False)[0])
+    seconds = {work.name: (marks[2 * n + 1] - marks[2 * n]) / 1e9 for n, work in enumerate(works)}
+    return figures, seconds, read_marks(output)[1]
+
+
+def results_of(works, measured, seconds):
+    """{system key: {work name: Figures or seconds}} as rows for tables and charts, in millions of instructions."""
+    rows = {}
+    for work in works:
+        row = rows[work.name] = {"title": work.title, "reach": None}
+        for key, figures in measured.items():
+            row[key] = {"corrected": round(figures[work.name].corrected), "seconds": round(seconds[key][work.name], 2),
+                        "owners": figures[work.name].owners, "events": figures[work.name].events,
+                        "functions": [[owner, name, n] for (owner, name), n in
+                                      sorted(figures[work.name].functions.items(), key=lambda item: -item[1])]}
+    return rows
+
+
+def table(rows):
+    """The lines of the table: millions of instructions and seconds on each system; the ratios are to Linux, lean."""
+    head = (f"{'millions of instructions (seconds)':40} {'Bulkhead':>18} {'shipped':>18} {'lean':>18} {'ratio':>6} "
+            f"{'time':>6}")
+    lines = [head, "-" * len(head)]
+    for row in rows.values():
+        cells = [f"{row[key]['corrected'] / 1e6:,.1f} ({row[key]['seconds']:.2f})" if key in row else "-"
+                 for key in bench.SYSTEMS]
+        ratios = [f"{row['bulkhead'][what] / row['lean'][what]:.2f}" if "bulkhead" in row and "lean" in row else "-"
+                  for what in ("corrected", "seconds")]
+        lines.append(f"{row['title']:40} {cells[0]:>18} {cells[1]:>18} {cells[2]:>18} {ratios[0]:>6} {ratios[1]:>6}")
+    return lines
