@@ -60,7 +60,7 @@ class Commands(unittest.TestCase):
     def test_svc_alone_lists_its_commands(self):
         status, output = self.guest("svc")
         self.assertEqual(status, 0)
-        for word in ("list", "show", "graph", "log", "kill", "restart"):
+        for word in ("list", "show", "graph", "log", "kill", "restart", "update"):
             self.assertIn(f"  svc {word}", output)
 
     def test_svc_restarts_a_component_and_shows_it(self):
@@ -70,6 +70,12 @@ class Commands(unittest.TestCase):
         self.assertRegex(output, r"(?m)^ +\d+  tmpfs +ready +[\d.]+ s +1  kill ")
         self.assertRegex(output, r"(?m)^ended by kill +1 times$")
         self.assertIn("tmpfs ended by a kill", output)
+
+    def test_svc_updates_a_component(self):
+        status, output = self.guest("svc update tmpfs && sleep 0.2 && svc list && svc log tmpfs")
+        self.assertEqual(status, 0, output)
+        self.assertIn("tmpfs has started with it", output)
+        self.assertRegex(output, r"(?m)^ +\d+  tmpfs +ready ")
 
     def test_svc_names_what_it_does_not_know(self):
         for script, message in (("svc show nobody", "there is no component 'nobody'"), ("svc kill", "which component"),
