@@ -21,8 +21,8 @@ uint32_t vault_log_room(void);
 
 // Note the old contents of a range before changing it behind the compiler's back (assembler, kernel writes).
 void vault_log(const void *address, size_t bytes);
-// A function whose stores the compiler leaves alone, because it notes them itself, as a range.
-#define VAULT_NOTES_ITSELF __attribute__((no_sanitize("kernel-address"), noinline))
+// A function whose stores the compiler leaves alone: it notes them itself, as ranges, or stores to no vault.
+#define VAULT_NOTES_ITSELF __attribute__((no_sanitize("kernel-address")))
 
 // This range was allocated in this step and free before it: stores need no note until the step ends. One
 // range is remembered, the newest.

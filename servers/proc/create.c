@@ -17,7 +17,7 @@ static bool area_take(uint64_t *bits, unsigned n, unsigned *index)
     return false;
 }
 
-void process_page_fill(struct process *process)
+VAULT_NOTES_ITSELF void process_page_fill(struct process *process)
 {
     struct process_page *page = process->page;
     const struct identity *ids = &process->ids;
@@ -40,14 +40,10 @@ void process_page_fill(struct process *process)
 
 bool process_give_page(struct process *process)
 {
-    struct space *space = process->space;
-    uint64_t address = PROCESS_AREA(process->area);
-    uint32_t page = page_alloc();
-    if (!page || !page_set_put(&space->pages, PAGE_NUMBER(address), page)) return false;
-    page_zero(page, 1);
+    uint32_t page = space_give(process->space, PROCESS_AREA(process->area), PROCESS_PAGES_GIVEN);
+    if (!page) return false;
     process->page = page_address(page);
     process_page_fill(process);
-    space_map(space, space->pool, address, page, 1, RIGHT_READ | RIGHT_WRITE);
     return true;
 }
 

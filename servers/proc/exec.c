@@ -54,7 +54,9 @@ static struct space *make_space(void)
     if (!space) return NULL;
     space->process_areas = 1ull << MAIN_AREA;
     space->thread_areas[MAIN_AREA / 64] = 1ull << MAIN_AREA % 64;
-    return space;
+    // Now, since pages that the step frees must not be taken in it.
+    bool done = space_give(space, PROCESS_AREA(MAIN_AREA), PROCESS_PAGES_GIVEN) && thread_area_give(space, MAIN_AREA);
+    return done ? space : NULL;
 }
 
 // The thread that begins in liblinux; it runs after the commit.

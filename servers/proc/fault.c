@@ -93,13 +93,27 @@ static unsigned ahead(const struct place *place)
     return n;
 }
 
+// Whether a stack can be given the whole group of pages around this one.
+static bool is_new_stack_group(const struct place *place, uint64_t group)
+{
+    const struct region *region = place->region;
+    if (!(region->flags & REGION_GROWS_DOWN) || group < PAGE_NUMBER(region->start) ||
+        group + STACK_GROUP_PAGES > PAGE_NUMBER(region->end))
+        return false;
+    for (unsigned i = 0; i < STACK_GROUP_PAGES; i++)
+        if (page_set_get(place->set, group + i)) return false;
+    return true;
+}
+
 static struct fault_verdict give_zeroed(const struct place *place)
 {
     uint32_t first;
-    unsigned n = page_alloc_run(ahead(place), &first);
+    uint64_t number = place->number + (uint64_t)place->delta, group = place->number & ~(STACK_GROUP_PAGES - 1ull);
+    bool is_group = is_new_stack_group(place, group);
+    unsigned want = is_group ? STACK_GROUP_PAGES : ahead(place), n = page_alloc_run(want, &first);
     if (n == 0) return OUT_OF_MEMORY;
+    if (is_group && n == STACK_GROUP_PAGES) number = group;
     page_zero(first, n);
-    uint64_t number = place->number + (uint64_t)place->delta;
     return page_set_put_run(place->set, number, first, n, false) ? NO_VERDICT : OUT_OF_MEMORY;
 }
 

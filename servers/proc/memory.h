@@ -23,7 +23,7 @@
 struct pages {
     uint64_t *free;    // bit set: free
     uint16_t *counts;  // holders
-    uint32_t n, n_free, cursor, zero;
+    uint32_t n_free, cursor, n, zero;
 };
 #define PAGE_HOLDERS_MAX 0xffff
 
@@ -193,6 +193,13 @@ unsigned rights_of(unsigned protection);
 
 // Give the first pages of a new region, as a hint; the step must have freed none. False: records are used up, abort.
 bool space_populate(struct space *space, const struct region *region);
+// n zeroed pages at an address of liblinux's, where the first is not there yet; returns that one, 0: none left, abort.
+// Where it is there already it is taken as it is.
+uint32_t space_give(struct space *space, uint64_t address, unsigned n);
+// A stack is given in aligned groups, since it is written downwards.
+#define STACK_GROUP_PAGES 4
+#define STACK_GROUP_BYTES (STACK_GROUP_PAGES * PAGE_SIZE)
+#define PROCESS_PAGES_GIVEN 2  // the process page and what liblinux stores to first
 
 // --- fault.c
 

@@ -37,16 +37,19 @@ static uint32_t next_free(const struct pages *pages, uint32_t from)
     return pages->n;
 }
 
-unsigned page_alloc_run(unsigned want, uint32_t *first)
+VAULT_NOTES_ITSELF unsigned page_alloc_run(unsigned want, uint32_t *first)
 {
     struct pages *pages = &state->pages;
+    vault_log(&pages->n_free, sizeof pages->n_free + sizeof pages->cursor);
     if (pages->n_free == 0) return 0;
     uint32_t page = next_free(pages, pages->cursor);
     if (page == pages->n) page = next_free(pages, 1);
     *first = page;
     unsigned n = 0;
     while (n < want && is_free(pages, page)) {
+        if (n == 0 || page % 64 == 0) vault_log(&pages->free[page / 64], sizeof *pages->free);
         pages->free[page / 64] &= ~(1ull << page % 64);
+        if (n == 0 || page % 4 == 0) vault_log(&pages->counts[page / 4 * 4], 4 * sizeof *pages->counts);
         pages->counts[page] = 1;
         page++;
         n++;
@@ -86,10 +89,13 @@ bool page_hold(uint32_t page)
     return true;
 }
 
-void page_drop(uint32_t page)
+VAULT_NOTES_ITSELF void page_drop(uint32_t page)
 {
     struct pages *pages = &state->pages;
+    vault_log(&pages->counts[page], sizeof *pages->counts);
     if (--pages->counts[page] > 0) return;
+    vault_log(&pages->free[page / 64], sizeof *pages->free);
+    vault_log(&pages->n_free, sizeof pages->n_free);
     pages->free[page / 64] |= 1ull << page % 64;
     pages->n_free++;
 }

@@ -9,7 +9,6 @@
 
 #define MAPPED_PAGES 256  // of a file, at most
 #define GIVEN_PAGES 16
-#define STACK_PAGES 2
 
 static uint64_t smaller(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
@@ -54,6 +53,14 @@ bool space_populate(struct space *space, const struct region *region)
     uint64_t n = smaller(PAGE_NUMBER(region->end - region->start), GIVEN_PAGES);
     if (is_file) n = smaller(n, region->held);
     if (!(region->flags & REGION_GROWS_DOWN)) return give(space, region, PAGE_NUMBER(region->start), (unsigned)n);
-    n = smaller(n, STACK_PAGES);
+    n = smaller(n, STACK_GROUP_PAGES);
     return give(space, region, PAGE_NUMBER(region->end) - n, (unsigned)n);
+}
+
+uint32_t space_give(struct space *space, uint64_t address, unsigned n)
+{
+    const struct region region = {.start = address, .kind = REGION_ANONYMOUS, .protection = PROT_READ | PROT_WRITE};
+    uint32_t page = page_set_get(&space->pages, PAGE_NUMBER(address));
+    if (page) return page;
+    return give(space, &region, PAGE_NUMBER(address), n) ? page_set_get(&space->pages, PAGE_NUMBER(address)) : 0;
 }

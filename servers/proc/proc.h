@@ -202,6 +202,8 @@ struct kit *kit_take(struct process *process);                 // null: no memor
 void kit_give_back(struct process *process, struct kit *kit);  // the next kit_take() gives it again
 // A thread that does not run yet, with its kit configured for the space. Null: something is used up (abort the step).
 struct thread *thread_new(struct process *process, struct space *space, uint32_t area, uint32_t tid);
+// The thread page and the top of liblinux's stack in a thread area; returns the former, 0: nothing left.
+uint32_t thread_area_give(struct space *space, uint32_t area);
 bool thread_give_page(struct thread *thread, struct space *space);  // a fresh thread page, mapped after the commit
 void thread_page_fill(struct thread *thread);                       // proc's part of it
 void thread_destroy(struct thread *thread, bool space_lives);       // it ends; its kit can be used again

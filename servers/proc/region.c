@@ -168,7 +168,8 @@ void regions_drop(struct space *space)
 }
 
 // A made-up region of liblinux's range around one address.
-static bool make_up(struct region *region, uint64_t start, uint64_t end, unsigned kind, unsigned protection)
+static VAULT_NOTES_ITSELF bool make_up(struct region *region, uint64_t start, uint64_t end, unsigned kind,
+                                       unsigned protection)
 {
     *region =
         (struct region){.start = start, .end = end, .kind = kind, .protection = protection, .maximum = protection};
@@ -187,7 +188,8 @@ static bool in_thread_area(const struct space *space, uint64_t address, struct r
                        PROT_READ | PROT_WRITE);
     if (offset >= THREAD_AREA_STACK_LOW && offset < THREAD_AREA_STACK_HIGH)
         return make_up(region, base + THREAD_AREA_STACK_LOW, base + THREAD_AREA_STACK_HIGH, REGION_ANONYMOUS,
-                       PROT_READ | PROT_WRITE);
+                       PROT_READ | PROT_WRITE) &&
+               (region->flags = REGION_GROWS_DOWN);
     return false;
 }
 

@@ -19,17 +19,17 @@ unsigned rights_of(unsigned protection)
     return rights | (protection & PROT_EXEC ? RIGHT_EXEC : 0);
 }
 
-void space_map(struct space *space, uint32_t frames, uint64_t address, uint64_t first, uint64_t n, unsigned rights)
+VAULT_NOTES_ITSELF void space_map(struct space *space, uint32_t frames, uint64_t address, uint64_t first, uint64_t n, unsigned rights)
 {
     server_invoke(frames, FRAMES_MAP, 5, (uint64_t[]){space->aspace, address, first, n, rights});
 }
 
-void space_unmap(struct space *space, uint64_t address, uint64_t end)
+VAULT_NOTES_ITSELF void space_unmap(struct space *space, uint64_t address, uint64_t end)
 {
     server_invoke(space->aspace, ASPACE_UNMAP, 2, (uint64_t[]){address, PAGE_NUMBER(end - address)});
 }
 
-void space_protect(struct space *space, uint64_t address, uint64_t end, unsigned rights)
+VAULT_NOTES_ITSELF void space_protect(struct space *space, uint64_t address, uint64_t end, unsigned rights)
 {
     server_invoke(space->aspace, ASPACE_PROTECT, 3, (uint64_t[]){address, PAGE_NUMBER(end - address), rights});
 }

@@ -8,7 +8,7 @@
 
 static struct process_table *table;
 
-static void write_entry(const struct process *process, struct process_entry *entry)
+static VAULT_NOTES_ITSELF void write_entry(const struct process *process, struct process_entry *entry)
 {
     const struct identity *ids = &process->ids;
     entry->generation = process->generation;

@@ -87,19 +87,22 @@ static uint32_t fault_endpoint(const struct thread *thread)
     return slot;
 }
 
+uint32_t thread_area_give(struct space *space, uint32_t area)
+{
+    uint64_t base = THREAD_AREA(area), stack = base + THREAD_AREA_STACK_HIGH - STACK_GROUP_BYTES;
+    return space_give(space, stack, STACK_GROUP_PAGES) ? space_give(space, base + THREAD_AREA_PAGE, 1) : 0;
+}
+
 bool thread_give_page(struct thread *thread, struct space *space)
 {
-    uint64_t address = THREAD_AREA(thread->area) + THREAD_AREA_PAGE;
-    uint32_t page = page_alloc();
-    if (!page || !page_set_put(&space->pages, PAGE_NUMBER(address), page)) return false;
-    page_zero(page, 1);
+    uint32_t page = thread_area_give(space, thread->area);
+    if (!page) return false;
     thread->page = page_address(page);
     thread_page_fill(thread);
-    space_map(space, space->pool, address, page, 1, RIGHT_READ | RIGHT_WRITE);
     return true;
 }
 
-void thread_page_fill(struct thread *thread)
+VAULT_NOTES_ITSELF void thread_page_fill(struct thread *thread)
 {
     thread->page->tid = thread->tid;
     thread->page->process_area = thread->process->area;
