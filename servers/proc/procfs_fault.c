@@ -20,9 +20,9 @@
 #define WORDS_OF_LINE 5
 
 static const char *const kinds[] = {
-    [FAULT_KILL] = "kill",   [FAULT_PATCH] = "patch", [FAULT_REGISTER] = "register", [FAULT_HANG] = "hang",
-    [FAULT_STORE] = "store", [FAULT_FLIP] = "flip",   [FAULT_SWEEP] = "sweep",       [FAULT_CLEAR] = "clear",
-    [FAULT_COVER] = "cover",
+    [FAULT_KILL] = "kill",   [FAULT_PATCH] = "patch", [FAULT_REGISTER] = "register",
+    [FAULT_HANG] = "hang",   [FAULT_STORE] = "store", [FAULT_FLIP] = "flip",
+    [FAULT_SWEEP] = "sweep", [FAULT_CLEAR] = "clear", [FAULT_COVER] = "cover",
 };
 #define N_KINDS (sizeof kinds / sizeof kinds[0])
 
