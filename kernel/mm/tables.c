@@ -151,9 +151,18 @@ static void prune(struct aspace *as, struct walk *w, unsigned removed)
     }
 }
 
+// How many of n entries are absent before the first present one; four at a look.
+static uint64_t absent_run(const pte_t *e, uint64_t n)
+{
+    uint64_t i = 0;
+    while (i + 4 <= n && !pte_present((pte_t){e[i].raw | e[i + 1].raw | e[i + 2].raw | e[i + 3].raw})) i += 4;
+    while (i < n && !pte_present(e[i])) i++;
+    return i;
+}
+
 static bool points_into(pte_t pte, struct edit edit)
 {
-    return pte_present(pte) && (pte_address(pte).raw >> PAGE_BITS) - edit.page < edit.n_pages;
+    return (pte_address(pte).raw >> PAGE_BITS) - edit.page < edit.n_pages;
 }
 
 uint64_t tables_edit(struct aspace *as, uint64_t vpn, uint64_t end, struct edit edit)
@@ -164,8 +173,12 @@ uint64_t tables_edit(struct aspace *as, uint64_t vpn, uint64_t end, struct edit 
     if (w.level > 0) return next;
     unsigned removed = 0;
     uint64_t first_changed = next, end_changed = vpn;
-    for (uint64_t i = 0; i < next - vpn; i++) {
+    for (uint64_t i = 0, n = next - vpn; i < n; i++) {
         pte_t *pte = &w.entry[0][i];
+        if (!pte_present(*pte)) {
+            i += absent_run(pte, n - i) - 1;
+            continue;
+        }
         if (!points_into(*pte, edit) || !(pte_rights(*pte) & ~edit.keep)) continue;
         if (edit.keep & RIGHT_READ) {
             *pte = pte_leaf(pte_address(*pte), pte_rights(*pte) & edit.keep);
@@ -186,8 +199,11 @@ bool tables_find(struct aspace *as, uint64_t *vpn, uint64_t end, struct edit edi
     struct walk w = walk_to(as, *vpn);
     uint64_t next = stretch_end(*vpn, w.level ? w.level : 1);
     if (next > end) next = end;
-    for (uint64_t i = 0; w.level == 0 && i < next - *vpn; i++) {
-        if (points_into(w.entry[0][i], edit)) {
+    uint64_t n = w.level == 0 ? next - *vpn : 0;
+    for (uint64_t i = 0; i < n; i++) {
+        if (!pte_present(w.entry[0][i])) {
+            i += absent_run(&w.entry[0][i], n - i) - 1;
+        } else if (points_into(w.entry[0][i], edit)) {
             *vpn += i;
             return true;
         }

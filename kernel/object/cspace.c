@@ -129,7 +129,8 @@ static err_t delete_run(struct invocation *inv)
     uint64_t index = inv_word(inv, 0), n = inv_word(inv, 1);
     if (index == 0 || n > view.last || index + n - 1 > view.last) return ERR_INVALID;
     for (; n > 0; index++, n--) {
-        err_t err = slot_delete(slot_at(view.base + (ref_t)index));
+        struct slot *s = slot_at(view.base + (ref_t)index);
+        err_t err = s->type == CAP_EMPTY ? OK : slot_delete(s);
         if (!err && n > 1 && preemption_point(STEP_SLOT)) err = ERR_PREEMPTED;
         if (err) {
             inv_advance(inv, 0, index);
@@ -137,7 +138,7 @@ static err_t delete_run(struct invocation *inv)
             return err;
         }
     }
-    return OK;
+    return this_core()->dying_head ? slots_reap() : OK;  // also what an operation that vanished has left
 }
 
 // Slots already filled, by an earlier run of this operation or before it, are left alone. Untypeds are not copied: the
