@@ -53,7 +53,7 @@ static unsigned random_below(unsigned n)
 
 static _Alignas(4096) uint8_t vault_memory[TEST_VAULT], vault_copy[TEST_VAULT];
 static size_t vault_used;
-static uint32_t step_number = 1;
+static uint64_t step_number = (1ull << 32) + 1;
 static bool keep_copy, aborted;
 static uint64_t test_time_ns = 1000000000ull * 1700000000;
 static unsigned kill_rate;  // one step in so many is killed, 0: none

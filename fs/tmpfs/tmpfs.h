@@ -121,7 +121,7 @@ struct pipe_end {
     // For ring.c. The user is who asked last; whom the end is lent to.
     uint64_t user, user_since;  // his badge, and the position when he began
     uint32_t streak, patience;  // his requests in a row; how many are worth a ring
-    uint32_t recalled_step;
+    uint64_t recalled_step;
     uint32_t slots[RING_SLOTS];
     const struct description *through;  // LENT: whose handle's end is the loan's
 };
@@ -179,7 +179,7 @@ struct tmpfs {
     struct extent *deleted;    // the same of deleted files: free once no client has them mapped
     struct extent *revoked;    // free at the next step
     struct extent *lingering;  // of deleted files, still mapped by somebody
-    uint32_t revoked_step;     // when the newest of them were revoked
+    uint64_t revoked_step;     // when the newest of them were revoked
     uint32_t look_again;       // a process has gone: some that linger may be free
     uint32_t sweep;            // where the search for capabilities that nobody uses goes on
     uint32_t passing;          // slot of a terminal's description on its way to a client

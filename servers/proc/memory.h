@@ -108,7 +108,7 @@ enum { REGION_GROWS_DOWN = 1, REGION_HEAP = 2, REGION_STACK = 4 };
 struct source {
     uint32_t slot, holders;
     struct source *copy;  // fork: what this step made of it for the child
-    uint32_t copy_step, zero;
+    uint64_t copy_step;
 };
 // Anonymous shared memory. Counted by regions.
 struct shared {

@@ -144,8 +144,9 @@ struct state {
     struct space *dead_spaces;
     struct process *timers;  // by deadline
     struct process *init;
-    uint32_t end_step, n_ended;  // threads that have ended in that step
-    uint32_t n_doomed, zero;
+    uint64_t end_step;
+    uint32_t n_ended;  // threads that have ended in that step
+    uint32_t n_doomed;
     struct thread *futex_waiters;
     uint64_t forks, epoch, dead_ns;  // dead_ns: CPU time of processes that have ended
     uint64_t load[3], load_at_ns;    // load averages, fixed point with 11 bits
