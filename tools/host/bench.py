@@ -146,7 +146,7 @@ def with_program(project, libc="musl"):
     return overlay
 
 
-def measure(project, system, command, overlay, counted=True):
+def measure(project, system, command, overlay, counted=True, memory="512M"):
     """Run a command (bytes, a shell script) on a system, with an archive laid over its files. Returns its output and
     the plugin's; not counted: at full speed, without the plugin."""
     with tempfile.TemporaryDirectory(prefix="bulkhead-bench-") as folder:
@@ -154,7 +154,7 @@ def measure(project, system, command, overlay, counted=True):
         images.write_text(image_list(project.build, system.linux))
         plugin = f"{(project.build / 'tools/qemu/count.so').resolve()},images={images},output={counts}"
         settings = guest.Settings(project.root, project.build, project.debian, system.linux, timeout=SECONDS,
-                                  icount=counted, cpu=system.cpu, linux_options=system.linux_options,
+                                  icount=counted, memory=memory, cpu=system.cpu, linux_options=system.linux_options,
                                   extra=("-plugin", plugin) if counted else ())
         output, errors = bytearray(), bytearray()
         script = guest.Script(b"#!/bin/sh\n" + command + b"\n", overlay, b"")
