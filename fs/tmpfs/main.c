@@ -35,6 +35,26 @@ static void init(void *state)
     log_line("%u files, %u of %u pages free", fs->inodes.n_used, fs->pool.n_free, fs->pool.n_pages);
 }
 
+// Tables, and where names and open files lead to.
+static _Bool check(void)
+{
+    const struct table *inodes = &fs->inodes, *entries = &fs->entries, *descriptions = &fs->io.descriptions;
+    bool sound = io_check() && table_check(inodes) && table_check(entries) && table_check(&fs->texts) &&
+                 table_check(&fs->extents) && table_check(&fs->pipes) && table_check(&fs->locks) && fs->root &&
+                 table_holds(inodes, fs->root);
+    for (uint32_t i = 0; sound && i < entries->n_fresh; i++) {
+        const struct entry *e = table_at(entries, i);
+        if (e)
+            sound = e->inode && e->directory && table_holds(inodes, e->inode) && table_holds(inodes, e->directory) &&
+                    table_holds(entries, e->hash_next) && table_holds(&fs->texts, e->more);
+    }
+    for (uint32_t i = 0; sound && i < descriptions->n_fresh; i++) {
+        const struct description *d = table_at(descriptions, i);
+        if (d) sound = table_holds(inodes, d->inode);
+    }
+    return sound;
+}
+
 int component_main(const struct component_info *info)
 {
     (void)info;
@@ -43,6 +63,7 @@ int component_main(const struct component_info *info)
         .description_gone = io_description_gone,
         .session_gone = io_session_gone,
         .usage = io_usage,
+        .check = check,
         .effects = ring_effects,
         .n_effects = RING_EFFECTS,
         .recv_caps = 1,

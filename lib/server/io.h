@@ -111,6 +111,8 @@ struct io {
 
 // Take the memory from the vault; only during server_attach()'s init.
 void io_init(struct io *io, const struct io_sizes *sizes);
+// For server.check: the helper's tables, and the links of who waits.
+bool io_check(void);
 // At each start, after server_attach().
 void io_attach(struct io *io, const struct io_server *server);
 

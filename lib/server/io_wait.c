@@ -58,3 +58,19 @@ void io_disarm(struct io_thread *thread)
 {
     while (thread->waiters) unlink_waiter(thread->waiters);
 }
+
+bool io_check(void)
+{
+    const struct io *io = io_state;
+    const struct table *waiters = &io->waiters;
+    bool sound =
+        table_check(&io->descriptions) && table_check(&io->chunks) && table_check(&io->threads) && table_check(waiters);
+    for (uint32_t i = 0; sound && i < waiters->n_fresh; i++) {
+        const struct io_waiter *w = table_at(waiters, i);
+        if (!w) continue;
+        sound = w->queue && w->thread && table_holds(&io->threads, w->thread) && table_holds(waiters, w->next) &&
+                table_holds(waiters, w->previous) && table_holds(waiters, w->thread_next) &&
+                table_holds(waiters, w->thread_previous);
+    }
+    return sound;
+}

@@ -97,6 +97,23 @@ void *table_get(const struct table *table, uint64_t handle)
     return record && head_of(record)->generation == handle >> INDEX_BITS ? record : NULL;
 }
 
+_Bool table_check(const struct table *table)
+{
+    uint32_t n_used = 0, n_free = 0;
+    if (table->n_fresh > table->n_records || table->n_used > table->n_fresh) return 0;
+    for (uint32_t i = 0; i < table->n_fresh; i++) n_used += head_at(table, i)->next == IN_USE;
+    for (uint32_t next = table->free_head; next != 0; next = head_at(table, next - 1)->next)
+        if (next > table->n_fresh || ++n_free > table->n_fresh) return 0;
+    return n_used == table->n_used && n_used + n_free == table->n_fresh;
+}
+
+_Bool table_holds(const struct table *table, const void *record)
+{
+    if (!record) return 1;
+    size_t offset = (size_t)((const uint8_t *)head_of(record) - table->base);
+    return offset % table->stride == 0 && offset / table->stride < table->n_fresh && head_of(record)->next == IN_USE;
+}
+
 // --- sessions: the head's `next` holds IN_USE, its generation is the process's
 
 void sessions_init(struct sessions *sessions, size_t record_bytes, uint32_t n_slots)

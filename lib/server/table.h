@@ -30,6 +30,10 @@ uint64_t table_handle(const struct table *table, const void *record);
 // The record in use at this index (0..n_records-1), null when free: for walks.
 void *table_at(const struct table *table, uint32_t index);
 uint32_t table_index(const struct table *table, const void *record);
+// Are the counts and the list of free records sound? A walk over all records that were ever used: for server.check.
+_Bool table_check(const struct table *table);
+// Null, or a record of this table that is in use: what a link may point to.
+_Bool table_holds(const struct table *table, const void *record);
 
 // Sessions: one record a process slot, found by the badge in constant time.
 struct sessions {

@@ -162,6 +162,12 @@ static void test_table(void)
     unsigned n = 1;
     while (table_new(&root->table)) n++;
     check("a full table gives null", n == 10 && root->table.n_used == 10);
+    check("a sound table passes its check", table_check(&root->table) && table_holds(&root->table, second));
+    uint32_t good = root->table.n_used;
+    root->table.n_used--;
+    check("a wrong count does not", !table_check(&root->table));
+    root->table.n_used = good;
+    check("a link into the middle of a record is none", !table_holds(&root->table, (uint8_t *)second + 8));
     check("walks see records in use only", table_at(&root->table, 3) && !table_at(&root->table, 10));
 }
 

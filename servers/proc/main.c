@@ -116,6 +116,20 @@ static const server_effect_handler effects[EFFECT_COUNT] = {
     [EFFECT_FAULTS] = effect_faults,
 };
 
+static bool check(void)
+{
+    const struct table *tables[] = {&state->processes, &state->threads,  &state->kits,   &state->spaces, &state->regions,
+                                    &state->sources,   &state->shareds, &state->chunks, &state->signals};
+    for (unsigned i = 0; i < sizeof tables / sizeof tables[0]; i++)
+        if (!table_check(tables[i])) return false;
+    for (uint32_t i = 0; i < state->threads.n_fresh; i++) {
+        const struct thread *thread = table_at(&state->threads, i);
+        if (thread && (!table_holds(&state->processes, thread->process) || !table_holds(&state->threads, thread->next)))
+            return false;
+    }
+    return io_check();
+}
+
 static struct server server = {
     .session = {SERVER_OPERATIONS(PROC_SESSION, operations)},
     .channel = {SERVER_OPERATIONS(PROC_SESSION_CLOSED, channel_operations)},
@@ -124,6 +138,7 @@ static struct server server = {
     .description_gone = io_description_gone,
     .session_gone = session_gone,
     .usage = io_usage,
+    .check = check,
     .effects = effects,
     .n_effects = EFFECT_COUNT,
     .recv_caps = 1,
