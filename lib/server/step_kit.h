@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 
 #include "lib/rt/rt.h"
+#include "protocols/evidence.h"
 #include "protocols/supervisor.h"
 
 #define VAULT_BYTES (64u << 10)
@@ -26,6 +27,9 @@ enum { PEER_ADD = 1, PEER_ACQUIRE = 2 };  // operations of the peer
 
 static struct component_info the_info;
 static struct utcb the_utcb;
+static struct trace_ring the_trace;
+#undef COMPONENT_TRACE_ADDRESS
+#define COMPONENT_TRACE_ADDRESS ((uintptr_t)&the_trace)
 #define rt_info() (&the_info)
 #define rt_utcb() (&the_utcb)
 

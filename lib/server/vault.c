@@ -34,7 +34,8 @@ _Bool vault_open(void *memory, uint64_t bytes)
     vault.header = lay_out(&at, sizeof *vault.header, AREA_HEADER);
     vault.noted = lay_out(&at, vault.noted_limit * sizeof *vault.noted, AREA_NOTED);
     vault.outbox = lay_out(&at, vault.outbox_limit * sizeof *vault.outbox, AREA_OUTBOX);
-    vault.log = lay_out(&at, vault.log_limit * sizeof *vault.log, AREA_LOG);
+    vault.log = lay_out(&at, (vault.log_limit + 1) * sizeof *vault.log, AREA_LOG);
+    vault.log++;  // an entry that names no word stands before the first, so that there is always one before
     uint64_t used = (uint64_t)(at - (uint8_t *)memory);
     if (used + sizeof *vault.state > bytes) panic("the vault of %lu bytes is too small", bytes);
     vault.state = (struct vault_state *)at;
@@ -48,6 +49,7 @@ void vault_clear(void)
     rt_memset(vault.state, 0, vault.state_limit);
     vault.header->bytes = (uint64_t)((uint8_t *)vault.state - (uint8_t *)vault.header) + vault.state_limit;
     for (unsigned area = 0; area < VAULT_AREAS; area++) *vault.canaries[area] = VAULT_CANARY + area;
+    vault.log[-1] = (struct undo_entry){0};
     vault.state->allocated = KEEP_ALIGNED(sizeof *vault.state);
     vault.allocating = 1;
 }

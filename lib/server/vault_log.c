@@ -12,10 +12,11 @@ static inline void note_word(uintptr_t word)
 {
     struct vault_header *header = vault.header;
     uint32_t n = header->n_undone;
-    if (n > 0 && vault.log[n - 1].address == word) return;
+    struct undo_entry *entry = &vault.log[n];
+    if (entry[-1].address == word) return;
     if (n == vault.log_limit) panic("a step stores more than the undo log of %u words holds", n);
-    vault.log[n].address = word;
-    vault.log[n].old = *(const uint64_t *)word;
+    entry->address = word;
+    entry->old = *(const uint64_t *)word;
     barrier();
     header->n_undone = n + 1;
     barrier();
@@ -41,9 +42,9 @@ static inline _Bool note_quickly(uintptr_t address, size_t bytes)
     if (address < (uintptr_t)vault.state || address % 8 + bytes > 8) return 0;
     struct vault_header *header = vault.header;
     uint32_t n = header->n_undone;
-    uintptr_t word = address & ~7ul;
+    uintptr_t word = bytes == 8 ? address : address & ~7ul;
     struct undo_entry *entry = &vault.log[n];
-    if (n > 0 && entry[-1].address == word) return 1;
+    if (entry[-1].address == word) return 1;
     if (n == vault.log_limit) return 0;
     entry->address = word;
     entry->old = *(const uint64_t *)word;
