@@ -31,6 +31,8 @@
 #include <unistd.h>
 
 #define TEXT 16384
+#define PAGE 4096
+#define STACK_USED (64 << 10)
 #define COMPONENTS 32
 #define WORK_LIMIT_NS 10000000000ll  // virtual time for one run of the work
 #define SETTLE_NS 3000000000ll       // for everything to be as before
@@ -293,7 +295,7 @@ static void show_difference(void)
     size_t n = slurp(ERRORS, errors);
     printf("\nerrors %zu\n", n);
     fwrite(errors, 1, n, stdout);
-    printf("\nledger %s", ledger_after);
+    printf("\nledger %s, before %s", ledger_after, ledger_before);
 }
 
 static void trial(const char *work, const char *id, long delay_us, const char *text)
@@ -352,14 +354,17 @@ static void trial(const char *work, const char *id, long delay_us, const char *t
 }
 
 // All memory that will be used is there from the beginning: the ledger counts it.
+static void touch(volatile char *from, const volatile char *to)
+{
+    for (; from < to; from += PAGE) *from = *from;
+}
+
 static void touch_all(void)
 {
-    memset(&expected, 1, sizeof expected);
-    memset(&got, 1, sizeof got);
-    memset(ledger_before, 1, sizeof ledger_before);
-    memset(ledger_after, 1, sizeof ledger_after);
-    memset(before, 1, sizeof before);
-    memset(after, 1, sizeof after);
+    extern char __data_start[], _end[];
+    char deep[STACK_USED];
+    touch(__data_start, _end);
+    touch(deep, deep + sizeof deep);
 }
 
 int main(int argc, char **argv)
@@ -371,6 +376,8 @@ int main(int argc, char **argv)
     probe = mmap(NULL, sizeof *probe, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     int n;
     if (!plan || probe == MAP_FAILED) fail(argv[2]);
+    static char plan_buffer[BUFSIZ];
+    setvbuf(plan, plan_buffer, _IOFBF, sizeof plan_buffer);
     run_work(argv[1], &expected);
     for (int i = 0; i < 2; i++) {  // what is made at first use and kept
         settle(&n);
