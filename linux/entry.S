@@ -7,9 +7,9 @@
 //    and R11 as Linux leaves them. The program's stack and its red zone are not touched.
 //  - Most calls are quick ones: only the frame's upper part is filled in, since C preserves the other registers. When
 //    one has to be followed by work (a signal, a restart), the lower part is filled in then.
-//  - From an upcall to the exit, events are off. The exit turns them on, looks for pending ones and leaves; between
-//    exit_begin and exit_end, quick_begin and quick_end, it only reads the frame, so an event in there simply starts
-//    the exit again.
+//  - From an upcall to the exit, events are off. The exit turns them on, looks for pending ones and leaves, or goes to
+//    work, which turns them off. Wherever they are on, between exit_begin and exit_end, quick_begin and quick_end, what
+//    the frame and the preserved registers hold stays, so an event in there simply starts from the frame again.
 #include "linux/frame.h"
 
 #define UTCB(field) (stub_page - AREA_STUB + (field))(%rip)
@@ -106,12 +106,12 @@ quick_begin:
     popfq
     pop %rsp
     jmp *%rcx
-quick_end:
 
-// A quick call is over, and there is work. In: RAX = its result.
+// A quick call is over, and there is work. In: RAX = its result. Events are still on when the exit has found one.
 quick_work:
     push_lower
     jmp work
+quick_end:
 
 // Calls that need the whole frame, unknown ones, and all in a process whose calls are traced.
 whole:
@@ -142,11 +142,11 @@ exit_begin:
     popfq
     pop %rsp
     jmp *UTCB(UTCB_SYSCALL + SAVE_PC)
-exit_end:
 
 // Signals and restarts, with known flags (the program may have set the direction or alignment-check flag).
 work:
     movl $0, UTCB(UTCB_EVENTS_ENABLED)
+exit_end:
     lea FRAME(0), %rsp
     push $2
     popfq
