@@ -337,6 +337,7 @@ static void trial(const char *work, const char *id, long delay_us, const char *t
     } while (ok && is_sweep && hits != hits_before);
     if (later) waitpid(later, NULL, 0);
     if (*name) order("%s clear\n", name);
+    if (strcmp(kind, "cover") == 0) end_component(name);  // its patched pages are free for the next trial
     components(after);
     for (int i = 0; i < n; i++)
         if (strcmp(after[i].name, name) == 0) died = after[i].starts != before[i].starts;

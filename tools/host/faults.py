@@ -103,10 +103,10 @@ class BootOver(Exception):
 
 
 class Reader:
-    """Takes the guest's output apart; calls begun(name) and ended(name, values, difference)."""
+    """Takes the guest's output apart; calls begun(name), ended(name, values, difference) and failed(why)."""
 
-    def __init__(self, begun, ended):
-        self.begun, self.ended = begun, ended
+    def __init__(self, begun, ended, failed):
+        self.begun, self.ended, self.failed = begun, ended, failed
         self.held = b""
         self.baseline = self.over = False
 
@@ -142,13 +142,15 @@ class Reader:
         elif word == "over":
             self.over = True
         elif word == "campaign:":
-            raise CampaignError(text)
+            self.failed(text)
         return True
 
 
 def judge(trial, values, difference, log_text):
     """The result of a trial that came to its end."""
     hits, same = int(values["hits"]), values["work"] == "same"
+    if values["state"] == "refused" and trial.kind != "flip":  # which may miss the vault
+        raise CampaignError(f"{trial.name}: the order was refused\n{log_text}")
     starts = dict(re.findall(r"([^:,]+):(-?\d+):\d+", values["starts"]))
     states = dict(re.findall(r"([^:,]+):-?\d+:(\d+)", values["starts"]))
     stall = int(values["stall_us"])
@@ -188,7 +190,7 @@ class Boot:
         self.running, self.log_at = None, 0
         self.deadline = time.monotonic() + BOOT_LIMIT
         self.guest.remaining = self._remaining
-        self.reader = Reader(self._begun, self._ended)
+        self.reader = Reader(self._begun, self._ended, self._failed)
 
     def run(self):
         try:
@@ -219,6 +221,13 @@ class Boot:
     def _begun(self, name):
         self.deadline = time.monotonic() + TRIAL_LIMIT
         self.running, self.log_at = name, self.guest.log.stat().st_size
+
+    def _failed(self, why):
+        """The guest's campaign, a program like the others, was told of an error and has ended."""
+        if not self.running:
+            raise CampaignError(f"without faults already: {why}")
+        self.report(Result(self.running, "declared error", 1, detail=f"{why}\n{self._log()}"))
+        raise BootOver
 
     def _ended(self, name, values, difference):
         text = self._log()
