@@ -390,6 +390,16 @@ TEST(system_watchdog_restarts_the_machine_when_it_is_not_put_off)
     check_equal(host.power_code, (uint64_t)POWER_REBOOT << 32);
 }
 
+TEST(system_watchdog_gives_another_chance_when_the_machine_itself_stood_still)
+{
+    const uint64_t ms = 1000000;
+    check_equal(invoke(BOOT_SLOT_SYSTEM, SYSTEM_WATCHDOG, 200 * ms), OK);
+    check_equal(host_tick(900 * ms), HOST_USER);
+    check_equal(host_tick(949 * ms), HOST_USER);
+    check_equal(host_tick(950 * ms), HOST_POWERED_OFF);
+    check_equal(host.power_code, (uint64_t)POWER_REBOOT << 32);
+}
+
 TEST(system_power_leaves_with_the_code)
 {
     struct message m = {.cap = BOOT_SLOT_SYSTEM, .info = INFO(SYSTEM_POWER, 2, 0), .words = {POWER_EXIT, 7}};
