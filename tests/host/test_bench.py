@@ -86,6 +86,12 @@ class Work(unittest.TestCase):
         self.assertEqual((marks, printed), ({0: 100, 1: 350}, "5000\nend\n"))
 
 
+    def test_the_system_alone_is_what_the_program_does_not_execute_itself(self):
+        row = {"title": "work", "bulkhead": {"corrected": 1100e6, "seconds": 1, "owners": {"program": 1e9, "tmpfs": 1e8}},
+               "lean": {"corrected": 1200e6, "seconds": 1, "owners": {"program": 1e9, "kernel": 2e8}}}
+        self.assertRegex(bench_work.table({"work": row})[2], r"0\.92 +1\.00 +100\.0 / 200\.0 = 0\.50$")
+
+
 class Keeping(unittest.TestCase):
     def test_growth_beyond_five_percent_is_noticed(self):
         kept = {"bulkhead": {"stat": 1000, "fstat": 100}, "lean": {"stat": 1}}

@@ -99,15 +99,24 @@ def results_of(works, measured, seconds):
     return rows
 
 
+def system_share(row, key):
+    """What is not the program's own code, which is the same everywhere: the kernel's and all components' instructions."""
+    return row[key]["corrected"] - row[key]["owners"].get("program", 0)
+
+
 def table(rows):
     """The lines of the table: millions of instructions and seconds on each system; the ratios are to Linux, lean."""
     head = (f"{'millions of instructions (seconds)':40} {'Bulkhead':>18} {'shipped':>18} {'lean':>18} {'ratio':>6} "
-            f"{'time':>6}")
+            f"{'time':>6} {'system alone':>22}")
     lines = [head, "-" * len(head)]
     for row in rows.values():
         cells = [f"{row[key]['corrected'] / 1e6:,.1f} ({row[key]['seconds']:.2f})" if key in row else "-"
                  for key in bench.SYSTEMS]
-        ratios = [f"{row['bulkhead'][what] / row['lean'][what]:.2f}" if "bulkhead" in row and "lean" in row else "-"
-                  for what in ("corrected", "seconds")]
-        lines.append(f"{row['title']:40} {cells[0]:>18} {cells[1]:>18} {cells[2]:>18} {ratios[0]:>6} {ratios[1]:>6}")
+        ratios, alone = ["-", "-"], "-"
+        if "bulkhead" in row and "lean" in row:
+            ratios = [f"{row['bulkhead'][what] / row['lean'][what]:.2f}" for what in ("corrected", "seconds")]
+            ours, theirs = (system_share(row, key) for key in ("bulkhead", "lean"))
+            alone = f"{ours / 1e6:,.1f} / {theirs / 1e6:,.1f} = {ours / theirs:.2f}"
+        lines.append(f"{row['title']:40} {cells[0]:>18} {cells[1]:>18} {cells[2]:>18} {ratios[0]:>6} {ratios[1]:>6} "
+                     f"{alone:>22}")
     return lines
