@@ -128,15 +128,18 @@ static struct fault_verdict give_copy(const struct place *place, uint32_t shared
     return NO_VERDICT;
 }
 
-// A private copy of the file's page.
+// Private copies of the file's page, and of those behind it when they are being written in order.
 static struct fault_verdict give_from_file(const struct place *place, uint64_t index)
 {
     const struct region *region = place->region;
-    uint32_t page = page_alloc();
-    if (!page) return OUT_OF_MEMORY;
-    if (frames_copy(SLOT_POOL, page, region->source->slot, region->first + index, 1) != OK)
+    unsigned want = ahead(place);
+    uint32_t first;
+    if (want > region->held - index) want = (unsigned)(region->held - index);
+    unsigned n = page_alloc_run(want, &first);
+    if (n == 0) return OUT_OF_MEMORY;
+    if (frames_copy(SLOT_POOL, first, region->source->slot, region->first + index, n) != OK)
         return VERDICT(SIGBUS, BUS_ADRERR);
-    return page_set_put(place->set, place->number, page) ? NO_VERDICT : OUT_OF_MEMORY;
+    return page_set_put_run(place->set, place->number, first, n, false) ? NO_VERDICT : OUT_OF_MEMORY;
 }
 
 // Map the file's own pages around the fault, leaving out those of which the process has copies.
