@@ -15,6 +15,7 @@
 // What is going to be executed.
 struct image {
     struct file *file, *interpreter;
+    struct head head;
     bool is_script;
     char front[PATH_MAX + SCRIPTS * LINE_BYTES];  // arguments that #! lines put in front, each with its 0
     size_t front_bytes;
@@ -81,33 +82,27 @@ static long follow_line(struct image *image, char line[LINE_BYTES], const char *
     return fits && put_front(image, name, length) ? 0 : -E2BIG;
 }
 
-// Open the program that the walk names, or the interpreter of the script that it is, and check it.
-static long find_program(struct image *image, struct walk *w, const char *path, struct elf *elf)
+// Open the program that the walk names, or the interpreter of the script that it is.
+static long find_program(struct image *image, struct walk *w, const char *path)
 {
-    char line[LINE_BYTES], name[LINE_BYTES];
+    char name[LINE_BYTES];
     for (unsigned depth = 0;; depth++) {
         long result = open_program(w, &image->file);
-        if (result < 0) return result;
-        memset(line, 0, sizeof line);
-        long n = file_read_here(image->file, 0, line, sizeof line);
-        if (n < 0) return n;
-        if (n < 2 || line[0] != '#' || line[1] != '!') break;
+        if (result == 0) result = head_read(image->file, &image->head);
+        if (result < 0 || image->head.text[0] != '#' || image->head.text[1] != '!') return result;
         if (depth == SCRIPTS) return -ELOOP;
-        result = follow_line(image, line, path, name);
+        result = follow_line(image, image->head.text, path, name);
         file_drop(image->file);
         image->file = NULL;
         if (result == 0) result = walk_text(w, (uint64_t)AT_FDCWD, name);
         if (result < 0) return result;
     }
-    return elf_read(image->file, elf);
 }
 
-// The dynamic linker, if the program names one.
-static long find_interpreter(struct image *image, struct walk *w, struct elf *elf)
+// Open the dynamic linker that this segment names. In a function of its own for the stack's sake.
+static __attribute__((noinline)) long find_interpreter(struct image *image, struct walk *w, const Elf64_Phdr *s)
 {
     char name[PATH_MAX];
-    if (elf->interpreter == elf->header.e_phnum) return 0;
-    const Elf64_Phdr *s = &elf->segments[elf->interpreter];
     if (s->p_filesz < 2 || s->p_filesz > sizeof name) return -ENOEXEC;
     if ((int64_t)s->p_offset < 0) return -EINVAL;
     long n = file_read_here(image->file, s->p_offset, name, s->p_filesz);
@@ -115,8 +110,7 @@ static long find_interpreter(struct image *image, struct walk *w, struct elf *el
     if (name[n - 1]) return -ENOEXEC;
     long result = walk_text(w, (uint64_t)AT_FDCWD, name);
     if (result == 0) result = open_program(w, &image->interpreter);
-    if (result == 0) result = elf_read(image->interpreter, elf);
-    return result == -ENOEXEC ? -ELIBBAD : result;
+    return result < 0 ? result : head_read(image->interpreter, &image->head);
 }
 
 // --- the hand-over
@@ -178,11 +172,37 @@ static bool put_script(const struct image *image, const char *path)
     return true;
 }
 
+// Read the file's headers to the end of the hand-over, and check them. *headers: where they begin.
+static long put_headers(struct file *file, const struct head *head, uint32_t *headers)
+{
+    struct handover *h = handover();
+    *headers = (uint32_t)h->bytes;
+    struct elf *elf = (struct elf *)((char *)h + h->bytes);
+    long result = elf_read(file, head, elf);
+    if (result == 0) h->bytes += elf_bytes(elf);
+    return result;
+}
+
+// The program's, and those of its interpreter if it names one.
+static long put_program(struct image *image, struct walk *w)
+{
+    struct handover *h = handover();
+    h->bytes = (h->strings + h->strings_bytes + 7) & ~7ull;
+    long result = put_headers(image->file, &image->head, &h->headers);
+    if (result < 0) return result;
+    const Elf64_Phdr *interpreter = elf_find((const struct elf *)((const char *)h + h->headers), PT_INTERP);
+    if (!interpreter) return 0;
+    result = find_interpreter(image, w, interpreter);
+    if (result < 0) return result;
+    result = put_headers(image->interpreter, &image->head, &h->interpreter_headers);
+    return result == -ENOEXEC ? -ELIBBAD : result;
+}
+
 static void put_tables(const struct image *image)
 {
     const struct process *p = process();
     struct handover *h = handover();
-    h->files = (h->strings + h->strings_bytes + 7) & ~7u;
+    h->files = (uint32_t)h->bytes;
     struct handover_file *files = (struct handover_file *)((char *)h + h->files);
     for (unsigned i = 1; i < p->n_files; i++) {
         const struct file *f = &p->files[i];
@@ -237,10 +257,9 @@ static long tell_proc(const char *path)
 // The program's file and all that belongs to it, then the rest of the hand-over. Returns only errors.
 static long exec_file(struct image *image, struct walk *w, const char *path)
 {
-    struct elf elf;
-    long result = find_program(image, w, path, &elf);
-    if (result == 0) result = find_interpreter(image, w, &elf);
+    long result = find_program(image, w, path);
     if (result == 0 && !put_script(image, path)) result = -E2BIG;
+    if (result == 0) result = put_program(image, w);
     if (result < 0) return result;
     put_tables(image);
     return tell_proc(path);

@@ -335,8 +335,14 @@ long time_in(uint64_t user, uint64_t *ns);  // struct timespec; -EINVAL, -EFAULT
 
 // --- memory.c
 long map_anonymous(uint64_t address, uint64_t bytes, uint32_t protection, uint32_t flags);
-long map_file(struct file *file, uint64_t address, uint64_t bytes, uint32_t protection, uint32_t flags,
-              uint64_t offset);
+// Neighbouring pages of a file, as its server lends them: `held` from frame `first` on, which stand at `offset`. Where
+// there are any their capability is in PASSING_PSLOT, which is ours until run_return().
+struct run {
+    uint64_t first, held, offset;
+    uint64_t size, inode, device;  // of the file
+};
+long run_borrow(struct file *file, uint64_t offset, uint64_t bytes, uint64_t how, struct run *run);  // how: as IO_MAP
+void run_return(const struct run *run);
 long unmap(uint64_t address, uint64_t bytes);
 
 // --- signal.c, sigframe.c

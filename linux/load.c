@@ -50,31 +50,90 @@ static struct extent extent_of(const struct elf *elf)
     return extent;
 }
 
-static void map_segment(struct file *file, const Elf64_Phdr *s, uint64_t base)
+// The mappings of a program, collected until they can be one request: those of one run of the file.
+struct loader {
+    struct file *file;
+    bool has_run;
+    struct run run;
+    unsigned n;
+    struct proc_load load;
+};
+
+// Ask for what has been collected.
+static void flush(struct loader *l)
 {
-    uint64_t start = PAGE_DOWN(base + s->p_vaddr), file_end = base + s->p_vaddr + s->p_filesz;
-    uint64_t end = base + s->p_vaddr + s->p_memsz, anonymous = start;
-    uint32_t protection = protection_of(s);
-    if (s->p_filesz > 0) {
-        anonymous = PAGE_UP(file_end);
-        need(map_file(file, start, anonymous - start, protection, MAP_PRIVATE | MAP_FIXED | MAP_POPULATE,
-                      PAGE_DOWN(s->p_offset)) >= 0,
-             "exec: a segment could not be mapped");
-        // Where the file ends before its segment there is nothing to zero; the program will meet a bus error there.
-        if (end > file_end && protection & PROT_WRITE)
-            (void)copy_zeros(file_end, anonymous - file_end);  // the dynamic linker uses the rest of the page, too
-    }
-    if (PAGE_UP(end) > anonymous)
-        need(map_anonymous(anonymous, PAGE_UP(end) - anonymous, protection,
-                           MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_POPULATE) >= 0,
-             "exec: no memory for bss");
+    struct run none = {0}, *run = l->has_run ? &l->run : &none;
+    struct message m = {.words = {l->n, run->first, run->held, run->offset}};
+    l->load.inode = run->inode;
+    l->load.device = run->device;
+    size_t bytes = PROC_LOAD_WORDS(l->n) * 8;
+    memcpy(long_words(), &l->load, bytes);
+    if (run->held > 0) send_cap(0, PASSING_PSLOT);
+    need(ask_proc(PROC_LOAD, bytes, &m) == 0, "exec: the program could not be mapped");
+    if (l->has_run) run_return(run);
+    l->has_run = false;
+    l->n = 0;
+    l->load.heap = 0;
 }
 
-static void map_elf(struct file *file, const struct elf *elf, uint64_t base)
+static void add(struct loader *l, uint64_t address, uint64_t bytes, uint32_t protection, uint32_t flags, uint64_t offset)
+{
+    l->load.mappings[l->n++] = (struct proc_mapping){
+        address, bytes, protection | (uint64_t)(flags | MAP_PRIVATE | MAP_FIXED | MAP_POPULATE) << 32, offset};
+}
+
+static void add_anonymous(struct loader *l, uint64_t address, uint64_t end, uint32_t protection, uint32_t flags)
+{
+    if (l->n == PROC_LOAD_MAPPINGS) flush(l);
+    add(l, address, end - address, protection, MAP_ANONYMOUS | flags, 0);
+}
+
+// A stretch of the file may lie in several runs; what lies behind its end belongs to the last of them.
+static void add_file(struct loader *l, uint64_t address, uint64_t end, uint32_t protection, uint64_t offset)
+{
+    while (address < end) {
+        const struct run *run = &l->run;
+        bool inside = l->has_run && offset >= run->offset && offset < run->offset + run->held * PAGE_SIZE;
+        if (l->n == PROC_LOAD_MAPPINGS || (!inside && (l->n > 0 || l->has_run))) flush(l);
+        if (!l->has_run) {
+            need(run_borrow(l->file, offset, end - address, 0, &l->run) == 0, "exec: no pages of the program");
+            l->has_run = true;
+        }
+        uint64_t held = run->offset + run->held * PAGE_SIZE - offset, part = end - address;
+        if (run->held > 0 && held < part && offset + held < run->size) part = held;
+        add(l, address, part, protection, 0, offset);
+        address += part;
+        offset += part;
+    }
+}
+
+static void add_segment(struct loader *l, const Elf64_Phdr *s, uint64_t base)
+{
+    uint64_t start = PAGE_DOWN(base + s->p_vaddr), file_end = base + s->p_vaddr + s->p_filesz;
+    uint64_t end = PAGE_UP(base + s->p_vaddr + s->p_memsz), anonymous = s->p_filesz > 0 ? PAGE_UP(file_end) : start;
+    uint32_t protection = protection_of(s);
+    if (s->p_filesz > 0) add_file(l, start, anonymous, protection, PAGE_DOWN(s->p_offset));
+    if (end > anonymous) add_anonymous(l, anonymous, end, protection, 0);
+}
+
+static bool is_mapped(const Elf64_Phdr *s) { return s->p_type == PT_LOAD && s->p_memsz > 0; }
+
+static void add_elf(struct loader *l, const struct elf *elf, uint64_t base)
 {
     for (unsigned i = 0; i < elf->header.e_phnum; i++)
-        if (elf->segments[i].p_type == PT_LOAD && elf->segments[i].p_memsz > 0)
-            map_segment(file, &elf->segments[i], base);
+        if (is_mapped(&elf->segments[i])) add_segment(l, &elf->segments[i], base);
+}
+
+// Behind what a writable segment has of the file its page is clear to the end: the dynamic linker uses the rest, too.
+// Where the file ends before its segment there is nothing to clear; the program will meet a bus error there.
+static void clear_tails(const struct elf *elf, uint64_t base)
+{
+    for (unsigned i = 0; i < elf->header.e_phnum; i++) {
+        const Elf64_Phdr *s = &elf->segments[i];
+        uint64_t end = base + s->p_vaddr + s->p_filesz;
+        if (is_mapped(s) && s->p_flags & PF_W && s->p_filesz > 0 && s->p_memsz > s->p_filesz)
+            (void)copy_zeros(end, PAGE_UP(end) - end);
+    }
 }
 
 // Where the program headers stand in memory.
@@ -89,20 +148,20 @@ static uint64_t headers_at(const struct elf *elf, uint64_t base)
     return 0;
 }
 
-// The dynamic linker goes where there is room. Returns its base; *entry: where it starts.
-static uint64_t map_interpreter(struct file *file, uint64_t *entry)
+// The dynamic linker goes where there is room. Returns its base.
+static uint64_t map_interpreter(struct file *file, const struct elf *elf)
 {
-    struct elf elf;
-    need(elf_read(file, &elf) == 0, "exec: bad interpreter");
-    struct extent extent = extent_of(&elf);
+    struct loader l = {.file = file};
+    struct extent extent = extent_of(elf);
     uint64_t base = 0;
-    if (elf.header.e_type == ET_DYN) {
+    if (elf->header.e_type == ET_DYN) {
         long place = map_anonymous(0, PAGE_UP(extent.high - extent.low), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS);
         need(place > 0, "exec: no room for the interpreter");
         base = (uint64_t)place - extent.low;
     }
-    map_elf(file, &elf, base);
-    *entry = base + elf.header.e_entry;
+    add_elf(&l, elf, base);
+    flush(&l);
+    clear_tails(elf, base);
     return base;
 }
 
@@ -154,43 +213,58 @@ static uint64_t *put_pointers(uint64_t *to, uint32_t n, const char **text)
     return to;
 }
 
-// Build the stack; returns its pointer.
-static uint64_t make_stack(const struct handover *h, const struct start *start)
+// What the first stack holds: strings at its top, then random bytes, the platform's name, and words down to `sp`.
+struct stack {
+    uint64_t strings, random, platform, sp;
+};
+
+static struct stack stack_for(const struct handover *h)
 {
-    char *strings = (char *)((PROGRAM_END - 8 - h->strings_bytes) & ~7ull);
-    uint64_t random = (uint64_t)strings - 16, platform = random - 16;
-    uint64_t words = 1 + h->argc + 1 + h->envc + 1 + 2 * 24, sp = (platform - words * 8) & ~15ull;
-    uint64_t low = PAGE_DOWN(sp) - STACK_PART;
-    need(map_anonymous(low, PROGRAM_END - low, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_STACK | MAP_POPULATE) >= 0,
-         "exec: no memory for the stack");
-    memcpy(strings, (const char *)h + h->strings, h->strings_bytes);
-    random_bytes((void *)random, 16);
-    memcpy((void *)platform, PLATFORM, sizeof PLATFORM);
-    const char *text = strings + strlen(strings) + 1;
-    uint64_t *to = (uint64_t *)sp;
+    struct stack stack = {.strings = (PROGRAM_END - 8 - h->strings_bytes) & ~7ull};
+    stack.random = stack.strings - 16;
+    stack.platform = stack.random - 16;
+    uint64_t words = 1 + h->argc + 1 + h->envc + 1 + 2 * 24;
+    stack.sp = (stack.platform - words * 8) & ~15ull;
+    return stack;
+}
+
+static void fill_stack(const struct stack *stack, const struct handover *h, const struct start *start)
+{
+    const char *text = (const char *)stack->strings;
+    memcpy((void *)stack->strings, (const char *)h + h->strings, h->strings_bytes);
+    random_bytes((void *)stack->random, 16);
+    memcpy((void *)stack->platform, PLATFORM, sizeof PLATFORM);
+    text += strlen(text) + 1;
+    uint64_t *to = (uint64_t *)stack->sp;
     *to++ = h->argc;
     to = put_pointers(to, h->argc, &text);
     to = put_pointers(to, h->envc, &text);
-    put_auxiliary(to, start, random, platform, (uint64_t)strings);
-    return sp;
+    put_auxiliary(to, start, stack->random, stack->platform, stack->strings);
 }
 
 // Load the program of the hand-over and let the frame start it. Ends the process when it cannot.
 void load_program(const struct handover *h, struct frame *frame)
 {
     struct process *p = process();
-    struct elf elf;
-    struct file *file = &p->files[h->executable];
-    need(h->executable && elf_read(file, &elf) == 0, "exec: bad program");
-    struct extent extent = extent_of(&elf);
-    uint64_t base = elf.header.e_type == ET_DYN ? DYN_BASE - extent.low : 0;
-    struct start start = {.headers = headers_at(&elf, base), .n_headers = elf.header.e_phnum};
-    map_elf(file, &elf, base);
-    struct message m = {.words = {PAGE_UP(base + extent.high)}};
-    need(ask_proc(PROC_BRK_SET, 0, &m) == 0, "exec: no heap");
-    start.entry = start.program_entry = base + elf.header.e_entry;
-    if (h->interpreter) start.interpreter_base = map_interpreter(&p->files[h->interpreter], &start.entry);
-    *frame =
-        (struct frame){.call = (uint64_t)NO_CALL, .rip = start.entry, .rflags = 0x202, .rsp = make_stack(h, &start)};
+    need(h->executable, "exec: no program");
+    struct loader l = {.file = &p->files[h->executable]};
+    const struct elf *elf = (const struct elf *)((const char *)h + h->headers);
+    struct extent extent = extent_of(elf);
+    uint64_t base = elf->header.e_type == ET_DYN ? DYN_BASE - extent.low : 0;
+    struct start start = {.headers = headers_at(elf, base), .n_headers = elf->header.e_phnum};
+    const struct stack stack = stack_for(h);
+    add_elf(&l, elf, base);
+    add_anonymous(&l, PAGE_DOWN(stack.sp) - STACK_PART, PROGRAM_END, PROT_READ | PROT_WRITE,
+                  MAP_GROWSDOWN | MAP_STACK);
+    l.load.heap = PAGE_UP(base + extent.high);
+    flush(&l);
+    clear_tails(elf, base);
+    start.entry = start.program_entry = base + elf->header.e_entry;
+    if (h->interpreter) {
+        const struct elf *interpreter = (const struct elf *)((const char *)h + h->interpreter_headers);
+        start.interpreter_base = map_interpreter(&p->files[h->interpreter], interpreter);
+        start.entry = start.interpreter_base + interpreter->header.e_entry;
+    }
+    fill_stack(&stack, h, &start);
+    *frame = (struct frame){.call = (uint64_t)NO_CALL, .rip = start.entry, .rflags = 0x202, .rsp = stack.sp};
 }

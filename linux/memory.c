@@ -3,8 +3,6 @@
 // that hold it, a run at a time, and proc maps them.
 #include <asm/mman.h>
 #include <linux/mman.h>
-#include <linux/stat.h>
-#include <asm/stat.h>
 #include "linux/linux.h"
 
 #define PAGES(bytes) (((bytes) + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1))
@@ -22,55 +20,50 @@ long unmap(uint64_t address, uint64_t bytes)
     return ask_proc(PROC_MUNMAP, 0, &m);
 }
 
-// Inode and device of a mapped file stand in /proc/<pid>/maps.
-struct identity {
-    uint64_t inode, device;
-};
-
-// Map one run of the file; *held: pages of it that exist, 0 behind the end.
-static long pass_run(struct file *file, const struct identity *id, uint64_t address, uint64_t bytes,
-                     uint32_t protection, uint32_t flags, uint64_t offset, uint64_t *held)
+long run_borrow(struct file *file, uint64_t offset, uint64_t bytes, uint64_t how, struct run *run)
 {
+    lock(&process()->passing_lock);
     receive_cap(0, 0, PASSING_PSLOT);
-    uint64_t shared = flags & MAP_SHARED ? IO_MAP_SHARED : 0;
-    struct message m = {.words = {file->handle, offset, bytes, protection | shared}};
+    struct message m = {.words = {file->handle, offset, bytes, how}};
     long result = ask(file->server, IO_MAP, 0, &m);
-    if (result < 0) return result;
-    *held = m.words[1];
-    uint64_t first = m.words[0], pages = bytes / PAGE_SIZE;
-    memcpy(long_words(), id, sizeof *id);
-    m = (struct message){
-        .words = {address, bytes, protection | (uint64_t)flags << 32, first, *held < pages ? *held : pages, offset}};
-    if (*held > 0) send_cap(0, PASSING_PSLOT);
-    result = ask_proc(PROC_MMAP, sizeof *id, &m);
-    if (*held > 0) (void)cspace_delete(PSLOT_CSPACE, PASSING_PSLOT, 1);
-    return result < 0 ? result : (long)m.words[0];
-}
-
-static long map_run(struct file *file, const struct identity *id, uint64_t address, uint64_t bytes, uint32_t protection,
-                    uint32_t flags, uint64_t offset, uint64_t *held)
-{
-    struct process *p = process();
-    lock(&p->passing_lock);
-    long result = pass_run(file, id, address, bytes, protection, flags, offset, held);
-    unlock(&p->passing_lock);
+    *run = (struct run){m.words[0], m.words[1], offset, m.words[2], m.words[3], m.words[4]};
+    if (result < 0) unlock(&process()->passing_lock);
     return result;
 }
 
-long map_file(struct file *file, uint64_t address, uint64_t bytes, uint32_t protection, uint32_t flags, uint64_t offset)
+void run_return(const struct run *run)
 {
-    struct stat s;
-    uint64_t held;
-    long result = file_stat(file, &s);
+    if (run->held > 0) (void)cspace_delete(PSLOT_CSPACE, PASSING_PSLOT, 1);
+    unlock(&process()->passing_lock);
+}
+
+// Map one run of the file, as the server lends it.
+static long map_run(struct file *file, uint64_t address, uint64_t bytes, uint32_t protection, uint32_t flags,
+                    uint64_t offset, struct run *run)
+{
+    long result = run_borrow(file, offset, bytes, protection | (flags & MAP_SHARED ? IO_MAP_SHARED : 0), run);
     if (result < 0) return result;
-    const struct identity id = {s.st_ino, s.st_dev};
-    long at = map_run(file, &id, address, bytes, protection, flags, offset, &held);
+    uint64_t pages = bytes / PAGE_SIZE;
+    memcpy(long_words(), (uint64_t[]){run->inode, run->device}, 16);
+    struct message m = {.words = {address, bytes, protection | (uint64_t)flags << 32, run->first,
+                                  run->held < pages ? run->held : pages, offset}};
+    if (run->held > 0) send_cap(0, PASSING_PSLOT);
+    result = ask_proc(PROC_MMAP, 16, &m);
+    run_return(run);
+    return result < 0 ? result : (long)m.words[0];
+}
+
+static long map_file(struct file *file, uint64_t address, uint64_t bytes, uint32_t protection, uint32_t flags,
+                     uint64_t offset)
+{
+    struct run run;
+    long at = map_run(file, address, bytes, protection, flags, offset, &run);
     if (at < 0) return at;
     // The first run decided where; those behind it lie over what it left.
     flags = (flags & ~(uint32_t)MAP_FIXED_NOREPLACE) | MAP_FIXED;
-    for (uint64_t done = held * PAGE_SIZE; held > 0 && done < bytes; done += held * PAGE_SIZE) {
-        if (offset + done >= (uint64_t)s.st_size) break;
-        result = map_run(file, &id, (uint64_t)at + done, bytes - done, protection, flags, offset + done, &held);
+    for (uint64_t done = run.held * PAGE_SIZE; run.held > 0 && done < bytes; done += run.held * PAGE_SIZE) {
+        if (offset + done >= run.size) break;
+        long result = map_run(file, (uint64_t)at + done, bytes - done, protection, flags, offset + done, &run);
         if (result < 0) {
             (void)unmap((uint64_t)at, bytes);
             return result;

@@ -123,8 +123,6 @@ void linux_start(void)
     load_program(h, frame_here());
     if (h->interpreter) file_drop(&p->files[h->interpreter]);
     descriptors_close_on_exec();
-    (void)unmap(LIBLINUX_HANDOVER, HANDOVER_MAX);
-    // What was pending for a handler of the old program now has its default action.
     struct message m = {.words = {thread_index()}};
-    (void)ask_proc(PROC_SIGNAL_CHANGED, 0, &m);
+    (void)ask_proc(PROC_STARTED, 0, &m);  // reads no more of the hand-over
 }

@@ -7,12 +7,12 @@
 //
 // Sessions, handles and descriptions outlive exec: the fresh liblinux uses them as they stand here and closes the
 // descriptors marked close-on-exec itself. Buffers, windows and thread notifications do not: it asks for them anew.
-// The fresh liblinux unmaps the pages (PROC_MUNMAP) once it has read them.
+// The fresh liblinux tells proc (PROC_STARTED) once it has read them.
 #pragma once
 #include "protocols/layout.h"
 
 #define HANDOVER_MAGIC 0x5245564f444e4148ull  // "HANDOVER"
-#define HANDOVER_VERSION 2
+#define HANDOVER_VERSION 3
 
 #define HANDOVER_INIT 1u   // the first process: nothing is open yet
 #define HANDOVER_TRACE 2u  // write each Linux call to the log (PSLOT_LOG)
@@ -55,6 +55,7 @@ struct handover {
     uint32_t n_files, files;                    // offset of struct handover_file
     uint32_t n_descriptors, descriptors;        // offset of struct handover_descriptor
     uint32_t executable, interpreter;           // slots of the program and its PT_INTERP, 0: none
+    uint32_t headers, interpreter_headers;      // offsets of their ELF headers: the file's, then the segments'
     uint32_t cwd;                               // slot, 0: the root directory
     uint32_t umask;
     uint64_t blocked, ignored;                  // signal sets

@@ -72,9 +72,9 @@ enum {
                          //  absolute. ERR_AGAIN while held
     IO_STATFS,           // (handle) -> struct statfs (120 bytes) in words 6..
     IO_MAP,              // (handle, file offset (page aligned), bytes, protection PROT_* | IO_MAP_SHARED) ->
-                         //  first page in the frames, pages (>= 1), file size; capability: frames that hold this run of
-                         //  the file. Rights follow the open mode. ENODEV where it makes no sense. Beyond the end of
-                         //  file: pages 0.
+                         //  first page in the frames, pages (>= 1), file size, st_ino, st_dev; capability: frames that
+                         //  hold this run of the file. Rights follow the open mode. ENODEV where it makes no sense.
+                         //  Beyond the end of file: pages 0.
     IO_PATH,             // (handle, flags) -> bytes; the absolute path, " (deleted)" appended as Linux does
     IO_SHARE,            // (handle, offset | IO_OFFSET_CURRENT: as it is) -> ; capability: the description, whose
                          //  offset the server keeps from now on. May be repeated

@@ -27,7 +27,9 @@ enum {
     PROC_MPROTECT,  // (address, bytes, PROT_*)
     PROC_MREMAP,    // (old address, old bytes, new bytes, MREMAP_* flags, new address) -> address
     PROC_BRK,       // (address | 0) -> break now (never an error)
-    PROC_BRK_SET,   // (start of the heap) liblinux after loading a program
+    PROC_LOAD,      // (n mappings, first page in the frames, pages that the frames hold from there, file offset of that
+                    //  page; capability: frames, or none; struct proc_load in words 6..) n times PROC_MMAP at fixed
+                    //  places, all of one run of one file or anonymous; none or all
     PROC_MADVISE,   // (address, bytes, advice)
     PROC_MINCORE,   // (address, bytes; vector in words 6..) -> bytes
 
@@ -62,6 +64,8 @@ enum {
     PROC_SIGNAL_CHANGED, // (thread) the ignored, caught or blocked sets in the process and thread page changed in a way
                          //  that may make something deliverable or drop something pending; called after
                          //  unblocking and sigaction(SIG_IGN)
+    PROC_STARTED,        // (thread) the fresh liblinux of an exec has read the hand-over, which goes; and as
+                         //  PROC_SIGNAL_CHANGED
     PROC_TIMER,         // (ITIMER_* , value ns, interval ns | ~0: only read) -> old value ns, old interval ns
                         //  (setitimer, alarm)
 
@@ -104,3 +108,17 @@ enum {
 #define PROC_CREATE_PROCESS 1
 #define PROC_WAIT_NO_REAP 1  // WNOWAIT
 enum { PROC_IDS_UID = 0, PROC_IDS_GID = 1 };
+
+struct proc_mapping {
+    uint64_t address, bytes;
+    uint64_t how;     // PROT_* | MAP_* << 32
+    uint64_t offset;  // in the file, unless MAP_ANONYMOUS
+};
+#define PROC_LOAD_MAPPINGS 13
+struct proc_load {
+    uint64_t inode, device;  // of the file, for /proc/*/maps
+    uint64_t heap, zero;     // where the heap starts, 0: as it is
+    struct proc_mapping mappings[PROC_LOAD_MAPPINGS];
+};
+#define PROC_LOAD_WORDS(n) (4 + 4 * (n))
+_Static_assert(sizeof(struct proc_load) <= IO_INLINE, "it fits a message");

@@ -60,10 +60,12 @@ HANDLER(io_map)
     if ((!may_read_with(d->io.flags) && !d->executes) || (write && !may_write_with(d->io.flags)))
         return ERR_LINUX(EACCES);
     if (offset % PAGE_SIZE) return ERR_LINUX(EINVAL);
-    io_answer(answer, 3);
+    io_answer(answer, 5);
     answer->words[0] = 0;
     answer->words[1] = 0;
     answer->words[2] = inode->size;
+    answer->words[3] = inode->number;
+    answer->words[4] = DEVICE_OF_FS;
     uint64_t page = offset / PAGE_SIZE, end = (inode->size + PAGE_SIZE - 1) / PAGE_SIZE;
     if (page >= end) return OK;
     // A shared mapping may be made writable later, as far as the open mode allows.

@@ -137,6 +137,18 @@ err_t proc_exec(const struct request *request, struct answer *answer)
     return OK;
 }
 
+// The hand-over's pages go. What was pending for a handler of the old program has its default action now.
+err_t proc_started(const struct request *request, struct answer *answer)
+{
+    (void)answer;
+    struct process *process = caller(request);
+    struct thread *thread = process ? thread_of(process, request->words[0]) : NULL;
+    if (!thread) return ERR_INVALID;
+    forget_pages(process->space, LIBLINUX_HANDOVER, LIBLINUX_HANDOVER + HANDOVER_MAX);
+    signal_review(thread);
+    return OK;
+}
+
 // --- the first process
 
 // The hand-over that an execve of the program named by the argument `init=` would leave.

@@ -38,27 +38,48 @@ static uint64_t choose_place(struct space *space, uint64_t address, uint64_t byt
     return region_find_gap(space, bytes, PROGRAM_MMAP_TOP);
 }
 
-// Without a capability the run lies wholly behind the file's end: there is nothing but SIGBUS.
-static err_t use_file(const struct request *request, bool shared, struct region *region)
+// A run of a file's pages that came with the request: `held` pages of `source` from `first` on, which stand in the file
+// at `offset`. Without a source it lies wholly behind the file's end: there is nothing but SIGBUS.
+struct run {
+    struct source *source;
+    uint64_t first, held, offset, inode, device;
+};
+
+// The run of the words (first, held, offset) and the identity in words 6 and 7. It holds its source until the end of the
+// request, since one mapping may lie over another.
+static err_t run_take(const struct request *request, const uint64_t words[3], struct run *run)
 {
-    region->kind = shared ? REGION_FILE_SHARED : REGION_FILE;
-    region->offset = request->words[5];
-    region->inode = request->n_words > 6 ? request->words[6] : 0;
-    region->device = request->n_words > 7 ? request->words[7] : 0;
+    *run = (struct run){.first = words[0], .held = words[1], .offset = words[2]};
+    run->inode = request->n_words > 6 ? request->words[6] : 0;
+    run->device = request->n_words > 7 ? request->words[7] : 0;
     if (request->n_caps == 0) return OK;
     struct source *source = table_new(&state->sources);
     if (!source || !(source->slot = request_keep_cap(request, 0))) return ERR_LINUX(ENOMEM);
-    region->source = source;
-    region->first = request->words[3];
-    region->held = request->words[4];
+    source->holders = 1;
+    run->source = source;
     return OK;
 }
 
-// What the request's capability or MAP_SHARED makes of the region.
-static err_t choose_kind(const struct request *request, unsigned flags, struct region *region)
+// What stands in the file at `offset`, as far as the run holds it.
+static void run_use(const struct run *run, uint64_t offset, struct region *region)
+{
+    uint64_t index = PAGE_NUMBER(offset - run->offset);
+    region->offset = offset;
+    region->inode = run->inode;
+    region->device = run->device;
+    region->source = run->source;
+    region->first = run->first + index;
+    region->held = run->source && run->held > index ? run->held - index : 0;
+}
+
+// What the flags make of the region.
+static err_t choose_kind(unsigned flags, struct region *region)
 {
     bool shared = flags & MAP_SHARED;
-    if (request->n_caps > 0 || !(flags & MAP_ANONYMOUS)) return use_file(request, shared, region);
+    if (!(flags & MAP_ANONYMOUS)) {
+        region->kind = shared ? REGION_FILE_SHARED : REGION_FILE;
+        return OK;
+    }
     region->kind = shared ? REGION_SHARED : REGION_ANONYMOUS;
     if (shared && !(region->shared = table_new(&state->shareds))) return ERR_LINUX(ENOMEM);
     if (flags & MAP_GROWSDOWN) region->flags |= REGION_GROWS_DOWN;
@@ -75,35 +96,73 @@ static unsigned maximum_of(const struct region *region)
     return cap.rights & RIGHT_WRITE ? PROTECTIONS : PROT_READ | PROT_EXEC;
 }
 
-err_t proc_mmap(const struct request *request, struct answer *answer)
+// One mapping, of the file's run unless it is anonymous. After an error the step is to be aborted.
+static err_t map(struct process *process, const struct proc_mapping *wanted, const struct run *run, uint64_t *place)
 {
-    struct process *process = caller(request);
-    if (!process) return ERR_INVALID;
-    uint64_t address = request->words[0], bytes = PAGE_ROUND(request->words[1]);
-    unsigned protection = (unsigned)request->words[2] & PROTECTIONS, flags = (unsigned)(request->words[2] >> 32);
+    uint64_t address = wanted->address, bytes = PAGE_ROUND(wanted->bytes);
+    unsigned protection = (unsigned)wanted->how & PROTECTIONS, flags = (unsigned)(wanted->how >> 32);
     struct space *space = process->space;
     bool fixed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
-    if (request->words[1] == 0 || (fixed && address % PAGE_SIZE)) return ERR_LINUX(EINVAL);
+    if (wanted->bytes == 0 || (fixed && address % PAGE_SIZE)) return ERR_LINUX(EINVAL);
     if (bytes == 0 || bytes > PROGRAM_END || (fixed && !range_is_valid(address, bytes))) return ERR_LINUX(ENOMEM);
     if (fixed && address < USER_START) return ERR_LINUX(EPERM);
     if (flags & MAP_FIXED_NOREPLACE && !region_range_free(space, address, address + bytes)) return ERR_LINUX(EEXIST);
     uint64_t start = fixed ? address : choose_place(space, address, bytes);
     if (start == 0) return ERR_LINUX(ENOMEM);
     uint32_t free_before = state->pages.n_free;
-    if (fixed && !region_remove(space, start, start + bytes)) return server_abort(ERR_LINUX(ENOMEM));
+    if (fixed && !region_remove(space, start, start + bytes)) return ERR_LINUX(ENOMEM);
     struct region region = {.start = start, .end = start + bytes, .protection = protection};
-    err_t err = choose_kind(request, flags, &region);
-    if (err != OK) return server_abort(err);
+    err_t err = choose_kind(flags, &region);
+    if (err != OK) return err;
+    if (!(flags & MAP_ANONYMOUS)) run_use(run, wanted->offset, &region);
     region.maximum = maximum_of(&region);
-    if (protection & ~region.maximum) return server_abort(ERR_LINUX(EACCES));
+    if (protection & ~region.maximum) return ERR_LINUX(EACCES);
     if (!space_has_room(process, bytes, region.kind == REGION_ANONYMOUS && protection & PROT_WRITE) ||
         !region_insert(space, &region))
-        return server_abort(ERR_LINUX(ENOMEM));
+        return ERR_LINUX(ENOMEM);
     bool can_give = state->pages.n_free == free_before && !pages_kept_for_root(process);
-    if (flags & MAP_POPULATE && can_give && !space_populate(space, &region)) return server_abort(ERR_LINUX(ENOMEM));
-    answer->words[0] = start;
+    if (flags & MAP_POPULATE && can_give && !space_populate(space, &region)) return ERR_LINUX(ENOMEM);
+    *place = start;
+    return OK;
+}
+
+err_t proc_mmap(const struct request *request, struct answer *answer)
+{
+    struct process *process = caller(request);
+    if (!process) return ERR_INVALID;
+    const uint64_t *words = request->words;
+    struct proc_mapping wanted = {words[0], words[1], words[2], words[5]};
+    struct run run = {0};
+    if (request->n_caps > 0) wanted.how &= ~((uint64_t)MAP_ANONYMOUS << 32);
+    bool is_file = !(wanted.how >> 32 & MAP_ANONYMOUS);
+    err_t err = is_file ? run_take(request, &words[3], &run) : OK;
+    if (err == OK) err = map(process, &wanted, &run, &answer->words[0]);
+    if (err != OK) return server_abort(err);
+    if (run.source) source_let_go(run.source);
     answer->n_words = 1;
     return OK;
+}
+
+err_t proc_load(const struct request *request, struct answer *answer)
+{
+    (void)answer;
+    struct process *process = caller(request);
+    const struct proc_load *load = (const struct proc_load *)&request->words[MSG_REGISTERS];
+    uint64_t n = request->words[0], place;
+    if (!process || n > PROC_LOAD_MAPPINGS || request->n_words < MSG_REGISTERS + PROC_LOAD_WORDS(n)) return ERR_INVALID;
+    struct run run;
+    err_t err = run_take(request, &request->words[1], &run);
+    for (uint64_t i = 0; i < n && err == OK; i++) err = map(process, &load->mappings[i], &run, &place);
+    if (err != OK) return server_abort(err);
+    if (run.source) source_let_go(run.source);
+    if (load->heap) process->space->heap_start = process->space->heap_end = load->heap;
+    return OK;
+}
+
+void forget_pages(struct space *space, uint64_t start, uint64_t end)
+{
+    page_set_drop(&space->pages, PAGE_NUMBER(start), PAGE_NUMBER(end));
+    space_unmap(space, start, end);
 }
 
 err_t proc_munmap(const struct request *request, struct answer *answer)
@@ -113,8 +172,7 @@ err_t proc_munmap(const struct request *request, struct answer *answer)
     uint64_t start = request->words[0], bytes = PAGE_ROUND(request->words[1]);
     if (!process || start % PAGE_SIZE || bytes == 0) return ERR_LINUX(EINVAL);
     if (start >= LIBLINUX_HANDOVER && bytes <= HANDOVER_MAX && start + bytes <= LIBLINUX_HANDOVER + HANDOVER_MAX) {
-        page_set_drop(&process->space->pages, PAGE_NUMBER(start), PAGE_NUMBER(start + bytes));
-        space_unmap(process->space, start, start + bytes);
+        forget_pages(process->space, start, start + bytes);
         return OK;
     }
     if (!range_is_valid(start, bytes)) return ERR_LINUX(EINVAL);
@@ -165,15 +223,6 @@ err_t proc_mprotect(const struct request *request, struct answer *answer)
 
 // --- the heap
 
-err_t proc_brk_set(const struct request *request, struct answer *answer)
-{
-    (void)answer;
-    struct process *process = caller(request);
-    if (!process || !range_is_valid(PAGE_ROUND(request->words[0]), 0)) return ERR_LINUX(EINVAL);
-    process->space->heap_start = process->space->heap_end = request->words[0];
-    return OK;
-}
-
 // Move the end of the heap to `to`. False: it cannot go there.
 static bool move_break(struct process *process, uint64_t to)
 {
@@ -204,13 +253,6 @@ err_t proc_brk(const struct request *request, struct answer *answer)
 }
 
 // --- advice
-
-// The contents go; the next touch finds zeros, or the file's bytes. Shared memory keeps its pages.
-static void forget_pages(struct space *space, uint64_t start, uint64_t end)
-{
-    page_set_drop(&space->pages, PAGE_NUMBER(start), PAGE_NUMBER(end));
-    space_unmap(space, start, end);
-}
 
 err_t proc_madvise(const struct request *request, struct answer *answer)
 {

@@ -110,6 +110,7 @@ struct source {
     struct source *copy;  // fork: what this step made of it for the child
     uint64_t copy_step;
 };
+void source_let_go(struct source *source);  // one holder less; without any its capability goes
 // Anonymous shared memory. Counted by regions.
 struct shared {
     struct page_set pages;
@@ -199,7 +200,7 @@ uint32_t space_give(struct space *space, uint64_t address, unsigned n);
 // A stack is given in aligned groups, since it is written downwards.
 #define STACK_GROUP_PAGES 4
 #define STACK_GROUP_BYTES (STACK_GROUP_PAGES * PAGE_SIZE)
-#define PROCESS_PAGES_GIVEN 2  // the process page and what liblinux stores to first
+#define PROCESS_PAGES_GIVEN 4  // the process page and what liblinux stores to first: its tables
 
 // --- fault.c
 

@@ -228,6 +228,7 @@ err_t proc_thread_exit(const struct request *request, struct answer *answer);
 // --- fork.c, exec.c, exit.c, wait.c
 err_t proc_fork(const struct request *request, struct answer *answer);
 err_t proc_exec(const struct request *request, struct answer *answer);
+err_t proc_started(const struct request *request, struct answer *answer);
 void init_start(void);    // the first process
 void image_attach(void);  // at each start: look at liblinux's image
                           // argument `trace=1`
@@ -257,10 +258,12 @@ err_t proc_munmap(const struct request *request, struct answer *answer);
 err_t proc_mprotect(const struct request *request, struct answer *answer);
 err_t proc_mremap(const struct request *request, struct answer *answer);
 err_t proc_brk(const struct request *request, struct answer *answer);
-err_t proc_brk_set(const struct request *request, struct answer *answer);
+err_t proc_load(const struct request *request, struct answer *answer);
 err_t proc_madvise(const struct request *request, struct answer *answer);
 err_t proc_mincore(const struct request *request, struct answer *answer);
 err_t proc_fault(const struct request *request, struct answer *answer);
+// The contents go; the next touch finds zeros, or the file's bytes. Shared memory keeps its pages.
+void forget_pages(struct space *space, uint64_t start, uint64_t end);
 bool range_is_valid(uint64_t start, uint64_t bytes);                               // whole pages of the program's range
 bool space_has_room(const struct process *process, uint64_t bytes, bool is_data);  // within RLIMIT_AS and RLIMIT_DATA
 

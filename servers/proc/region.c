@@ -14,13 +14,16 @@ static void hold(struct region *region)
     if (region->shared) region->shared->holders++;
 }
 
+void source_let_go(struct source *source)
+{
+    if (--source->holders > 0) return;
+    slot_free(source->slot);
+    table_free(&state->sources, source);
+}
+
 static void let_go(struct region *region)
 {
-    struct source *source = region->source;
-    if (source && --source->holders == 0) {
-        slot_free(source->slot);
-        table_free(&state->sources, source);
-    }
+    if (region->source) source_let_go(region->source);
     struct shared *shared = region->shared;
     if (shared && --shared->holders == 0) {
         page_set_drop(&shared->pages, 0, ~0ull);
