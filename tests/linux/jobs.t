@@ -1,0 +1,94 @@
+# Job control in scripts (set -m), which this shell has only with a controlling terminal: onpty gives it one.
+
+### set-m-job-is-a-group-that-signals-reach
+cat > s <<'EOF'
+#!/bin/sh
+set -m
+sleep 100 | cat &
+kill -STOP -$(jobs -p)
+until jobs | grep -q Stopped; do usleep 1000; done; jobs | tr -s ' '
+kill -KILL %1; wait; echo all gone
+EOF
+chmod +x s; onpty sh -c 'exec ./s 2>/dev/null'
+
+### set-m-shell-hears-of-the-job-that-control-c-ended
+cat > s <<'EOF'
+trap 'echo the shell hears it' INT
+set -m
+sh -c 'echo started; exec sleep 100'
+echo status $?
+EOF
+onpty sh ./s <<'EOF'
+< started\r\n
+> \003
+EOF
+
+### without-set-m-control-c-reaches-the-shell-too
+cat > s <<'EOF'
+trap 'echo the shell hears it' INT
+sh -c 'echo started; exec sleep 100'
+echo status $?
+EOF
+onpty sh ./s <<'EOF'
+< started\r\n
+> \003
+EOF
+
+### set-m-control-z-stops-and-fg-goes-on
+cat > s <<'EOF'
+set -m
+sh -c 'echo started; read line; echo got $line'
+echo status $?; jobs | tr -s ' '
+echo again; fg; echo status $?; jobs
+EOF
+onpty sh ./s <<'EOF'
+< started\r\n
+> \032
+< again\r\n
+< line"\r\n
+> one line\n
+EOF
+
+### set-m-control-z-stops-a-whole-pipeline
+cat > s <<'EOF'
+#!/bin/sh
+set -m
+cat | sh -c 'echo started; exec cat' | cat
+echo status $?; jobs | tr -s ' '; kill -KILL %1; wait; echo all gone
+EOF
+chmod +x s; onpty sh -c 'exec ./s 2>/dev/null' <<'EOF'
+< started\r\n
+> \032
+EOF
+
+### set-m-background-job-that-reads-is-stopped-until-fg
+cat > s <<'EOF'
+set -m
+sh -c 'exec head -n 1' &
+until jobs | grep -q Stopped; do usleep 1000; done
+echo it waits; fg; echo status $?
+EOF
+onpty sh ./s <<'EOF'
+< it waits\r\n
+< head -n 1"\r\n
+> for this\n
+EOF
+
+### set-m-background-job-that-writes-is-stopped-with-tostop-only
+cat > s <<'EOF'
+set -m
+sh -c 'echo first' & wait $!; echo status $?
+stty tostop
+sh -c 'echo second' &
+until jobs | grep -q Stopped; do usleep 1000; done
+echo it waits; fg; echo status $?
+EOF
+onpty sh ./s
+
+### session-leaders-end-hangs-the-foreground-job-up
+cat > s <<'EOF'
+set -m
+sh -c 'trap "echo yes > hung-up; exit" HUP; kill -9 $PPID; while :; do :; done'
+EOF
+onpty sh ./s; echo status $?
+until [ -s hung-up ]; do usleep 1000; done; cat hung-up
