@@ -12,6 +12,11 @@
 #define MANIFEST_MAGIC 0x31545345464e414dull  // "MANFEST1"
 #define MANIFEST_COMPONENTS 64
 
+// A component's slots when the manifest gives no number: one for so many bytes of its vault, within these bounds.
+#define MANIFEST_VAULT_BYTES_A_SLOT 512
+#define MANIFEST_SLOTS_MIN 256
+#define MANIFEST_SLOTS_MAX 16384  // what the kernel makes at most
+
 // An amount of memory: `bytes`, or when `percent` is not 0 that share of what is free at boot, rounded down to a
 // power of two. Both 0: none.
 struct manifest_size {
@@ -55,7 +60,7 @@ struct manifest_component {
     uint64_t budget_ns, period_ns;
     struct manifest_size vault, untyped, pool;
     uint32_t pool_mapped;     // 1: at COMPONENT_POOL_ADDRESS
-    uint32_t cspace_slots;
+    uint32_t cspace_slots;    // 0: by the vault's size
     uint64_t starts_after;    // bit i: not before component i has said SUPERVISOR_READY
     uint32_t restart;         // enum manifest_restart
     uint32_t restart_limit;   // more restarts than this within restart_period_ns escalate

@@ -14,7 +14,8 @@ void make_ledger(struct text *text, struct process *process)
     uint32_t sessions = 0;
     for_each_process(each) for (unsigned i = 0; i < SERVERS; i++) sessions += each->sessions[i] != 0;
     text_add(text, "pages_total %u\npages_free %u\n", state->pages.n, state->pages.n_free);
-    text_add(text, "blocks_total %u\nblocks_free %u\n", state->n_blocks, state->n_free_blocks);
+    text_add(text, "blocks_total %u\nblocks_free %u\nblock_kib %u\n", state->n_blocks, state->n_free_blocks,
+             1u << (BLOCK_BITS - 10));
     text_add(text, "slots_total %u\nslots_free %u\n", rt_info()->cspace_slots - SLOT_DYNAMIC, slots_free());
     text_add(text, "processes %u\nthreads %u\nkits %u\nspaces %u\nsessions %u\n", state->processes.n_used,
              state->threads.n_used, state->kits.n_used, state->spaces.n_used, sessions);

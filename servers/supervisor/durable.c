@@ -11,8 +11,6 @@
 #define TABLES_ADDRESS 0x100010000000ull  // where components find tables, then bundle entries
 #define BUNDLE_VIEWS_ADDRESS 0x180000000000ull
 #define IRQ_BIT (1ull << 56)
-#define CSPACE_SLOTS_MIN 256
-#define CSPACE_VAULT_SHARE 1024  // without a word in the manifest: a slot for so many bytes of vault
 
 static void must(err_t err, const struct component *c, const char *what)
 {
@@ -36,8 +34,9 @@ static struct block block_of(enum cap_type type, const struct manifest_size *siz
 static uint32_t cspace_slots(const struct manifest_component *spec, unsigned vault_bits)
 {
     if (spec->cspace_slots) return spec->cspace_slots;
-    uint64_t slots = (1ull << vault_bits) / CSPACE_VAULT_SHARE;
-    return slots < CSPACE_SLOTS_MIN ? CSPACE_SLOTS_MIN : (uint32_t)slots;
+    uint64_t slots = (1ull << vault_bits) / MANIFEST_VAULT_BYTES_A_SLOT;
+    if (slots > MANIFEST_SLOTS_MAX) return MANIFEST_SLOTS_MAX;
+    return slots < MANIFEST_SLOTS_MIN ? MANIFEST_SLOTS_MIN : (uint32_t)slots;
 }
 
 // Where the grant is mapped in the component's space, if it is: bundle entries and tables.

@@ -67,7 +67,7 @@ class Mistakes(unittest.TestCase):
                             ("budget 1ms/1ms strict", "no meaning"), ("budget 1ms/2ms loose", "only 'strict'"),
                             ("ceiling 5%", "bytes"), ("escalate panic", "no escalation"),
                             ("escalate reboot cold", "the milder first"), ("quiesce 0x3f9 256", "between 0 and 255"),
-                            ("slots 100", "power of two"), ("irq x", "not a number"), ("args " + "a" * 256, "255")):
+                            ("slots 100", "power of two"), ("slots 32768", "between 64 and 16384"), ("irq x", "not a number"), ("args " + "a" * 256, "255")):
             with self.subTest(line):
                 self.refused(GOOD + f"    {line}\n", words, "t.system:15: ")
 

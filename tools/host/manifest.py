@@ -33,6 +33,7 @@ MAX_ESCALATIONS = 4
 MAX_QUIESCE = 6
 BUNDLE_FILES = ("liblinux", "root.cpio", "cmdline")  # entries a component may be given
 SLOT_BYTES = 64
+VAULT_BYTES_A_SLOT, SLOTS_MIN, SLOTS_MAX = 512, 256, 16384  # without a number of slots
 RESERVED_BYTES = 4 << 20  # of memory, for the kernel, the supervisor and page tables
 
 
@@ -81,7 +82,7 @@ class Component:
     untyped: Size = field(default_factory=Size)
     pool: Size = field(default_factory=Size)
     pool_mapped: bool = False
-    slots: int = 4096
+    slots: int = 0
     restart: int = 0
     restart_limit: int = 0
     restart_period_ns: int = 0
@@ -198,7 +199,7 @@ def set_pool(c, words, line):
 
 
 def set_slots(c, words, line):
-    c.slots = parse_number(words[0], 64, 1 << 20)
+    c.slots = parse_number(words[0], 64, SLOTS_MAX)
     if c.slots & (c.slots - 1):
         raise BadValue("the number of slots must be a power of two")
 

@@ -4,7 +4,8 @@
 from pathlib import Path
 
 from .manifest import (BUNDLE_FILES, CALL, FRAMES, IOPORT, IRQ, MAX_COMPONENTS, MAX_GRANTS, MAX_GRANT_NAME, MINT,
-                       RESERVED_BYTES, SIGNAL, SLOT_BYTES, TABLE, ManifestError, parse)
+                       RESERVED_BYTES, SIGNAL, SLOTS_MAX, SLOTS_MIN, SLOT_BYTES, TABLE, VAULT_BYTES_A_SLOT, ManifestError,
+                       parse)
 
 
 class Checker:
@@ -141,7 +142,9 @@ class Checker:
         for c in self.system.components:
             tables = sum(g.detail for g in c.granted(TABLE) if g.writable)
             sizes = sum(size.resolve(max(free, 0)) for size in (c.vault, c.untyped, c.pool))
-            wanted.append((sizes + tables + c.slots * SLOT_BYTES, c))
+            by_vault = c.vault.resolve(max(free, 0)) // VAULT_BYTES_A_SLOT
+            slots = c.slots or min(max(by_vault, SLOTS_MIN), SLOTS_MAX)
+            wanted.append((sizes + tables + slots * SLOT_BYTES, c))
         total = sum(size for size, _ in wanted)
         if total > free:
             largest, c = max(wanted, key=lambda pair: pair[0])

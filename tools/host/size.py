@@ -72,8 +72,8 @@ def report(build, idle=None):
 
 def idle_memory(log, ledger, archive_bytes):
     """KiB in use beside tmpfs's files: what the supervisor logged when all was ready, less the archive that the files
-    came from, and the pages of the Linux processes (/proc/bulkhead/ledger)."""
+    came from, and what proc holds for the Linux processes: pages and blocks of kernel objects (/proc/bulkhead/ledger)."""
     used = int(re.search(r"system ready: .*?(\d+) KiB used beside pools", log)[1])
     figures = dict(line.split() for line in ledger.splitlines())
-    pages = int(figures["pages_total"]) - int(figures["pages_free"])
-    return used - archive_bytes // 1024 + pages * 4
+    in_use = {name: int(figures[f"{name}_total"]) - int(figures[f"{name}_free"]) for name in ("pages", "blocks")}
+    return used - archive_bytes // 1024 + in_use["pages"] * 4 + in_use["blocks"] * int(figures["block_kib"])
