@@ -6,7 +6,6 @@
 #include <linux/signal.h>
 #include "linux/linux.h"
 
-
 typedef long call_function(const struct frame *f);
 
 #define TAKE_0(f)
@@ -72,7 +71,7 @@ static void describe(const struct utcb *utcb, struct siginfo *info)
 void linux_fault(struct frame *frame)
 {
     const struct utcb *utcb = rt_utcb();
-    if (frame->rip >= LIBLINUX_BASE && frame->rip < LIBLINUX_END) {
+    if (is_liblinux(frame->rip)) {
         trace("fault in liblinux: kind %lu address %lx pc %lx sp %lx", utcb->fault_kind, utcb->fault_address,
               frame->rip, frame->rsp);
         die(SIGSEGV, "fault in liblinux");

@@ -12,6 +12,7 @@
 #define PAGE_DOWN(x) ((x) & ~(uint64_t)(PAGE_SIZE - 1))
 #define PAGE_UP(x) PAGE_DOWN((x) + PAGE_SIZE - 1)
 #define PLATFORM "x86_64"
+#define N_AUXILIARY 24           // room for so many
 #define STACK_PART (128u << 10)  // what is mapped at first beyond the arguments; the region grows
 
 static void need(bool ok, const char *what)
@@ -178,6 +179,7 @@ static uint64_t *put_auxiliary(uint64_t *to, const struct start *start, uint64_t
     __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
     __asm__ volatile("cpuid" : "+a"(a7), "=b"(b7), "+c"(c7), "=d"(d7));
     const uint64_t values[][2] = {
+        {AT_SYSINFO_EHDR, LIBLINUX_VDSO},
         {AT_HWCAP, d},
         {AT_PAGESZ, PAGE_SIZE},
         {AT_CLKTCK, 100},
@@ -199,6 +201,7 @@ static uint64_t *put_auxiliary(uint64_t *to, const struct start *start, uint64_t
         {51, process()->fpu_bytes + 1024},
         {AT_NULL, 0},  // 51: AT_MINSIGSTKSZ
     };
+    _Static_assert(sizeof values <= N_AUXILIARY * sizeof *values, "room");
     memcpy(to, values, sizeof values);
     return to + sizeof values / sizeof *to;
 }
@@ -223,7 +226,7 @@ static struct stack stack_for(const struct handover *h)
     struct stack stack = {.strings = (PROGRAM_END - 8 - h->strings_bytes) & ~7ull};
     stack.random = stack.strings - 16;
     stack.platform = stack.random - 16;
-    uint64_t words = 1 + h->argc + 1 + h->envc + 1 + 2 * 24;
+    uint64_t words = 1 + h->argc + 1 + h->envc + 1 + 2 * N_AUXILIARY;
     stack.sp = (stack.platform - words * 8) & ~15ull;
     return stack;
 }

@@ -4,9 +4,9 @@
 #include <linux/prctl.h>
 #include <linux/reboot.h>
 #include <linux/utsname.h>
+#include "linux/clock.h"
 #include "linux/linux.h"
 
-#define SECOND 1000000000ull
 #define CLOCK_TICK_NS 10000000ull  // of times(): 100 a second
 #define RUSAGE_BYTES 144
 #define SYSINFO_BYTES 112

@@ -2,21 +2,12 @@
 // Clocks, sleeping and interval timers. The clock page and the time stamp counter give the time without anybody's help.
 #include <linux/time.h>
 #include <linux/time_types.h>
+#include "linux/clock.h"
 #include "linux/linux.h"
 
-#define SECOND 1000000000ull
+uint64_t now_ns(void) { return clock_now_ns(); }
 
-static const volatile struct clock_page *clock_page(void) { return (const volatile struct clock_page *)LIBLINUX_CLOCK; }
-
-uint64_t now_ns(void)
-{
-    uint32_t low, high;
-    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-    uint64_t ticks = ((uint64_t)high << 32 | low) - clock_page()->tsc_base;
-    return (uint64_t)((unsigned __int128)ticks * clock_page()->mult >> 32);
-}
-
-uint64_t wall_offset_ns(void) { return clock_page()->wall_base_ns; }
+uint64_t wall_offset_ns(void) { return clock_wall_offset_ns(); }
 
 long time_in(uint64_t user, uint64_t *ns)
 {

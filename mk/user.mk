@@ -37,6 +37,20 @@ $(BUILD)/liblinux.o: $(call objects_of,$(filter %.c,$(LINUX_SOURCES)))
 	$(Q)$(LLVM_LINK) -o $(@:.o=.bc) $^
 	$(Q)$(CLANG) $(filter-out -MMD -I%,$(CFLAGS_ALL)) -fpie -c -x ir -o $@ $(@:.o=.bc)
 
+# The vDSO is a library of its own, linked for itself and carried in liblinux's text.
+$(BUILD)/obj/linux/vdso/vdso.o: linux/vdso/vdso.c $(MAKE_PARTS) | $(UAPI)
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CLANG) $(filter-out -fno-pic,$(CFLAGS_ALL)) -fpic -fvisibility=hidden -isystem $(BUILD)/uapi -MMD -MP -c -o $@ $<
+
+$(BUILD)/vdso.so: $(BUILD)/obj/linux/vdso/vdso.o linux/vdso/vdso.ld
+	$(call say,LINK,$@)
+	$(Q)$(LLD) -shared -Bsymbolic --no-undefined --hash-style=both -soname=linux-vdso.so.1 -z max-page-size=4096 -z noexecstack \
+		--fatal-warnings --strip-all -T linux/vdso/vdso.ld -o $@ $<
+
+$(BUILD)/obj/linux/vdso.S.o: $(BUILD)/vdso.so
+$(BUILD)/obj/linux/vdso.S.o: CFLAGS_linux += -DVDSO_FILE='"$(BUILD)/vdso.so"'
+
 $(BUILD)/liblinux.elf: $(BUILD)/liblinux.o $(call objects_of,$(filter %.S,$(LINUX_SOURCES))) $(BUILD)/lib.a linux/liblinux.ld
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)

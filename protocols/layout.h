@@ -16,9 +16,16 @@
 #define LIBLINUX_END USER_END
 #define LIBLINUX_TEXT (LIBLINUX_BASE + 0x00010000)   // the image is linked here: text and read-only data, nothing
                                                      //  writable
+#define LIBLINUX_VDSO (LIBLINUX_TEXT + PAGE_SIZE)    // a page of the image; in all but its place the program's code
 #define LIBLINUX_CLOCK (LIBLINUX_BASE + 0x01000000)  // struct clock_page
 #define LIBLINUX_HANDOVER (LIBLINUX_BASE + 0x40000000) // what exec leaves for the fresh liblinux, up to 16 MiB
 #define HANDOVER_MAX (16ull << 20)
+
+// Whether the code there is liblinux's: what faults in it is no matter of the program's.
+static inline _Bool is_liblinux(uint64_t pc)
+{
+    return pc >= LIBLINUX_BASE && pc < LIBLINUX_END && pc - LIBLINUX_VDSO >= PAGE_SIZE;
+}
 
 // Process area i (128 KiB): page 0 is the process page, the rest liblinux's own state, zero-filled on demand. A fork
 // copies the first half; the second holds what a process remembers for speed only.

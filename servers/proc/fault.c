@@ -306,9 +306,7 @@ static struct fault_verdict verdict_of_exception(uint64_t vector)
 // A fault inside liblinux is always liblinux's to fix up: it copies from and to the program's addresses.
 static err_t deliver(struct thread *thread, const struct request *fault, struct fault_verdict verdict)
 {
-    uint64_t pc = fault->words[FAULT_WORD_PC];
-    bool inside = pc >= LIBLINUX_BASE && pc < LIBLINUX_END;
-    if (inside || !signal_is_fatal_for(thread, verdict.signal)) {
+    if (is_liblinux(fault->words[FAULT_WORD_PC]) || !signal_is_fatal_for(thread, verdict.signal)) {
         thread->page->fault_signal = (uint32_t)verdict.signal;
         thread->page->fault_code = verdict.code;
         return FAULT_REFLECT;
