@@ -77,7 +77,8 @@ static void flush(struct loader *l)
     l->load.heap = 0;
 }
 
-static void add(struct loader *l, uint64_t address, uint64_t bytes, uint32_t protection, uint32_t flags, uint64_t offset)
+static void add(struct loader *l, uint64_t address, uint64_t bytes, uint32_t protection, uint32_t flags,
+                uint64_t offset)
 {
     l->load.mappings[l->n++] = (struct proc_mapping){
         address, bytes, protection | (uint64_t)(flags | MAP_PRIVATE | MAP_FIXED | MAP_POPULATE) << 32, offset};
@@ -257,8 +258,7 @@ void load_program(const struct handover *h, struct frame *frame)
     struct start start = {.headers = headers_at(elf, base), .n_headers = elf->header.e_phnum};
     const struct stack stack = stack_for(h);
     add_elf(&l, elf, base);
-    add_anonymous(&l, PAGE_DOWN(stack.sp) - STACK_PART, PROGRAM_END, PROT_READ | PROT_WRITE,
-                  MAP_GROWSDOWN | MAP_STACK);
+    add_anonymous(&l, PAGE_DOWN(stack.sp) - STACK_PART, PROGRAM_END, PROT_READ | PROT_WRITE, MAP_GROWSDOWN | MAP_STACK);
     l.load.heap = PAGE_UP(base + extent.high);
     flush(&l);
     clear_tails(elf, base);

@@ -204,9 +204,10 @@ err_t proc_mprotect(const struct request *request, struct answer *answer)
     err_t err = check_range(space, start, end, protection);
     if (err != OK) return err;
     if (!region_split(space, start) || !region_split(space, end)) return server_abort(ERR_LINUX(ENOMEM));
-    bool loses = false;
+    bool loses = false, gains = false;
     for (struct region *region = region_find(space, start); region && region->start < end; region = region->next) {
         loses |= region->protection & ~protection;
+        gains |= protection & ~region->protection;
         bool was_data =
             region->kind == REGION_ANONYMOUS && !(region->flags & REGION_STACK) && region->protection & PROT_WRITE;
         bool is_data = region->kind == REGION_ANONYMOUS && !(region->flags & REGION_STACK) && protection & PROT_WRITE;
@@ -214,6 +215,7 @@ err_t proc_mprotect(const struct request *request, struct answer *answer)
         space->n_data_pages += (is_data ? pages : 0) - (was_data ? pages : 0);
         region->protection = protection;
     }
+    if (gains) page_set_forget_mapped(&space->pages, PAGE_NUMBER(start), PAGE_NUMBER(end));
     if (loses && rights_of(protection))
         space_protect(space, start, end, rights_of(protection));
     else if (loses)

@@ -84,6 +84,9 @@ bool page_set_put_run(struct page_set *set, uint64_t number, uint32_t first, uns
 bool page_set_share(struct page_set *to, const struct page_set *from, uint64_t end);
 // Take a page out with its hold, 0: none.
 uint32_t page_set_take(struct page_set *set, uint64_t number);
+// Pages in [first, end), and their neighbours in a chunk, may be mapped with more rights than they are: the next fault
+// there maps all around it.
+void page_set_forget_mapped(struct page_set *set, uint64_t first, uint64_t end);
 // Drop all pages in [first, end); returns how many there were.
 uint64_t page_set_drop(struct page_set *set, uint64_t first, uint64_t end);
 // Drop at most about `n` pages of the whole set; true when it is empty.

@@ -155,6 +155,13 @@ uint64_t page_set_drop(struct page_set *set, uint64_t first, uint64_t end)
     return dropped;
 }
 
+VAULT_NOTES_ITSELF void page_set_forget_mapped(struct page_set *set, uint64_t first, uint64_t end)
+{
+    struct chunk_walk walk;
+    chunk_walk_start(&walk, set, first, end);
+    for (struct chunk *chunk; (chunk = chunk_walk_next(&walk));) chunk->mapped = 0;
+}
+
 bool page_set_drop_some(struct page_set *set, unsigned n)
 {
     for (unsigned dropped = 0; set->first && dropped < n;) dropped += drop_chunk(set, set->first);
