@@ -124,10 +124,7 @@ long call_chroot(uint64_t path)
 
 long call_umask(uint64_t mask)
 {
-    struct process *p = process();
-    uint32_t old = p->umask;
-    p->umask = (uint32_t)mask & 0777;
-    struct message m = {.words = {p->umask}};
-    (void)ask_proc(PROC_UMASK, 0, &m);
+    uint32_t old = process_page()->umask;
+    process_page()->umask = (uint32_t)mask & 0777;
     return old;
 }

@@ -228,7 +228,7 @@ static void put_tables(const struct image *image)
     h->executable = file_number(image->file);
     h->interpreter = image->interpreter ? file_number(image->interpreter) : 0;
     h->cwd = p->cwd;
-    h->umask = p->umask;
+    h->umask = page_of(p)->umask;
     h->blocked = thread_page()->blocked;
     h->ignored = page_of(p)->ignored;
     h->sessions = p->sessions;

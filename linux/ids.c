@@ -21,8 +21,18 @@ static long number_of(uint32_t operation, uint64_t a, uint64_t b)
     return result < 0 ? result : (long)m.words[0];
 }
 
-long call_getpgid(uint64_t pid) { return number_of(PROC_GETPGID, (uint32_t)pid, 0); }
-long call_getsid(uint64_t pid) { return number_of(PROC_GETSID, (uint32_t)pid, 0); }
+bool is_own_pid(uint64_t pid) { return (uint32_t)pid == 0 || (uint32_t)pid == process_page()->pid; }
+
+long call_getpgid(uint64_t pid)
+{
+    return is_own_pid(pid) ? process_page()->pgid : number_of(PROC_GETPGID, (uint32_t)pid, 0);
+}
+
+long call_getsid(uint64_t pid)
+{
+    return is_own_pid(pid) ? process_page()->sid : number_of(PROC_GETSID, (uint32_t)pid, 0);
+}
+
 long call_setsid(void) { return number_of(PROC_SETSID, 0, 0); }
 
 long call_setpgid(uint64_t pid, uint64_t pgid)

@@ -87,7 +87,6 @@ struct process {
     uint32_t sessions;  // bit i: PSLOT_SESSION + i is filled
     uint32_t buffers;   // bit i: the buffer of server i is mapped
     uint32_t traced;    // log each call
-    uint32_t umask;
     uint32_t epoch;                       // counts changes of the credentials and the root (cache.c)
     uint32_t words, questions;            // whether the published words are mapped, and what was asked before that
     uint32_t description_slots;           // of PSLOT_DESCRIPTIONS, as far as known
@@ -326,6 +325,9 @@ static inline uint64_t words_address(const struct process *p) { return window_ar
 long window_read(struct file *file, uint64_t offset, const struct place *to, uint64_t bytes);
 void window_known(const struct file *file, uint64_t mark, uint64_t size);  // an answer to a read told the file's end
 void windows_forget(struct file *file);                                    // its last use is over
+
+// --- ids.c
+bool is_own_pid(uint64_t pid);  // as an argument: this process's, or 0
 
 // --- poll.c, ioctl.c, pipe.c, time.c
 long file_poll(struct file *file, uint32_t events, bool arm);

@@ -3,6 +3,7 @@
 #include <asm/prctl.h>
 #include <linux/prctl.h>
 #include <linux/reboot.h>
+#include <linux/resource.h>
 #include <linux/utsname.h>
 #include "linux/clock.h"
 #include "linux/linux.h"
@@ -46,6 +47,11 @@ long call_sysinfo(uint64_t user)
 
 static long limit(uint64_t pid, uint64_t resource, const uint64_t new[2], uint64_t old[2])
 {
+    if (!new &&is_own_pid(pid) && (uint32_t)resource < RLIM_NLIMITS) {
+        old[0] = process_page()->rlimit[(uint32_t)resource][0];
+        old[1] = process_page()->rlimit[(uint32_t)resource][1];
+        return 0;
+    }
     struct message m = {
         .words = {(uint32_t)pid, (uint32_t)resource, new ? new[0] : ONLY_READ, new ? new[1] : ONLY_READ}};
     long result = ask_proc(PROC_RLIMIT, 0, &m);

@@ -23,7 +23,7 @@ long call_openat(uint64_t dirfd, uint64_t path, uint64_t flags, uint64_t mode)
 {
     struct walk w;
     struct file *file;
-    uint32_t umask = process()->umask;
+    uint32_t umask = process_page()->umask;
     long result = walk_begin(&w, dirfd, path, false);
     if (result < 0) return result;
     flags = (uint32_t)flags;
@@ -41,7 +41,7 @@ long call_creat(uint64_t path, uint64_t mode) { return call_openat(HERE, path, O
 long call_mkdirat(uint64_t dirfd, uint64_t path, uint64_t mode)
 {
     return simple(dirfd, path,
-                  &(struct path_request){.operation = FS_MKDIR, .words = {mode & 07777 & ~(uint64_t)process()->umask}});
+                  &(struct path_request){.operation = FS_MKDIR, .words = {mode & 07777 & ~(uint64_t)process_page()->umask}});
 }
 
 long call_mkdir(uint64_t path, uint64_t mode) { return call_mkdirat(HERE, path, mode); }
@@ -51,7 +51,7 @@ long call_mknodat(uint64_t dirfd, uint64_t path, uint64_t mode, uint64_t device)
     uint64_t type = mode & S_IFMT ? mode & S_IFMT : S_IFREG;
     if (type == S_IFDIR) return -EPERM;
     if (type == S_IFLNK) return -EINVAL;
-    mode = type | (mode & 07777 & ~(uint64_t)process()->umask);
+    mode = type | (mode & 07777 & ~(uint64_t)process_page()->umask);
     return simple(dirfd, path, &(struct path_request){.operation = FS_MKNOD, .words = {mode, (uint32_t)device}});
 }
 

@@ -82,6 +82,7 @@ static struct process *copy_process(unsigned area)
     memset(child->rings, 0, sizeof child->rings);
     files_forget(child);
     page_of(child)->caught = page_of(p)->caught;
+    page_of(child)->umask = page_of(p)->umask;
     page_of(child)->ignored = page_of(p)->ignored;
     page_of(child)->child_flags = page_of(p)->child_flags;
     return child;

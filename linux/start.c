@@ -45,7 +45,6 @@ static void take_over(struct process *p, const struct handover *h)
 {
     p->traced = (h->flags & HANDOVER_TRACE) != 0;
     self()->quick_calls = p->traced ? 0 : CALLS;
-    p->umask = h->umask;
     p->cwd = h->cwd;
     p->executable = h->executable;
     p->sessions = h->sessions;
@@ -55,6 +54,7 @@ static void take_over(struct process *p, const struct handover *h)
     for (int signal = 1; signal <= SIGNALS; signal++)
         if (h->ignored & SIGNAL_BIT(signal)) p->actions[signal - 1].handler = (uint64_t)SIG_IGN;
     page_of(p)->ignored = h->ignored;
+    page_of(p)->umask = h->umask;
     thread_page()->blocked = h->blocked;
     const char *execfn = (const char *)h + h->strings, *name = execfn;
     for (const char *c = execfn; *c; c++)

@@ -67,8 +67,8 @@ struct process_page {
     uint64_t start_ns;
     uint64_t child_flags;   // SA_NOCLDSTOP | SA_NOCLDWAIT of the action for SIGCHLD; written by liblinux
     uint32_t signals_held;  // 1: a signal may be pending that was blocked. Set by proc; cleared by liblinux before it
-    uint32_t zero;          // says that it blocks less (PROC_SIGNAL_CHANGED), which it need not when this is 0
-};
+    uint32_t umask;         // says that it blocks less (PROC_SIGNAL_CHANGED), which it need not when this is 0
+};                          // umask: liblinux's; for others to see in /proc
 struct thread_page {
     uint64_t blocked;       // signal mask; written by liblinux
     uint32_t tid;           // written by proc

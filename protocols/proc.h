@@ -83,7 +83,6 @@ enum {
     PROC_PRIORITY,      // (which, who, value | ~0ull: read) -> value
     PROC_RUSAGE,        // (who) -> struct rusage (144 bytes) in words 6..; also times(): words 0..3 utime stime cutime
                         //  cstime ns
-    PROC_UMASK,         // (mask) proc keeps it for /proc only
     PROC_CHROOT,        // (inode of the root file system) euid 0
     PROC_NAME,          // (; 16 bytes in words 6, 7) prctl(PR_SET_NAME)
 

@@ -61,7 +61,6 @@ void process_inherit(struct process *child, const struct process *parent)
     child->ids = parent->ids;
     memcpy(child->limits, parent->limits, sizeof child->limits);
     child->nice = parent->nice;
-    child->mask = parent->mask;
     child->crowded = parent->crowded;
     child->root = parent->root;
     child->executable_inode = parent->executable_inode;

@@ -188,7 +188,6 @@ void init_start(void)
     process->space = space;
     process->pgid = process->sid = process->pid;
     process->group_orphaned = 1;
-    process->mask = 022;
     string_copy(process->comm, sizeof process->comm, "init");
     limits_init(process);
     space_map(space, space->pool, LIBLINUX_HANDOVER, page, 1, RIGHT_READ | RIGHT_WRITE);

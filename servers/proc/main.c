@@ -66,7 +66,6 @@ static const server_handler operations[] = {
     HANDLER(PROC_RLIMIT, proc_rlimit),
     HANDLER(PROC_PRIORITY, proc_priority),
     HANDLER(PROC_RUSAGE, proc_rusage),
-    HANDLER(PROC_UMASK, proc_umask),
     HANDLER(PROC_CHROOT, proc_chroot),
     HANDLER(PROC_NAME, proc_name),
     HANDLER(PROC_SYSINFO, proc_sysinfo),

@@ -111,7 +111,6 @@ struct process {
     uint32_t status, has_execed;
     uint32_t made_by_vfork;
     int32_t nice;
-    uint32_t mask;     // umask
     uint32_t crowded;  // its user has many threads: it runs behind others (crowd_update())
     uint32_t doomed;   // ends in a later step with this wait status, 0: not
     uint64_t start_ns, root;
@@ -310,7 +309,6 @@ err_t proc_getgroups(const struct request *request, struct answer *answer);
 err_t proc_rlimit(const struct request *request, struct answer *answer);
 err_t proc_priority(const struct request *request, struct answer *answer);
 err_t proc_rusage(const struct request *request, struct answer *answer);
-err_t proc_umask(const struct request *request, struct answer *answer);
 err_t proc_chroot(const struct request *request, struct answer *answer);
 err_t proc_name(const struct request *request, struct answer *answer);
 err_t proc_sysinfo(const struct request *request, struct answer *answer);

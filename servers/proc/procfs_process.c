@@ -89,9 +89,12 @@ void make_process_status(struct text *text, struct process *process)
     const struct identity *ids = &process->ids;
     char letter = state_letter(process);
     uint32_t parent = process->parent ? process->parent->pid : 0;
-    text_add(text,
-             "Name:\t%s\nUmask:\t0%u%u%u\nState:\t%c (%s)\nTgid:\t%u\nNgid:\t0\nPid:\t%u\nPPid:\t%u\nTracerPid:\t0\n",
-             process->comm, process->mask >> 6 & 7, process->mask >> 3 & 7, process->mask & 7, letter,
+    text_add(text, "Name:\t%s\n", process->comm);
+    if (process->page) {
+        uint32_t mask = process->page->umask;
+        text_add(text, "Umask:\t0%u%u%u\n", mask >> 6 & 7, mask >> 3 & 7, mask & 7);
+    }
+    text_add(text, "State:\t%c (%s)\nTgid:\t%u\nNgid:\t0\nPid:\t%u\nPPid:\t%u\nTracerPid:\t0\n", letter,
              state_name(letter), process->pid, process->pid, parent);
     text_add(text, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", ids->uid, ids->euid, ids->suid, ids->fsuid, ids->gid,
              ids->egid, ids->sgid, ids->fsgid);

@@ -5,15 +5,6 @@
 #include <linux/reboot.h>
 #include <linux/sysinfo.h>
 
-err_t proc_umask(const struct request *request, struct answer *answer)
-{
-    (void)answer;
-    struct process *process = caller(request);
-    if (!process) return ERR_INVALID;
-    process->mask = request->words[0] & 0777;
-    return OK;
-}
-
 err_t proc_chroot(const struct request *request, struct answer *answer)
 {
     (void)answer;
