@@ -101,6 +101,7 @@ enum {
     PROC_TTY_SIGNAL,    // (pgid, signal, session badge of the culprit | 0) -> for SIGTTIN and SIGTTOU of a culprit: 0
                         //  sent, 1 he ignores or blocks it, 2 his group is orphaned (the tty then answers EIO, or lets
                         //  the write through)
+    PROC_TTY_OWNED,     // (sid, device, pgid) the session's terminal and its foreground group, for /proc; 0, 0: none any more
     PROC_OPERATIONS_END
 };
 

@@ -108,3 +108,13 @@ err_t proc_setsid(const struct request *request, struct answer *answer)
     answer->n_words = 1;
     return OK;
 }
+
+err_t proc_tty_owned(const struct request *request, struct answer *answer)
+{
+    (void)answer;
+    struct process *leader = process_by_pid(request->words[0]);
+    if (!leader || leader->sid != leader->pid) return OK;  // it has ended meanwhile
+    leader->tty_device = (uint32_t)request->words[1];
+    leader->tty_group = (uint32_t)request->words[2];
+    return OK;
+}

@@ -79,6 +79,7 @@ static const server_handler operations[] = {
 static const server_handler channel_operations[] = {
     [PROC_SESSION_CLOSED - PROC_SESSION_CLOSED] = proc_session_closed,
     [PROC_TTY_SIGNAL - PROC_SESSION_CLOSED] = proc_tty_signal,
+    [PROC_TTY_OWNED - PROC_SESSION_CLOSED] = proc_tty_owned,
 };
 
 // --- events

@@ -117,6 +117,7 @@ struct process {
     struct times own, children;
     uint64_t timer_deadline_ns, timer_interval_ns;  // ITIMER_REAL; deadline 0: off
     uint64_t executable_inode;
+    uint32_t tty_device, tty_group;  // of a session's leader: its terminal and the group in front, 0: none
     uint32_t command_line_bytes, zero;
     char comm[COMM_BYTES];
     char command_line[COMMAND_LINE_BYTES];
@@ -284,6 +285,7 @@ err_t proc_signal_take(const struct request *request, struct answer *answer);
 err_t proc_signal_pending(const struct request *request, struct answer *answer);
 err_t proc_signal_changed(const struct request *request, struct answer *answer);
 err_t proc_tty_signal(const struct request *request, struct answer *answer);
+err_t proc_tty_owned(const struct request *request, struct answer *answer);
 
 // --- futex.c
 void futex_thread_died(struct thread *thread, bool space_lives);  // robust list, clear_child_tid

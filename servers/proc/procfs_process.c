@@ -56,9 +56,12 @@ void make_process_stat(struct text *text, struct process *process)
     process_times(process, &times);
     const struct process_page *page = process->page;
     const struct times *children = &process->children;
-    text_add(text, "%u (%s) %c %u %u %u 0 -1 4194304 %lu %lu %lu %lu ", process->pid, process->comm,
-             state_letter(process), process->parent ? process->parent->pid : 0, process->pgid, process->sid,
-             times.minor_faults, children->minor_faults, times.major_faults, children->major_faults);
+    const struct process *leader = process_by_pid(process->sid);
+    uint32_t device = leader && leader->life == PROCESS_LIVE ? leader->tty_device : 0;
+    text_add(text, "%u (%s) %c %u %u %u %u %d 4194304 %lu %lu %lu %lu ", process->pid, process->comm,
+             state_letter(process), process->parent ? process->parent->pid : 0, process->pgid, process->sid, device,
+             device ? (int)leader->tty_group : -1, times.minor_faults, children->minor_faults, times.major_faults,
+             children->major_faults);
     text_add(text, "%lu %lu %lu %lu %d %d %u 0 %lu %lu %lu %lu ", times.user_ns / TICK_NS, times.system_ns / TICK_NS,
              children->user_ns / TICK_NS, children->system_ns / TICK_NS, 20 + process->nice, process->nice,
              process->n_threads, process->start_ns / TICK_NS, virtual_bytes(process), resident_pages(process),

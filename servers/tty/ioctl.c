@@ -159,9 +159,7 @@ static err_t set_discipline(struct ioctl *io) { return *(const int32_t *)io->in 
 // The device number of the terminal behind /dev/console or /dev/tty.
 static err_t get_device(struct ioctl *io)
 {
-    const struct terminal *t = io->call.terminal;
-    uint32_t serial = 4u << 8 | (64 + (uint32_t)(t - tty->terminals));
-    *out_int(io) = (int32_t)(t->line == NONE ? 136u << 8 | pty_number(t) : serial);
+    *out_int(io) = (int32_t)terminal_device(io->call.terminal);
     return OK;
 }
 

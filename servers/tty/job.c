@@ -57,6 +57,13 @@ void job_signal(const struct terminal *t, int signal)
     if (t->group != 0) server_send(cap_named("proc"), PROC_TTY_SIGNAL, 3, words);
 }
 
+// Tell proc whose it is now, for /proc.
+static void tell_owner(const struct terminal *t, uint32_t device)
+{
+    uint64_t words[] = {t->session, device, t->group};
+    if (t->session != 0) server_send(cap_named("proc"), PROC_TTY_OWNED, 3, words);
+}
+
 // --- getting and giving up
 
 static void take(struct terminal *t, const struct io_credentials *leader, uint64_t badge)
@@ -65,6 +72,7 @@ static void take(struct terminal *t, const struct io_credentials *leader, uint64
     t->session = leader->sid;
     t->group = leader->pgid;
     t->leader = badge;
+    tell_owner(t, terminal_device(t));
     if (session && session->detached) session->detached = false;
 }
 
@@ -89,7 +97,9 @@ err_t job_set_controlling(const struct call *call, bool steal)
 
 static void release(struct terminal *t)
 {
-    t->session = t->group = 0;
+    t->group = 0;
+    tell_owner(t, 0);
+    t->session = 0;
     t->leader = 0;
     io_wake(&t->readers);
     io_wake(&t->writers);
@@ -135,6 +145,7 @@ err_t job_set_group(const struct call *call, uint32_t group)
     err = find_group(group, who.sid);
     if (err != OK) return err;
     call->terminal->group = group;
+    tell_owner(call->terminal, terminal_device(call->terminal));
     io_wake(&call->terminal->readers);
     io_wake(&call->terminal->writers);
     return OK;

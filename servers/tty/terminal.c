@@ -200,6 +200,12 @@ void terminal_settle(struct terminal *t)
         line_transmit(line, t->drainers.first != NULL);
 }
 
+uint32_t terminal_device(const struct terminal *t)
+{
+    uint32_t serial = 4u << 8 | (64 + (uint32_t)(t - tty->terminals));
+    return t->line == NONE ? 136u << 8 | pty_number(t) : serial;
+}
+
 void terminal_set_size(struct terminal *t, const struct winsize *size)
 {
     if (memcmp(&t->size, size, sizeof *size) == 0)

@@ -151,6 +151,8 @@ void terminal_refill(struct terminal *t);
 // OK when all output has left; else ERR_AGAIN, armed.
 err_t terminal_drain(const struct call *call);
 void terminal_set_size(struct terminal *t, const struct winsize *size);
+// Its device number.
+uint32_t terminal_device(const struct terminal *t);
 bool description_is_dead(const struct description *d);
 // Answer a read with the first `bytes` of what `copy` delivers, or none of it when there is no room.
 void call_answer_bytes(struct call *call, size_t bytes);

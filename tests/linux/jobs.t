@@ -85,6 +85,16 @@ echo it waits; fg; echo status $?
 EOF
 onpty sh ./s
 
+### set-m-terminal-is-the-foreground-jobs-and-then-the-shells
+cat > s <<'EOF'
+set -m
+sh -c '[ $(cut -d" " -f5 /proc/$$/stat) = $(cut -d" " -f8 /proc/$$/stat) ] && echo the job has it'
+sh -c '[ $(cut -d" " -f5 /proc/$$/stat) = $(cut -d" " -f8 /proc/$$/stat) ] || echo this one not' & wait $!
+[ $(cut -d" " -f5 /proc/$$/stat) = $(cut -d" " -f8 /proc/$$/stat) ] && echo the shell has it back
+cut -d" " -f7 /proc/$$/stat; ps -o tty | sed 1d | sort -u
+EOF
+onpty sh ./s; cut -d' ' -f7-8 /proc/self/stat
+
 ### session-leaders-end-hangs-the-foreground-job-up
 cat > s <<'EOF'
 set -m
