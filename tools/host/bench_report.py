@@ -68,7 +68,7 @@ def table(rows):
         lines.append(f"{row['title']:38} {number(figure['bulkhead']):>10} {number(figure['shipped']):>10} "
                      f"{number(figure['lean']):>10} {number(row['reach']):>9} "
                      f"{f'{share:.2f}' if share is not None else '-':>6}  {mark(row)}".rstrip())
-    ratios = [share for row in rows.values() if (share := ratio(row)) is not None]
+    ratios = [share for row in rows.values() if row["reach"] and (share := ratio(row)) is not None]
     if ratios:
         above = sum(share > 1 for share in ratios)
         lines.append(f"geometric mean of Bulkhead / Linux lean: {geometric_mean(ratios):.2f} over {len(ratios)} rows; "

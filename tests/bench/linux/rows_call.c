@@ -28,6 +28,12 @@ static void run_clock_gettime(unsigned rounds)
     for (unsigned i = 0; i < rounds; i++) must(!syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now), "clock_gettime");
 }
 
+static void run_clock_libc(unsigned rounds)
+{
+    struct timespec now;
+    for (unsigned i = 0; i < rounds; i++) must(!clock_gettime(CLOCK_MONOTONIC, &now), "clock_gettime");
+}
+
 static void count(int number)
 {
     (void)number;
@@ -78,6 +84,7 @@ const struct row call_rows[] = {
     {"empty", 15, 1000, run_empty, NULL, NULL},
     {"getpid", 15, 1000, run_getpid, NULL, NULL},
     {"clock_gettime", 15, 1000, run_clock_gettime, NULL, NULL},
+    {"clock-libc", 15, 1000, run_clock_libc, NULL, NULL},
     {"signal-self", 15, 200, run_signal, prepare_signal, NULL},
     {"poll-ready", 15, 200, run_poll, prepare_ready, clean_ready},
     {"select-ready", 15, 200, run_select, prepare_ready, clean_ready},

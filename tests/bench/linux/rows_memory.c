@@ -43,6 +43,17 @@ static void run_untouched(unsigned rounds)
     for (unsigned i = 0; i < rounds; i++) must(!munmap(map(PAGE, MAP_ANONYMOUS, -1), PAGE), "munmap");
 }
 
+static void run_protect(unsigned rounds)
+{
+    enum { BYTES = 16 * PAGE };
+    char *memory = map(BYTES, MAP_ANONYMOUS, -1);
+    for (unsigned i = 0; i < rounds; i++) {
+        touch(memory, BYTES);
+        must(!mprotect(memory, BYTES, PROT_READ) && !mprotect(memory, BYTES, PROT_READ | PROT_WRITE), "mprotect");
+    }
+    must(!munmap(memory, BYTES), "munmap");
+}
+
 static int file = -1;
 
 static void prepare_file(void)
@@ -67,6 +78,7 @@ const struct row memory_rows[] = {
     {"page-first-write", 15, 64, run_first_write, NULL, NULL},
     {"mmap-touch-munmap-1m", 15, 2, run_touched, NULL, NULL},
     {"mmap-munmap", 15, 50, run_untouched, NULL, NULL},
+    {"mprotect-write", 15, 20, run_protect, NULL, NULL},
     {"file-page-first-write", 15, 64, run_file_write, prepare_file, clean_file},
     {0},
 };

@@ -76,6 +76,12 @@ static void run_pipe(unsigned rounds)
         must(write(there[1], &byte, 1) == 1 && read(back[0], &byte, 1) == 1, "pipe round trip");
 }
 
+static void run_pipe_close(unsigned rounds)
+{
+    int ends[2];
+    for (unsigned i = 0; i < rounds; i++) must(!pipe(ends) && !close(ends[0]) && !close(ends[1]), "pipe");
+}
+
 static void serve_yield(void)
 {
     for (;;) {
@@ -110,6 +116,7 @@ static void clean_yield(void)
 const struct row pipe_rows[] = {
     {"pipe-exclusive", 15, 100, run_pipe, prepare_exclusive, clean_exclusive},
     {"pipe-shared", 15, 100, run_pipe, prepare_shared, clean_shared},
+    {"pipe-close", 15, 100, run_pipe_close, NULL, NULL},
     {"sched_yield", 15, 100, run_yield, prepare_yield, clean_yield},
     {0},
 };
