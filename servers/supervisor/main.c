@@ -29,7 +29,7 @@ static void make_components(void)
         struct component *c = &s->components[i];
         c->index = i;
         c->spec = &s->manifest->components[i];
-        c->kill_at = NS_FOREVER;
+        c->kills.at = NS_FOREVER;
         durable_plan(c);
     }
     memory_take_blocks();
@@ -46,7 +46,7 @@ static void build(const struct boot_info *boot)
     make_components();
     update_plan();
     evidence_attach();
-    faults_parse();
+    kills_parse();
     system_built();
 }
 
@@ -69,7 +69,9 @@ static uint64_t earlier(uint64_t a, uint64_t b) { return a < b ? a : b; }
 // One round over all components, a turn each; when to look again.
 static uint64_t converge(void)
 {
-    uint64_t next = NS_FOREVER;
+    turn_begin();
+    uint64_t next = kills_converge(now_ns());
+    turn_end();
     for (unsigned i = 0; i < the_system->n_components; i++) {
         struct component *c = &the_system->components[i];
         do {

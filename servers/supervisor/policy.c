@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
-// What happens to components over time: starting when their turn comes, heartbeats, growth, kills by the clock. What
-// follows a death is failure.c's matter.
+// What happens to components over time: starting when their turn comes, heartbeats, growth. What follows a death is
+// failure.c's matter.
 //
 // Heartbeats are counted, not timed: an interval after which we ourselves come late says nothing, since the machine stood
 // still (an emulator on a busy host). The same count limits how long a start takes.
 #include "servers/supervisor/supervisor.h"
 
-#define US 1000ull
 #define MS 1000000ull
 #define START_LIMIT_NS (5000 * MS)  // a first start: there may be much to set up
 #define BEATS_MAX 2                 // heartbeats in a row without an answer, or, after a death, until it is ready
@@ -102,12 +101,11 @@ static uint64_t earlier(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
 static uint64_t watch(struct component *c, uint64_t now)
 {
-    if (now >= c->kill_at) {
-        c->kill_at = c->kill_every ? c->kill_at + c->kill_every : NS_FOREVER;
+    if (kills_due(&c->kills, now)) {
         component_died(c, DEATH_KILLED);
         return now;
     }
-    return earlier(c->kill_at, beat(c, now));
+    return earlier(c->kills.at, beat(c, now));
 }
 
 uint64_t component_converge(struct component *c, uint64_t now)
@@ -188,28 +186,4 @@ void component_answered(struct component *c, const uint64_t usage[USAGE_KINDS])
     c->answered_at = now_ns();
     update_confirm(c);
     check_growth(c, c->answered_at);
-}
-
-// --- injected faults: kill=NAME@US or kill=NAME@US+PERIOD_US in the boot command line, microseconds after boot
-
-static struct component *component_named(const char *name, size_t n)
-{
-    for (unsigned i = 0; i < the_system->n_components; i++) {
-        const char *candidate = the_system->components[i].spec->name;
-        if (strlen(candidate) == n && strncmp(candidate, name, n) == 0) return &the_system->components[i];
-    }
-    return NULL;
-}
-
-void faults_parse(void)
-{
-    for (const char *p = the_system->command_line; *p != '\0'; p++) {
-        if (strncmp(p, "kill=", 5) != 0) continue;
-        const char *name = p + 5, *at = strchr(name, '@');
-        struct component *c = at ? component_named(name, (size_t)(at - name)) : NULL;
-        if (!c) continue;
-        const char *end;
-        c->kill_at = string_to_number(at + 1, &end) * US;
-        c->kill_every = *end == '+' ? string_to_number(end + 1, NULL) * US : 0;
-    }
 }

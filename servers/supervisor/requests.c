@@ -70,7 +70,7 @@ static err_t kill(const struct component *by, uint64_t index)
     struct component *c = named(index);
     if (c && c->state != STATE_STARTING && c->state != STATE_READY) return ERR_NOT_FOUND;
     if (c)
-        c->kill_at = now_ns();
+        c->kills.at = now_ns();
     else if (is_twin(index))
         twin_record(twin_at(index))->kill_ns = now_ns();
     else

@@ -70,6 +70,12 @@ struct block {
     _Bool flexible;      // a share of memory: may be smaller than wanted
 };
 
+// Injected deaths.
+struct kills {
+    uint64_t at, every;  // the next (NS_FOREVER: none) and the interval (0: once)
+    uint64_t chance;     // of those that may hit anyone: where the random numbers are
+};
+
 #define RESTARTS_KEPT 16
 #define STACK_BITS 16
 
@@ -111,7 +117,7 @@ struct component {
     _Bool cold;                    // its next instance begins with a fresh vault
     uint32_t rung;                 // of the ladder of escalations: what comes next
     uint64_t rejuvenated_at;       // the latest restart by plan
-    uint64_t kill_at, kill_every;  // injected deaths: the next (NS_FOREVER: none) and the interval (0: once)
+    struct kills kills;
 };
 
 // Badge of a fault capability: which component, in which start.
@@ -138,6 +144,7 @@ struct system {
     const char *command_line;  // the bundle's, may be empty
     unsigned n_components;
     struct component *components;
+    struct kills kills;  // of anyone
     uint32_t next_slot;  // of those for slot_take()
     struct patched patched[PATCHED_PAGES];
     uint64_t bytes_used, bytes_in_pools;
@@ -243,7 +250,13 @@ void component_ready(struct component *c);
 // It has declared its vault failed: it dies, and starts with an empty one.
 void component_failed(struct component *c);
 void component_answered(struct component *c, const uint64_t usage[USAGE_KINDS]);  // its heartbeat
-void faults_parse(void);  // kill=NAME@US+PERIOD_US words of the command line
+
+// --- kills.c: deaths by the clock
+void kills_parse(void);  // the words of the command line
+// Is one due? Then the next is set.
+_Bool kills_due(struct kills *kills, uint64_t now);
+// End whom chance points at. Returns when to look again.
+uint64_t kills_converge(uint64_t now);
 
 // --- update.c
 void update_plan(void);    // while the system is built
