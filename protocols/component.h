@@ -6,7 +6,7 @@
 // pool, published frames), which outlives a restart, and the instance (threads, address space, image, stack),
 // which a restart destroys as one. One cspace serves both; slots below SLOT_DYNAMIC are the supervisor's to fill.
 #pragma once
-#include "abi/types.h"
+#include "abi/objects.h"
 
 #define COMPONENT_IMAGE_ADDRESS 0x400000ull         // images are linked here
 #define COMPONENT_INFO_ADDRESS 0x100000000000ull    // struct component_info, read only; the 64 KiB stack ends below it
@@ -91,6 +91,8 @@ struct component_info {
     struct component_cap caps[COMPONENT_CAPS];
     uint32_t last_death;    // enum component_death: how the previous instance ended
     uint32_t zero;
+    uint64_t steps_before;  // events in the trace ring when this instance was made
+    struct thread_registers stood_at;  // where the latest instance that had begun an event ended
 };
 _Static_assert(sizeof(struct component_info) <= PAGE_SIZE, "one page");
 

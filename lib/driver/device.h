@@ -19,10 +19,21 @@ struct device device_open(void);
 
 uint8_t device_in8(const struct device *device, unsigned port);
 void device_out8(const struct device *device, unsigned port, uint8_t value);
-// Write up to IOPORT_RUN_BYTES bytes to one port, in order.
-void device_out8_run(const struct device *device, unsigned port, const uint8_t *bytes, unsigned n);
-// Read n (up to IOPORT_RUN_BYTES) bytes from one port.
-void device_in8_run(const struct device *device, unsigned port, uint8_t *bytes, unsigned n);
+// What an operation on the device gave, as one with it: a death cannot come between the two. It lies in the vault and is
+// not undone with the step. So what went through the port is neither forgotten nor done again.
+struct device_receipt {
+    uint64_t bytes;  // read, up to eight of them
+    uint64_t note;   // whatever the caller wants to find here once the operation has been done
+};
+
+// Write up to IOPORT_RUN_BYTES bytes to one port, in order; afterwards the receipt holds the note.
+void device_out8_once(const struct device *device, unsigned port, const uint8_t *bytes, unsigned n,
+                      struct device_receipt *receipt, uint64_t note);
+// Read n (1..8) bytes from one port into the receipt, with the note.
+void device_in8_once(const struct device *device, unsigned port, unsigned n, struct device_receipt *receipt,
+                     uint64_t note);
+// At each start, for each receipt, before server_run(): the instance before may have died right behind the operation.
+void device_receipt_settle(struct device_receipt *receipt);
 
 // The interrupt is handled: let the line fire again. To be called once after each DEVICE_IRQ_BIT, and after a restart.
 // On an edge line (ISA) look at the device once more afterwards: while it still asks for service no new edge will come.

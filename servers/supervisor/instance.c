@@ -87,6 +87,7 @@ err_t instance_start(struct component *c)
     instance_destroy(c);  // what an interrupted start has left
     c->info->starts++;
     c->info->last_death = c->last_death;
+    c->info->steps_before = c->trace->n;
     const struct instance instance = parts_of(c);
     const struct image_place place = update_place(c);
     err_t err = instance_make(&instance);
@@ -101,12 +102,23 @@ err_t instance_start(struct component *c)
     return thread_set_registers(part_slot(c, PART_THREAD), 0, 1, &registers);
 }
 
+// Where it ends, for its successor. An instance that has begun nothing leaves the word of the one before, which it may not
+// have looked at; and there is no thread any more when the last instance of ours had come as far as the revoke.
+static void keep_registers(const struct component *c)
+{
+    struct thread_registers registers;
+    if (c->trace->n == c->info->steps_before) return;
+    (void)thread_run(part_slot(c, PART_THREAD), 0, 0);
+    if (thread_get_registers(part_slot(c, PART_THREAD), &registers) == OK) c->info->stood_at = registers;
+}
+
 // @path crash-restart 3/6: one revoke destroys all that the dead instance consisted of
 void instance_destroy(struct component *c)
 {
     uint64_t consumed = 0;
     (void)context_info(part_slot(c, PART_CONTEXT), &consumed, NULL);
     c->cpu_ns += consumed;
+    keep_registers(c);
     err_t err = cspace_revoke(BOOT_SLOT_CSPACE, part_slot(c, PART_INSTANCE));
     if (err == OK) err = cspace_delete(BOOT_SLOT_CSPACE, part_slot(c, PART_FAULT), 1);
     if (err != OK) panic("%s cannot be taken down: %s", c->spec->name, err_name(err));

@@ -2,8 +2,8 @@
 // Driver of the 16550 UART: bytes between the device's FIFOs and the rings of protocols/stream.h, by interrupt.
 //
 // One function, service(), looks at everything: it may be called at any time and any number of times, so an interrupt,
-// a kick and a restart all end there. Crash rule: a byte at most once. A transmit byte leaves the ring before it goes
-// to the device, a received one is lost only when the driver dies between reading it from the device and publishing it.
+// a kick and a restart all end there. Crash rule: each byte once. The receipt of an operation on the device names the
+// ring's position behind (sent) or in front of (read) the bytes that went through; the ring follows the receipt.
 // A full receive ring switches the receive interrupt off; the device's flow control then holds the sender.
 #include "drivers/char/uart16550/uart16550.h"
 #include "lib/driver/device.h"
@@ -23,7 +23,9 @@ struct uart {
     uint32_t frames;  // slot of the rings' frames, 0: not made yet
     struct stream_memory *memory;
     struct line line;
-    uint64_t received, sent, overruns;
+    uint64_t overruns;
+    struct device_receipt sent;  // note: the position behind
+    struct device_receipt read;  // note: the position in front | the number of bytes << 32
 };
 
 static struct uart *uart;
@@ -31,6 +33,7 @@ static struct device device;
 static uint32_t client;  // notification slot
 static _Bool present;
 static uint8_t enabled;  // what the interrupt enable register holds
+static uint32_t told;    // the receive ring's position that the client knows of
 
 static uint8_t in(unsigned port) { return device_in8(&device, port); }
 
@@ -77,39 +80,50 @@ static void reset(void)
 
 // --- bytes
 
-// Take what the device surely has, up to n bytes: a trigger level's worth in one operation, or single bytes.
-static uint32_t take(uint8_t *bytes, uint32_t n)
+// How many bytes the device surely has, up to n: a trigger level's worth, or a single one.
+static uint32_t waiting(uint32_t n)
 {
-    if (n >= UART_TRIGGER && (in(UART_IIR)&IIR_CAUSE) == IIR_TRIGGER) {
-        device_in8_run(&device, UART_DATA, bytes, UART_TRIGGER);
-        return UART_TRIGGER;
-    }
+    if (n >= UART_TRIGGER && (in(UART_IIR)&IIR_CAUSE) == IIR_TRIGGER) return UART_TRIGGER;
     uint8_t status = in(UART_LSR);
     uart->overruns += (status & LSR_OVERRUN) != 0;
-    if (!(status & LSR_RECEIVED)) return 0;
-    bytes[0] = in(UART_DATA);
-    return 1;
+    return (status & LSR_RECEIVED) != 0;
 }
 
-// Move received bytes into the ring until the device has none or the ring is full. True when some came.
+// What was read comes into the ring, unless it is there already.
+static void follow_read(const struct byte_ring *ring)
+{
+    uint32_t position = (uint32_t)uart->read.note, n = (uint32_t)(uart->read.note >> 32);
+    if (position == ring->indexes->tail && n <= UART_TRIGGER) (void)ring_write(ring, &uart->read.bytes, n);
+}
+
+// What was sent leaves the ring, unless it has.
+static void follow_sent(const struct byte_ring *ring)
+{
+    uint32_t n = (uint32_t)uart->sent.note - ring->indexes->head;
+    if (n <= UART_FIFO) ring_drop(ring, n);
+}
+
+// Move received bytes into the ring until the device has none or the ring is full. True when some came, or may have come
+// to an instance that could not tell.
 static _Bool receive(struct stream_memory *memory)
 {
     struct byte_ring ring = stream_rx(memory);
-    uint32_t received = 0;
+    follow_read(&ring);
     for (unsigned i = 0; i < SERVICE_ROUNDS * UART_FIFO; i++) {
-        uint8_t bytes[UART_TRIGGER];
         memory->rx_stopped = 0;
         if (ring_space(&ring) == 0) {
             __atomic_store_n(&memory->rx_stopped, 1, __ATOMIC_SEQ_CST);
             if (ring_space(&ring) == 0) break;
             continue;
         }
-        uint32_t n = take(bytes, ring_space(&ring));
+        uint32_t n = waiting(ring_space(&ring));
         if (n == 0) break;
-        received += ring_write(&ring, bytes, n);
+        device_in8_once(&device, UART_DATA, n, &uart->read, memory->rx.tail | (uint64_t)n << 32);
+        follow_read(&ring);
     }
-    uart->received += received;
-    return received > 0;
+    _Bool tell = memory->rx.tail != told;
+    told = memory->rx.tail;
+    return tell;
 }
 
 // Fill the device's transmit FIFO from the ring, as long as the device takes it. True when the client wants to hear of
@@ -118,6 +132,7 @@ static _Bool transmit(struct stream_memory *memory)
 {
     struct byte_ring ring = stream_tx(memory);
     memory->tx_idle = 0;
+    follow_sent(&ring);
     for (unsigned i = 0; i < SERVICE_ROUNDS; i++) {
         uint8_t bytes[UART_FIFO];
         if (ring_used(&ring) == 0) {
@@ -127,9 +142,8 @@ static _Bool transmit(struct stream_memory *memory)
         }
         if (!(in(UART_LSR)&LSR_THR_EMPTY)) break;
         uint32_t n = ring_peek(&ring, bytes, UART_FIFO);
-        ring_drop(&ring, n);  // right before the bytes go: what a death in between takes with it is never sent twice
-        device_out8_run(&device, UART_DATA, bytes, n);
-        uart->sent += n;
+        device_out8_once(&device, UART_DATA, bytes, n, &uart->sent, memory->tx.head + n);
+        follow_sent(&ring);
     }
     return memory->tx_wanted && ring_used(&ring) <= ring.size / 2;
 }
@@ -208,8 +222,8 @@ static err_t status(const struct request *request, struct answer *answer)
     answer->words[0] = uart->line.bits_per_second;
     answer->words[1] =
         (modem & MSR_CARRIER ? STREAM_LINE_CARRIER : 0) | (modem & MSR_CLEAR_TO_SEND ? STREAM_LINE_CLEAR_TO_SEND : 0);
-    answer->words[2] = uart->received;
-    answer->words[3] = uart->sent;
+    answer->words[2] = uart->memory ? uart->memory->rx.tail : 0;
+    answer->words[3] = uart->memory ? uart->memory->tx.head : 0;
     answer->words[4] = uart->overruns;
     answer->n_words = 5;
     return OK;
@@ -246,6 +260,9 @@ int component_main(const struct component_info *info)
     device = device_open();
     const struct component_cap *signal = rt_cap_of_kind(COMPONENT_CAP_SIGNAL, 0);
     client = signal ? signal->slot : 0;
+    device_receipt_settle(&uart->sent);
+    device_receipt_settle(&uart->read);
+    if (uart->memory) told = uart->memory->rx.head;
     present = probe();
     if (present)
         reset();
