@@ -16,7 +16,8 @@ enum {
                                //  ERR_NO_RIGHT
     SUPERVISOR_LIST = 6,       // (index) -> state, starts, memory bytes; name in words 8..11; ERR_NOT_FOUND behind the
                                //  last
-    SUPERVISOR_KILL = 7,       // (index) end the component's instance as a fault would; only with `may power`
+    SUPERVISOR_KILL = 7,       // (index, starts) end the component's instance as a fault would, if it is the one of so many
+                               //  starts; only with `may power`
     SUPERVISOR_CHANNEL_GONE = 8, // (badge) a server saw KMSG_GONE for a client's channel: the first capability is to be
                                  //  deleted
     SUPERVISOR_SHOW = 9,       // (index) -> struct component_status in words 8..; ERR_NOT_FOUND behind the last

@@ -187,6 +187,6 @@ void effect_kill(uint64_t index, uint64_t starts, uint64_t c)
     struct component component;
     if (!component_look_up(index, &component) || component.starts != starts) return;
     log_line("killing %s, as was asked for in /proc/bulkhead/kill", component.name);
-    struct message m = {.info = INFO(SUPERVISOR_KILL, 1, 0), .words = {index}};
+    struct message m = {.info = INFO(SUPERVISOR_KILL, 2, 0), .words = {index, starts}};
     (void)ipc_call(SLOT_SUPERVISOR, &m);
 }

@@ -63,18 +63,19 @@ static err_t power(const struct component *c, uint64_t action, uint64_t code)
     return system_power(BOOT_SLOT_SYSTEM, (unsigned)action, code);
 }
 
-// The loop does it, after this answer; the other of the twins, when it is one of them.
-static err_t kill(const struct component *by, uint64_t index)
+// The loop does it; the other of the twins, when it is one of them, which may be before the answer. When that is sent again,
+// the instance that was meant is gone.
+static err_t kill(const struct component *by, uint64_t index, uint64_t starts)
 {
     if (!(by->spec->may & MAY_POWER)) return ERR_NO_RIGHT;
     struct component *c = named(index);
+    if (!c && !is_twin(index)) return ERR_NOT_FOUND;
+    if (starts != (c ? c->info->starts : twin_record(twin_at(index))->starts)) return OK;
     if (c && c->state != STATE_STARTING && c->state != STATE_READY) return ERR_NOT_FOUND;
     if (c)
         c->kills.at = now_ns();
-    else if (is_twin(index))
-        twin_record(twin_at(index))->kill_ns = now_ns();
     else
-        return ERR_NOT_FOUND;
+        twin_record(twin_at(index))->kill_ns = now_ns();
     return OK;
 }
 
@@ -103,7 +104,7 @@ static err_t handle_request(struct component *c, uint32_t operation, struct mess
     case SUPERVISOR_SHOW: return status_show(m->words[0]);
     case SUPERVISOR_GRANT: return status_grant(m);
     case SUPERVISOR_EVIDENCE: return evidence_show(m);
-    case SUPERVISOR_KILL: return kill(c, m->words[0]);
+    case SUPERVISOR_KILL: return kill(c, m->words[0], m->words[1]);
     case SUPERVISOR_CHANNEL_GONE: return channel_gone(c, m->words[0]);
     case SUPERVISOR_FAULT: return inject_order(c, m->words);
     case SUPERVISOR_FAULTS: return inject_look(m->words[0], m->words);

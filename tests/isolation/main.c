@@ -103,7 +103,7 @@ static void try_supervisor(void)
 {
     struct message m = {.info = INFO(SUPERVISOR_POWER, 2, 0), .words = {POWER_EXIT, 0}};
     refused(ipc_call(SLOT_SUPERVISOR, &m), "switching off");
-    m = (struct message){.info = INFO(SUPERVISOR_KILL, 1, 0), .words = {0}};
+    m = (struct message){.info = INFO(SUPERVISOR_KILL, 2, 0), .words = {0, 1}};
     refused(ipc_call(SLOT_SUPERVISOR, &m), "killing a component");
     m = (struct message){.info = INFO(SUPERVISOR_CHANNEL_GONE, 1, 0), .words = {BADGE_CHANNEL | 1}};
     refused(ipc_call(SLOT_SUPERVISOR, &m), "cutting another component off");

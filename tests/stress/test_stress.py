@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Load and greed: afterwards nothing may be missing, and meanwhile others must be able to work.
 
-STRESS=full (make stress) does ten thousand forks and a million messages; otherwise it is a matter of seconds.
+STRESS=full (make stress) does ten thousand forks, a million messages and a hundred thousand restarts; otherwise it is a
+matter of seconds.
 """
 
 import os
+import re
 import subprocess
 import sys
 import unittest
@@ -14,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / (os.environ.get("BUILD") or "build")
 FULL = os.environ.get("STRESS") == "full"
 BUSY = ("10000", "1000000", "2000") if FULL else ("100", "5000", "50")
+RESTARTS = 100000 if FULL else 2000
 HOGS = ("forks", "memory", "pipes", "files", "space")
 
 
@@ -43,6 +46,13 @@ class Stress(unittest.TestCase):
         if FULL:
             print(output)
         self.assertEqual(status, 0, output)
+
+    def test_restarts_leave_no_trace_in_the_ledger(self):
+        status, output = in_guest("restarts.sh", [], [str(RESTARTS)], "--icount", timeout=7200 if FULL else 300)
+        if FULL:
+            print(output)
+        self.assertEqual(status, 0, output)
+        self.assertGreaterEqual(int(re.search(r"^restarts (\d+)$", output, re.MULTILINE)[1]), RESTARTS)
 
     def check_hog(self, kind):
         status, output = in_guest("hogs.sh", ["hog"], [kind], timeout=120)

@@ -23,6 +23,7 @@ MAX_STDIN_FILE = 16 << 20
 RUN_HELP = """examples:
   ./bulkhead run
   ./bulkhead run busybox --mem 64M
+  ./bulkhead run --boot 'kill=*@1000000+50000/1'    while components are killed
 
 exit status: what the system gave when it switched itself off; 0 after leaving with Ctrl-A x."""
 
@@ -94,12 +95,13 @@ def booted(project, arguments, folder):
         initrd = Path(folder) / "initrd"
         initrd.write_bytes(rootfs.root_archive(project.root, project.debian.busybox(), "linux").pack())
         return qemu.Machine(str(project.debian.linux()), str(initrd), f"{qemu.LINUX_COMMAND_LINE} rdinit=/sbin/init")
+    bundle = Path(folder) / "bundle" if arguments.boot else project.build / f"bundle-{arguments.system}.img"
+    arguments.output = bundle
     run_bundle(project, arguments)
-    return qemu.Machine(str(project.build / "kernel.elf"), str(project.build / f"bundle-{arguments.system}.img"))
+    return qemu.Machine(str(project.build / "kernel.elf"), str(bundle), icount=arguments.icount)
 
 
 def run_run(project, arguments):
-    arguments.output = None
     with tempfile.TemporaryDirectory(prefix="bulkhead-") as folder:
         machine = booted(project, arguments, folder)
         machine.memory, machine.gdb = arguments.memory, arguments.gdb
@@ -200,7 +202,7 @@ def run_bundle(project, arguments):
     settings = guest.Settings(project.root, project.build, project.debian, system=arguments.system,
                               memory=arguments.memory)
     project.system_path(arguments.system)
-    data = guest.build_bundle(settings, archive, "")
+    data = guest.build_bundle(settings, archive, arguments.boot)
     path = Path(arguments.output or project.build / f"bundle-{arguments.system}.img")
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists() or path.read_bytes() != data:
@@ -302,6 +304,14 @@ def memory_option(parser):
     parser.add_argument("--mem", dest="memory", default="512M", metavar="SIZE", help="the machine's memory (512M)")
 
 
+def icount_option(parser):
+    parser.add_argument("--icount", action="store_true", help="deterministic: virtual time counts instructions")
+
+
+def boot_option(parser):
+    parser.add_argument("--boot", default="", metavar="WORDS", help="add to Bulkhead's boot command line, like kill=tty@500000+9000")
+
+
 def system_argument(parser):
     parser.add_argument("system", nargs="?", default="busybox", metavar="SYSTEM", help="systems/SYSTEM.system (busybox)")
 
@@ -324,6 +334,8 @@ def build_parser():
     memory_option(p)
     p.add_argument("--iso", action="store_true", help="boot the ISO image from a CD, as a real machine would")
     p.add_argument("--linux", action="store_true", help="boot Debian's Linux kernel with the same files, to compare")
+    icount_option(p)
+    boot_option(p)
     p.add_argument("--gdb", action="store_true", help="wait for a debugger at 127.0.0.1:1234 before the first instruction")
 
     p = add_command(commands, "exec", run_exec, "run one Linux command and exit with its status", EXEC_HELP)
@@ -333,11 +345,11 @@ def build_parser():
     p.add_argument("--linux", action="store_true", help="on Debian's Linux kernel instead, to compare")
     memory_option(p)
     p.add_argument("--timeout", type=float, default=60, metavar="SECONDS", help="exit with 124 after that long (60)")
-    p.add_argument("--icount", action="store_true", help="deterministic: virtual time counts instructions")
+    icount_option(p)
     p.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="set a variable for the command")
     p.add_argument("--cwd", default="/", metavar="DIR", help="where the command starts (/)")
     p.add_argument("--user", help="who runs it (root)")
-    p.add_argument("--boot", default="", metavar="WORDS", help="add to Bulkhead's boot command line, like kill=tty@500000+9000")
+    boot_option(p)
     p.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND ARG...", help="what to run")
 
     p = add_command(commands, "bench", bench_cli.run, "count the instructions of Linux programs, here and on Linux", bench_cli.HELP)
@@ -372,6 +384,7 @@ def build_parser():
     p = add_command(commands, "bundle", run_bundle, "build the boot bundle of a system")
     system_argument(p)
     memory_option(p)
+    boot_option(p)
     p.add_argument("-o", dest="output", metavar="FILE", help="where to (build/bundle-SYSTEM.img)")
 
     p = add_command(commands, "check", run_check, "check a system file")

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: MIT
+# In the guest, as root: restarts.sh N. The ledger before and after at least N restarts of all components in turn, the
+# supervisor and the guardian included, which must be the same; prints the difference when they are not, and exits with 1.
+cd /tmp
+
+ledger() {
+    grep -v '^forks ' /proc/bulkhead/ledger
+    sed 's/ starts [0-9]*//' /proc/bulkhead/components
+    sleep 0.3  # what follows is of the latest heartbeats
+    cat /proc/bulkhead/usage
+    df /
+    df -i /
+}
+
+starts() { awk '{ n += $6 } END { print n }' /proc/bulkhead/components; }
+
+names=$(cut -d ' ' -f 2 /proc/bulkhead/components)
+read -r line </proc/uptime  # this shell has a session with proc from now on
+ledger >after
+ledger >before
+ledger >before
+began=$(starts)
+for round in $(seq $(($1 / $(echo $names | wc -w) + 1))); do
+    for name in $names; do
+        echo "$name" >/proc/bulkhead/kill
+        usleep 1000
+    done
+done
+while [ $(($(starts) - began)) -lt "$1" ]; do
+    echo uart3 >/proc/bulkhead/kill
+    usleep 1000
+done
+echo "restarts $(($(starts) - began))"
+for look in 1 2 3 4 5; do  # a heartbeat may have come between two commands, or while one read in /proc
+    usleep ${look}7000
+    ledger >after
+    cmp -s before after && echo "the ledger is as before" && exit
+done
+diff before after
+exit 1
