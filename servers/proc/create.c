@@ -116,7 +116,8 @@ err_t proc_create(const struct request *request, struct answer *answer)
     err_t err = space_tables_now(process->space, 2 * TABLES_A_MAPPING);
     if (err != OK) return err;
     bool new_process = request->words[1] & PROC_CREATE_PROCESS;
-    if (process->doomed || limit_of_processes_reached(process)) return ERR_LINUX(EAGAIN);
+    if (process->sent_later) return ERR_RESTARTED;  // nothing that is made may miss it
+    if (limit_of_processes_reached(process)) return ERR_LINUX(EAGAIN);
     struct thread *thread;
     err = new_process ? make_process(process, &thread) : make_thread(process, pid_alloc(), &thread);
     if (err != OK) return server_abort(err);

@@ -9,8 +9,6 @@
 #include <linux/signal.h>
 #include <linux/wait.h>
 
-#define ENDS_A_STEP 16  // threads
-
 static bool reaps_by_itself(const struct process *parent)
 {
     return parent->page->ignored & SIGNAL_BIT(SIGCHLD) || parent->page->child_flags & SA_NOCLDWAIT;
@@ -81,8 +79,6 @@ static void drop_capabilities(struct process *process)
 void process_exit(struct process *process, uint32_t status)
 {
     if (process->life != PROCESS_LIVE) return;
-    if (process->doomed) state->n_doomed--;
-    process->doomed = 0;
     process->life = PROCESS_EXITING;
     process->status = status;
     process->stopped = process->report_stop = process->report_continue = 0;
@@ -92,6 +88,7 @@ void process_exit(struct process *process, uint32_t status)
     leave_space(process);
     drop_capabilities(process);
     signal_queue_drop(&process->signals, ~0ull);
+    process->sent_later = 0;
     state->dead_ns += process->own.user_ns;
     if (process == state->init) {
         log_line("the first process has ended with status %u", status);
@@ -104,40 +101,6 @@ void process_exit(struct process *process, uint32_t status)
     process_changed(process);
     if (process->pid == process->sid && cap_named("tty")) server_signal(cap_named("tty"));
     if (!has_sessions(process)) become_zombie(process);
-}
-
-// Signals may end any number of processes at once; what a step can do after its commit is bounded.
-void process_end(struct process *process, uint32_t status)
-{
-    if (process->life != PROCESS_LIVE || process->doomed) return;
-    if (state->end_step != vault_step()) {
-        state->end_step = vault_step();
-        state->n_ended = 0;
-    }
-    if (state->n_ended == 0 || state->n_ended + process->n_threads <= ENDS_A_STEP) {
-        state->n_ended += process->n_threads;
-        process_exit(process, status);
-        return;
-    }
-    process->doomed = status;
-    state->n_doomed++;
-    more_work();
-}
-
-void process_end_doomed(void)
-{
-    uint32_t n = 0;
-    if (state->n_doomed == 0) return;
-    for_each_process(process)
-    {
-        if (!process->doomed) continue;
-        if (n > 0 && n + process->n_threads > ENDS_A_STEP) {
-            more_work();
-            return;
-        }
-        n += process->n_threads;
-        process_exit(process, process->doomed);
-    }
 }
 
 void process_session_gone(struct process *process, unsigned server)

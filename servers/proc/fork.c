@@ -129,7 +129,8 @@ err_t proc_fork(const struct request *request, struct answer *answer)
     struct process *parent = caller(request);
     struct thread *thread = parent ? thread_of(parent, request->words[0]) : NULL;
     if (!thread) return ERR_INVALID;
-    if (parent->doomed || limit_of_processes_reached(parent)) return ERR_LINUX(EAGAIN);
+    if (parent->sent_later) return ERR_RESTARTED;  // the child may not miss it
+    if (limit_of_processes_reached(parent)) return ERR_LINUX(EAGAIN);
     struct process *child = process_new(parent);
     if (!child || !(child->space = space_make())) return server_abort(ERR_LINUX(EAGAIN));
     process_inherit(child, parent);

@@ -96,7 +96,7 @@ static bool session_gone(uint64_t badge)
 static void tick(void)
 {
     if (!state->init) init_start();
-    process_end_doomed();
+    signals_send_later();
     space_reap();
     timers_run(server_now());
     timers_arm();

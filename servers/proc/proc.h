@@ -112,13 +112,13 @@ struct process {
     uint32_t made_by_vfork;
     int32_t nice;
     uint32_t crowded;  // its user has many threads: it runs behind others (crowd_update())
-    uint32_t doomed;   // ends in a later step with this wait status, 0: not
+    uint32_t command_line_bytes;
+    uint64_t sent_later;  // signals that are pending and will be sent once more
     uint64_t start_ns, root;
     struct times own, children;
     uint64_t timer_deadline_ns, timer_interval_ns;  // ITIMER_REAL; deadline 0: off
     uint64_t executable_inode;
     uint32_t tty_device, tty_group;  // of a session's leader: its terminal and the group in front, 0: none
-    uint32_t command_line_bytes, zero;
     char comm[COMM_BYTES];
     char command_line[COMMAND_LINE_BYTES];
 };
@@ -144,9 +144,7 @@ struct state {
     struct space *dead_spaces;
     struct process *timers;  // by deadline
     struct process *init;
-    uint64_t end_step;
-    uint32_t n_ended;  // threads that have ended in that step
-    uint32_t n_doomed;
+    uint32_t signals_later;  // a process has some
     struct thread *futex_waiters;
     uint64_t forks, epoch, dead_ns;  // dead_ns: CPU time of processes that have ended
     uint64_t load[3], load_at_ns;    // load averages, fixed point with 11 bits
@@ -241,8 +239,6 @@ extern struct image {
     uint64_t start, stub_syscall, stub_event, stub_fault;  // the entries: address, then offsets in the stub page
 } image;
 err_t proc_exit(const struct request *request, struct answer *answer);
-void process_end(struct process *process, uint32_t status);   // the same, later when many end in this step
-void process_end_doomed(void);                                // those, as many as fit in a step
 void process_exit(struct process *process, uint32_t status);  // it ends with this wait status
 void process_session_gone(struct process *process, unsigned server);
 err_t proc_session_closed(const struct request *request, struct answer *answer);
@@ -269,7 +265,9 @@ bool space_has_room(const struct process *process, uint64_t bytes, bool is_data)
 
 // --- signal.c: what a signal does; sigcalls.c: requests
 void signal_fields_kill(struct queued_signal *info, const struct process *sender, int code);
-bool signal_send(struct process *process, struct thread *thread, const struct queued_signal *info);  // false: EAGAIN
+// Acts on the signal, in this step or, when many processes are sent signals, in a later one. False: EAGAIN.
+bool signal_send(struct process *process, struct thread *thread, const struct queued_signal *info);
+void signals_send_later(void);  // those of earlier steps, as many as fit in one
 void signal_simple(struct process *process, int signal, int code);  // from the kernel's side, without a sender
 void signal_group(uint32_t pgid, int signal, int code);
 void signal_child(struct process *child, int code, int status);     // SIGCHLD to the parent

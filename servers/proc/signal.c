@@ -7,12 +7,15 @@
 //  - Default actions are carried out here, at once when some thread does not block the signal. Only caught signals
 //    become events; liblinux then asks for them with PROC_SIGNAL_TAKE. SIGKILL never asks.
 //  - A signal below SIGRTMIN is pending once; others queue up, each with its siginfo.
+//  - Signals may be for any number of processes at once, and what a step can do after its commit is bounded. What is too
+//    much for one is pending, and sent once more in later steps (signals_send_later()).
 //  - The first process has no default actions, as on Linux.
 #include "servers/proc/proc.h"
 #include <linux/signal.h>
 #include <linux/resource.h>
 
 #define FIRST_REAL_TIME 32
+#define THREADS_A_STEP 16  // of processes that are sent signals
 #define UNSTOPPABLE (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
 #define STOP_SIGNALS (SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU))
 #define IGNORED_BY_DEFAULT (SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGURG) | SIGNAL_BIT(SIGWINCH) | SIGNAL_BIT(SIGCONT))
@@ -184,10 +187,9 @@ void signals_note_held(struct process *process)
     if (pending) process->page->signals_held = 1;
 }
 
-bool signal_send(struct process *process, struct thread *thread, const struct queued_signal *info)
+static bool send_now(struct process *process, struct thread *thread, const struct queued_signal *info)
 {
     int signal = info->signal;
-    if (process->life != PROCESS_LIVE) return true;
     if (signal == SIGCONT) process_continue(process);
     if (SIGNAL_BIT(signal) & STOP_SIGNALS) drop_everywhere(process, SIGNAL_BIT(SIGCONT));
     if (process->stopped && signal != SIGKILL)  // it waits until the process goes on
@@ -198,11 +200,69 @@ bool signal_send(struct process *process, struct thread *thread, const struct qu
     if (!takes) return send_queued(process, thread, info, NULL);
     switch (action_of(process, signal)) {
     case ACTION_IGNORE: return true;
-    case ACTION_END: process_end(process, (uint32_t)signal); return true;
+    case ACTION_END: process_exit(process, (uint32_t)signal); return true;
     case ACTION_STOP: stop_by(process, signal); return true;
     case ACTION_CATCH: break;
     }
     return send_queued(process, thread, info, takes);
+}
+
+// May this step act on one more process? A re-run counts anew, and decides the same.
+static bool step_takes(const struct process *process)
+{
+    static uint64_t step;
+    static uint32_t n_threads;
+    if (step != vault_step()) n_threads = 0;
+    step = vault_step();
+    if (n_threads > 0 && n_threads + process->n_threads > THREADS_A_STEP) return false;
+    n_threads += process->n_threads;
+    return true;
+}
+
+// A stop and a continue that follow each other are not both kept.
+static bool send_later(struct process *process, const struct queued_signal *info)
+{
+    uint64_t bit = SIGNAL_BIT(info->signal), drop = 0;
+    if (bit & SIGNAL_BIT(SIGCONT)) drop = STOP_SIGNALS;
+    if (bit & STOP_SIGNALS) drop = SIGNAL_BIT(SIGCONT);
+    drop_everywhere(process, drop);
+    if (!queue_add(process, &process->signals, info)) return false;
+    process->sent_later = (process->sent_later & ~drop) | bit;
+    state->signals_later = 1;
+    more_work();
+    return true;
+}
+
+bool signal_send(struct process *process, struct thread *thread, const struct queued_signal *info)
+{
+    if (process->life != PROCESS_LIVE) return true;
+    if (!thread && (process->sent_later || !step_takes(process))) return send_later(process, info);
+    return send_now(process, thread, info);
+}
+
+static void send_what_was_put_off(struct process *process)
+{
+    while (process->life == PROCESS_LIVE && process->sent_later) {
+        struct queued_signal info;
+        int signal = __builtin_ctzll(process->sent_later) + 1;
+        process->sent_later &= process->sent_later - 1;
+        queue_take(&process->signals, signal, &info);
+        (void)send_now(process, NULL, &info);
+    }
+}
+
+void signals_send_later(void)
+{
+    if (!state->signals_later) return;
+    state->signals_later = 0;
+    for_each_process(process)
+    {
+        if (!process->sent_later) continue;
+        if (step_takes(process))
+            send_what_was_put_off(process);
+        else
+            state->signals_later = 1;
+    }
 }
 
 void signal_fields_kill(struct queued_signal *info, const struct process *sender, int code)

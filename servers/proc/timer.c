@@ -18,7 +18,7 @@ static void unlink_timer(struct process *process)
 
 void timers_arm(void)
 {
-    if (state->dead_spaces || state->n_doomed)
+    if (state->dead_spaces || state->signals_later)
         server_wake_at(0);
     else
         server_wake_at(state->timers ? state->timers->timer_deadline_ns : NS_FOREVER);

@@ -58,6 +58,9 @@ exec 4<>b; read x < a; for i in 1 2 3; do kill -USR1 $p; read x <&4; echo $x; do
 setsid sh -c 'echo $$ > pid; sleep 30 & sleep 30 & : > up; wait' & p=$!
 while [ ! -e up ]; do sleep 0.1; done; kill -TERM -$(cat pid); wait $p 2>/dev/null; echo $?; sleep 0.5; kill -0 -$(cat pid) 2>/dev/null; echo $?
 
+### group-of-hundreds-is-stopped-continued-and-ended timeout=60
+crowd 200
+
 ### wait-for-each
 (exit 3) & a=$!; (exit 4) & b=$!; wait $b; echo $?; wait $a; echo $?; wait $a 2>/dev/null; echo $?; wait 1 2>/dev/null; echo $?; wait; echo $?
 
