@@ -95,6 +95,18 @@ cut -d" " -f7 /proc/$$/stat; ps -o tty | sed 1d | sort -u
 EOF
 onpty sh ./s; cut -d' ' -f7-8 /proc/self/stat
 
+### set-m-each-stop-signal-stops-a-job
+cat > s <<'EOF'
+#!/bin/sh
+set -m
+for s in STOP TSTP TTIN TTOU; do
+    sh -c "kill -$s \$\$; echo $s: goes on" &
+    until jobs | grep -q Stopped; do usleep 1000; done
+    jobs | tr -s ' '; fg >/dev/null
+done
+EOF
+chmod +x s; onpty sh -c 'exec ./s 2>/dev/null'
+
 ### session-leaders-end-hangs-the-foreground-job-up
 cat > s <<'EOF'
 set -m

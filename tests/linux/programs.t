@@ -60,6 +60,9 @@ find d -type f -exec cat {} \; | sort; find d -type f -exec echo {} + | tr ' ' '
 mkdir -p t; for a in 1 2 3 4 5; do mkdir t/$a; for b in 1 2 3 4 5 6; do seq $((a * b * 10)) > t/$a/$b; done; done
 find t -xdev -type f | xargs sha256sum | sort | sha256sum; find t -type f | sort | xargs cat | md5sum; du -a t > /dev/null; echo $?
 
+### sums-of-all-files-of-the-system
+find / -xdev -type f ! -path '/t*' ! -path '/.bulkhead/*' ! -path '/usr/*' | xargs sha256sum | sort
+
 ### tree-of-two-thousand-files timeout=60
 i=0; while [ $i -lt 20 ]; do mkdir d$i; (cd d$i; seq 100 | xargs touch); i=$((i + 1)); done; find . -type f | wc -l; ls d7 | sort -n | tail -n 1; rm -r d*; ls | wc -l
 

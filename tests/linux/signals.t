@@ -30,6 +30,9 @@ for s in HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM S
 done
 for s in CHLD CONT URG WINCH; do sh -c "kill -$s \$\$; echo survived $s"; done
 
+### stop-signals-of-the-terminal-do-not-stop-an-orphaned-group
+for s in TSTP TTIN TTOU; do setsid sh -c "kill -$s \$\$; echo went on after $s"; done
+
 ### real-time-signals-end-a-process
 for s in 34 40 64; do sh -c "kill -$s \$\$" 2>/dev/null; echo $?; done
 
