@@ -7,6 +7,8 @@
 #include <linux/stat.h>
 #include "linux/linux.h"
 
+#define UMOUNT_FLAGS 15ull  // MNT_FORCE, MNT_DETACH, MNT_EXPIRE, UMOUNT_NOFOLLOW
+
 // Mark a directory of the root file system as covered and enter it in the table. Used by the first process.
 long mount_server(const char *path, unsigned server)
 {
@@ -24,15 +26,15 @@ long mount_server(const char *path, unsigned server)
     return 0;
 }
 
-// Whether the path is the root of a mounted file system of this server.
-static bool is_mounted_at(uint64_t path, unsigned server)
+// Whether the path is the root of a mounted file system of this server: 1, 0, or why the path leads nowhere.
+static long is_mounted_at(uint64_t path, unsigned server)
 {
     struct walk w;
     struct file *file;
     char name[PATH_MAX];
     long result = walk_begin(&w, (uint64_t)AT_FDCWD, path, false);
-    if (result == 0) result = path_open(&w, 0, O_PATH | O_DIRECTORY, 0, &file);
-    if (result < 0) return false;
+    if (result == 0) result = path_open(&w, 0, O_PATH, 0, &file);
+    if (result < 0) return result;
     bool is = file->server == server && file_path(file, name, sizeof name) > 0 && strcmp(name, "/proc") == 0;
     file_drop(file);
     return is;
@@ -42,17 +44,20 @@ long call_mount(uint64_t source, uint64_t target, uint64_t type, uint64_t flags,
 {
     char name[32];
     (void)source, (void)flags, (void)data;
+    long n = type ? copy_string(name, type, sizeof name) : 0;
+    if (n == -EFAULT) return n;
+    long mounted = is_mounted_at(target, SERVER_PROC);
+    if (mounted < 0) return mounted;
     if (process_page()->euid != 0) return -EPERM;
     if (!type) return -EINVAL;
-    long n = copy_string(name, type, sizeof name);
-    if (n == -EFAULT) return n;
-    if (n > 0 && strcmp(name, "proc") == 0 && is_mounted_at(target, SERVER_PROC)) return -EBUSY;
-    return -ENODEV;
+    return n > 0 && strcmp(name, "proc") == 0 && mounted ? -EBUSY : -ENODEV;
 }
 
 long call_umount2(uint64_t target, uint64_t flags)
 {
-    (void)flags;
+    if (flags & ~UMOUNT_FLAGS) return -EINVAL;
+    long mounted = is_mounted_at(target, SERVER_PROC);
+    if (mounted < 0) return mounted;
     if (process_page()->euid != 0) return -EPERM;
-    return is_mounted_at(target, SERVER_PROC) ? -EBUSY : -EINVAL;
+    return mounted ? -EBUSY : -EINVAL;
 }

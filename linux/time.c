@@ -79,8 +79,7 @@ long call_clock_settime(uint64_t clock, uint64_t user)
 long call_settimeofday(uint64_t user, uint64_t zone)
 {
     struct __kernel_old_timeval v;
-    (void)zone;
-    if (!user) return 0;  // time zones are the C library's
+    if (!user) return zone ? -ENOSYS : 0;  // time zones are the C library's
     if (!copy_in(&v, user, sizeof v)) return -EFAULT;
     if (v.tv_sec < 0 || v.tv_usec < 0 || v.tv_usec >= 1000000) return -EINVAL;
     return set_wall((uint64_t)v.tv_sec * SECOND + (uint64_t)v.tv_usec * 1000);

@@ -121,5 +121,11 @@ grep -c . /etc/passwd > /dev/null && echo read; id root; id -G root; cat /etc/ho
 ### mount-forbidden-to-users user=user
 mkdir m; mount -t tmpfs none m 2>/dev/null; echo $?; umount / 2>/dev/null; echo $?; hostname changed 2>/dev/null; echo $?; date -s 2000-01-01 > /dev/null 2>&1; echo $?
 
+### mount-and-umount-of-what-is-not-there
+mount -t nosuch none /nowhere; mkdir m; : > f; mount -t nosuch none m; umount /nowhere; umount m; umount f; umount -l f/x
+
+### umount-by-users user=user
+umount /nowhere; umount /tmp; mount -t tmpfs none /nowhere
+
 ### stat-of-what-is-not-there
 stat missing 2>&1 | sed 's/.*: //'; ls missing/x 2>&1 | sed 's/.*: //'; cat '' 2>&1 | sed 's/.*: //'; cd '' ; echo $?; rm '' 2>&1 | sed 's/.*: //'; mkdir '' 2>&1 | sed 's/.*: //'
