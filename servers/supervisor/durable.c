@@ -165,12 +165,38 @@ void durable_make(struct component *c)
     if (c->blocks[PART_UNTYPED].size_bits) give_part(c, SLOT_UNTYPED, PART_UNTYPED);
 }
 
+// Signals are hints: who is woken looks again, and finds that what it waited for is gone.
+static void wake(const struct component *c, uint32_t slot)
+{
+    uint32_t waiter = part_slot(c, PART_WAITER);
+    (void)cspace_delete(BOOT_SLOT_CSPACE, waiter, 1);
+    if (cspace_derive(BOOT_SLOT_CSPACE, waiter, part_slot(c, PART_CSPACE), slot, RIGHT_WRITE, 0) == OK)
+        (void)sys_signal(waiter);
+    (void)cspace_delete(BOOT_SLOT_CSPACE, waiter, 1);
+}
+
+// Whoever the component could signal may sleep until it does; and its descriptions may not stand for others, whose numbers
+// begin anew.
+void durable_forget(const struct component *c)
+{
+    uint32_t cspace = part_slot(c, PART_CSPACE), n_slots = c->info->cspace_slots;
+    struct cap_identity cap;
+    for (uint32_t pass = 0; pass < 2; pass++)
+        for (uint32_t slot = SLOT_DYNAMIC; slot < n_slots; slot++) {
+            if (cspace_identify(cspace, slot, &cap) != OK) continue;
+            if (pass == 0 && cap.type == CAP_ENDPOINT && BADGE_KIND(cap.badge) == BADGE_KIND(BADGE_DESCRIPTION))
+                must(cspace_revoke(cspace, slot), c, "descriptions");
+            if (pass == 1 && cap.type == CAP_NOTIFICATION) wake(c, slot);
+        }
+    must(cspace_delete(cspace, SLOT_DYNAMIC, n_slots - SLOT_DYNAMIC), c, "slots");
+}
+
 void durable_empty(const struct component *c)
 {
     uint32_t cspace = part_slot(c, PART_CSPACE);
     if (c->blocks[PART_POOL].size_bits) must(cspace_revoke(cspace, SLOT_POOL), c, "pool");
     if (c->blocks[PART_UNTYPED].size_bits) must(cspace_revoke(cspace, SLOT_UNTYPED), c, "untyped");
-    must(cspace_delete(cspace, SLOT_DYNAMIC, c->info->cspace_slots - SLOT_DYNAMIC), c, "slots");
+    durable_forget(c);
     if (c->info->vault_bytes)
         must(frames_zero(part_slot(c, PART_VAULT), 0, c->info->vault_bytes / PAGE_SIZE), c, "vault");
 }

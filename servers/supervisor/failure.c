@@ -51,7 +51,7 @@ static void degrade(struct component *c)
     (void)cspace_revoke(BOOT_SLOT_CSPACE, part_slot(c, PART_ENDPOINT));
     (void)cspace_delete(BOOT_SLOT_CSPACE, part_slot(c, PART_ENDPOINT), 1);
     (void)cspace_delete(part_slot(c, PART_CSPACE), SLOT_REPLY, 1);
-    (void)cspace_delete(part_slot(c, PART_CSPACE), SLOT_DYNAMIC, c->info->cspace_slots - SLOT_DYNAMIC);
+    durable_forget(c);
 }
 
 // Nothing is taken down in this turn: once the death is committed it cannot be forgotten.

@@ -51,6 +51,7 @@ enum part {
     PART_TRACE_VIEW,  // and a writable one
     PART_BUNDLE_VIEW,
     PART_CLOCK_VIEW,
+    PART_WAITER,  // for a moment, who waits for a component that forgets
     // The instance. Those from PART_ASPACE on stand as in enum instance_part.
     PART_FAULT,  // our endpoint with the badge of this start
     PART_ASPACE,
@@ -202,6 +203,8 @@ void durable_plan(struct component *c);
 // Make all that outlives instances, in all components, once the blocks are there.
 void durable_make(struct component *c);
 void durable_grant(struct component *c);
+// Delete the capabilities that its instances have gathered, and wake who waits for its signals.
+void durable_forget(const struct component *c);
 // Clear what its instances have made durable. Endpoint, notification and grants stay: the next instance starts as the
 // first one did.
 void durable_empty(const struct component *c);

@@ -2,7 +2,7 @@
 // A component that misbehaves after BEATS heartbeats, as its argument `does` says:
 //
 //   hang    stops answering, once             exit     ends with an error, once
-//   overrun uses its budget up, once          grow     has more in use with each heartbeat
+//   overrun uses its budget up, once          grow     has more in use with each heartbeat; leak: slowly
 //   crash   faults soon after each start      start    hangs before it is ready, in its second life; faults in the first
 //   call    calls `crash`, which does not answer, and tells what comes of it; it has no heartbeat
 //
@@ -13,6 +13,7 @@
 
 #define BEATS 3
 #define GROWTH_BYTES 8192
+#define LEAK_BYTES 512
 
 struct notes {
     uint64_t lives;
@@ -64,7 +65,7 @@ int component_main(const struct component_info *info)
     for (unsigned beats = 1;; beats++) {
         struct message m;
         while (sys_wait(SLOT_ENDPOINT, 0, &m, NS_FOREVER) != OK || !(m.words[0] & NOTIFY_HEARTBEAT)) continue;
-        tell(SUPERVISOR_HEARTBEAT, am("grow") ? beats * GROWTH_BYTES : 0);
+        tell(SUPERVISOR_HEARTBEAT, beats * (am("grow") ? GROWTH_BYTES : am("leak") ? LEAK_BYTES : 0));
         if (beats != BEATS || !does_it_in_this_life()) continue;
         if (am("exit")) return 7;
         misbehave();

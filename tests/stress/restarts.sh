@@ -15,21 +15,20 @@ ledger() {
 starts() { awk '{ n += $6 } END { print n }' /proc/bulkhead/components; }
 
 names=$(cut -d ' ' -f 2 /proc/bulkhead/components)
-read -r line </proc/uptime  # this shell has a session with proc from now on
+read -r line </proc/uptime  # this shell has sessions with proc and, from this line on, tty
+echo "restarting:" $names
 ledger >after
 ledger >before
 ledger >before
 began=$(starts)
-for round in $(seq $(($1 / $(echo $names | wc -w) + 1))); do
+round=0
+while [ $round -lt "$1" ]; do  # the shell's own memory may not grow with their number
     for name in $names; do
         echo "$name" >/proc/bulkhead/kill
-        usleep 1000
+        round=$((round + 1))
     done
 done
-while [ $(($(starts) - began)) -lt "$1" ]; do
-    echo uart3 >/proc/bulkhead/kill
-    usleep 1000
-done
+while [ $(($(starts) - began)) -lt "$1" ]; do echo uart3 >/proc/bulkhead/kill; done
 echo "restarts $(($(starts) - began))"
 for look in 1 2 3 4 5; do  # a heartbeat may have come between two commands, or while one read in /proc
     usleep ${look}7000
