@@ -13,6 +13,10 @@ import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
+
+from host import debian  # noqa: E402
+
 BOOT_SECONDS, ANSWER_SECONDS = 30, 10
 PROMPT = b"# "
 CURSOR_QUESTION = b"\x1b[6n"  # busybox asks the terminal where its cursor is
@@ -130,6 +134,11 @@ class Bulkhead(unittest.TestCase):
 
 class Linux(Bulkhead):
     options = ("--linux",)
+
+    @classmethod
+    def setUpClass(cls):
+        debian.Debian(ROOT / "build/cache").linux()  # a download is no part of the boot
+        super().setUpClass()
 
 
 class OnlyHere(unittest.TestCase):
