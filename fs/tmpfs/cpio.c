@@ -71,17 +71,19 @@ static uint64_t parse_field(const char *header, unsigned field)
 // component.
 static struct inode *parent_of(const char **name, size_t *n)
 {
-    struct inode *directory = fs->root, *made;
+    struct inode *directory = fs->root;
     const char *at = *name, *end = at + *n;
     for (;;) {
         const char *slash = memchr(at, '/', (size_t)(end - at));
         if (!slash) break;
         size_t length = (size_t)(slash - at);
         if (length && !(length == 1 && *at == '.')) {
-            const struct entry *e = dir_find(directory, at, length);
-            if (!e && make_node(directory, at, length, S_IFDIR | 0755, 0, &made) != OK)
+            struct name component;
+            name_make(&component, at, length);
+            struct entry *e = dir_find(directory, &component);
+            if (!e && make_node(directory, &component, S_IFDIR | 0755, 0, &e) != OK)
                 panic("%s does not fit the vault", archive->name);
-            directory = e ? e->inode : made;
+            directory = e->inode;
         }
         at = slash + 1;
     }
@@ -107,16 +109,20 @@ static struct inode *node(const char *name, size_t n, const uint64_t *fields)
     struct inode *directory = parent_of(&name, &n), *inode = NULL;
     struct hard_link *link = hard_link(fields);
     if (n == 0 || (n == 1 && *name == '.')) return directory;
-    const struct entry *e = dir_find(directory, name, n);
+    struct name own;
+    name_make(&own, name, n);
+    struct entry *e = dir_find(directory, &own);
     if (e) return e->inode;
     uint32_t device =
         (uint32_t)(fields[RDEV_MAJOR] << 8 | (fields[RDEV_MINOR] & 0xff) | (fields[RDEV_MINOR] & ~0xffull) << 12);
     if (link && link->inode) {
         inode = link->inode;
-        if (!dir_add(directory, name, n, inode)) panic("%s does not fit the vault", archive->name);
+        if (!dir_add(directory, &own, inode)) panic("%s does not fit the vault", archive->name);
         inode->links++;
-    } else if (make_node(directory, name, n, (uint32_t)fields[MODE], device, &inode) != OK) {
-        panic("%s does not fit the vault", archive->name);
+    } else {
+        if (make_node(directory, &own, (uint32_t)fields[MODE], device, &e) != OK)
+            panic("%s does not fit the vault", archive->name);
+        inode = e->inode;
     }
     if (link) link->inode = inode;
     return inode;

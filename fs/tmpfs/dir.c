@@ -6,44 +6,84 @@
 // from its start, which is short exactly when the entries told so far have been removed.
 #include "fs/tmpfs/tmpfs.h"
 
-static uint32_t hash_name(const struct inode *directory, const char *name, size_t n)
+// A bit in each byte of the word that is a slash; the lowest is right. (The trick that finds zero bytes.)
+STORES_OUTSIDE_VAULT static inline uint64_t slashes_in(uint64_t word)
 {
-    uint64_t hash = 0xcbf29ce484222325ull ^ (uintptr_t)directory;
-    for (size_t i = 0; i < n; i++) hash = (hash ^ (uint8_t)name[i]) * 0x100000001b3ull;
-    return (uint32_t)(hash ^ hash >> 32);
+    const uint64_t ones = 0x0101010101010101ull;
+    word ^= '/' * ones;
+    return (word - ones) & ~word & 0x80 * ones;
 }
 
-static struct entry **bucket(uint32_t hash) { return &fs->buckets[hash % HASH_BUCKETS]; }
-
-static bool has_name(const struct entry *entry, const char *name, size_t n)
+STORES_OUTSIDE_VAULT void name_take(struct name *name, const char *text)
 {
-    if (entry->length != n) return false;
-    if (n <= ENTRY_INLINE) return memcmp(entry->name, name, n) == 0;
-    return memcmp(entry->name, name, ENTRY_INLINE) == 0 &&
-           text_equal(entry->more, name + ENTRY_INLINE, n - ENTRY_INLINE);
+    struct __attribute__((packed, may_alias)) loose_word {
+        uint64_t value;
+    };
+    const uint64_t factor = 0x9e3779b97f4a7c15ull;
+    uint64_t hash = 0, word, slashes;
+    const char *at = text;
+    unsigned i = 0;
+    for (;; at += 8) {
+        word = ((const struct loose_word *)at)->value;
+        slashes = slashes_in(word);
+        if (slashes) break;
+        if (i < ENTRY_WORDS) name->words[i++] = word;
+        hash = (hash ^ word) * factor;
+    }
+    word &= ((slashes & -slashes) - 1) >> 7;  // what stands below the lowest
+    if (i < ENTRY_WORDS) name->words[i] = word;
+    name->hash = (hash ^ word) * factor;
+    name->text = text;
+    name->length = (size_t)(at - text) + (unsigned)__builtin_ctzll(slashes) / 8;
 }
 
-struct entry *dir_find(const struct inode *directory, const char *name, size_t n)
+STORES_OUTSIDE_VAULT void name_make(struct name *name, const char *text, size_t n)
 {
-    uint32_t hash = hash_name(directory, name, n);
+    char copy[NAME_BYTES_MAX + 1 + NAME_SLACK];
+    memcpy(copy, text, n);
+    copy[n] = '/';
+    name_take(name, copy);
+    name->text = text;
+}
+
+STORES_OUTSIDE_VAULT static inline uint32_t hash_in(const struct inode *directory, const struct name *name)
+{
+    uint64_t hash = (name->hash ^ directory->number) * 0x9e3779b97f4a7c15ull;
+    return (uint32_t)(hash >> 32);
+}
+
+STORES_OUTSIDE_VAULT static inline struct entry **bucket(uint32_t hash) { return &fs->buckets[hash % HASH_BUCKETS]; }
+
+// Whether the entry, whose name is as long, has this name.
+STORES_OUTSIDE_VAULT static inline bool has_name(const struct entry *entry, const struct name *name)
+{
+    size_t n = name->length;
+    for (size_t i = 0; i < ENTRY_WORDS && 8 * i < n; i++)
+        if (entry->name[i] != name->words[i]) return false;
+    return n <= ENTRY_INLINE || text_equal(entry->more, name->text + ENTRY_INLINE, n - ENTRY_INLINE);
+}
+
+STORES_OUTSIDE_VAULT struct entry *dir_find(const struct inode *directory, const struct name *name)
+{
+    uint32_t hash = hash_in(directory, name);
     for (struct entry *e = *bucket(hash); e; e = e->hash_next)
-        if (e->hash == hash && e->directory == directory && has_name(e, name, n)) return e;
+        if (e->hash == hash && e->directory == directory && e->length == name->length && has_name(e, name)) return e;
     return NULL;
 }
 
 // Put the entry under this name into the directory's list and the hash table.
-static bool link_entry(struct entry *entry, struct inode *directory, const char *name, size_t n)
+static bool link_entry(struct entry *entry, struct inode *directory, const struct name *name)
 {
     struct text *more = NULL;
-    if (n > ENTRY_INLINE) {
-        more = text_new(name + ENTRY_INLINE, n - ENTRY_INLINE);
+    if (name->length > ENTRY_INLINE) {
+        more = text_new(name->text + ENTRY_INLINE, name->length - ENTRY_INLINE);
         if (!more) return false;
     }
     entry->more = more;
-    entry->length = (uint32_t)n;
-    memcpy(entry->name, name, n < ENTRY_INLINE ? n : ENTRY_INLINE);
+    entry->length = (uint32_t)name->length;
+    for (size_t i = 0; i < ENTRY_WORDS; i++) entry->name[i] = 8 * i < name->length ? name->words[i] : 0;
     entry->directory = directory;
-    entry->hash = hash_name(directory, name, n);
+    entry->hash = hash_in(directory, name);
     entry->hash_next = *bucket(entry->hash);
     *bucket(entry->hash) = entry;
     entry->cookie = directory->next_cookie++;
@@ -84,12 +124,12 @@ static void adopt(struct entry *entry, struct inode *directory)
     directory->links++;
 }
 
-struct entry *dir_add(struct inode *directory, const char *name, size_t n, struct inode *inode)
+struct entry *dir_add(struct inode *directory, const struct name *name, struct inode *inode)
 {
     struct entry *entry = table_new(&fs->entries);
     if (!entry) return NULL;
     entry->inode = inode;
-    if (!link_entry(entry, directory, name, n)) {
+    if (!link_entry(entry, directory, name)) {
         table_free(&fs->entries, entry);
         return NULL;
     }
@@ -111,12 +151,12 @@ void dir_remove(struct entry *entry)
     table_free(&fs->entries, entry);
 }
 
-bool dir_move(struct entry *entry, struct inode *directory, const char *name, size_t n)
+bool dir_move(struct entry *entry, struct inode *directory, const struct name *name)
 {
     struct inode *from = entry->directory;
     struct text *more = entry->more;
     unlink_entry(entry);
-    if (!link_entry(entry, directory, name, n)) return false;
+    if (!link_entry(entry, directory, name)) return false;
     text_free(more);
     if (is_directory(entry->inode)) from->links--;
     adopt(entry, directory);
@@ -127,11 +167,7 @@ bool dir_move(struct entry *entry, struct inode *directory, const char *name, si
 
 STORES_OUTSIDE_VAULT size_t entry_name(const struct entry *entry, char *to)
 {
-    if (entry->length <= ENTRY_INLINE) {
-        for (size_t i = 0; i < entry->length; i++) to[i] = entry->name[i];
-        return entry->length;
-    }
-    size_t head = ENTRY_INLINE;
+    size_t head = entry->length < ENTRY_INLINE ? entry->length : ENTRY_INLINE;
     memcpy(to, entry->name, head);
     text_copy(entry->more, to + head, entry->length - head);
     return entry->length;
@@ -177,13 +213,17 @@ static bool emit(struct listing *list, const struct inode *inode, uint64_t cooki
 }
 
 // The entries from this one on, as many as fit; the last that did, null: none.
-static struct entry *emit_entries(struct listing *list, struct entry *entry, struct entry **rest)
+STORES_OUTSIDE_VAULT static struct entry *emit_entries(struct listing *list, struct entry *entry, struct entry **rest)
 {
     struct entry *last = NULL;
+    const char *end = (const char *)list->to + list->room;
     for (; entry; entry = entry->next) {
         char *to = record(list, entry->inode, entry->cookie, entry->length);
         if (!to) break;
-        entry_name(entry, to);
+        if (entry->length <= ENTRY_INLINE && (size_t)(end - to) >= ENTRY_INLINE)
+            __builtin_memcpy(to, entry->name, ENTRY_INLINE);  // with zeros behind it, where the next record comes
+        else
+            entry_name(entry, to);
         last = entry;
     }
     *rest = entry;

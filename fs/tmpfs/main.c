@@ -14,7 +14,9 @@ static void cover_directories(void)
         while (inode && *at) {
             const char *end = strchr(at, '/');
             size_t length = end ? (size_t)(end - at) : strlen(at);
-            const struct entry *entry = length ? dir_find(inode, at, length) : NULL;
+            struct name name;
+            name_make(&name, at, length);
+            const struct entry *entry = length ? dir_find(inode, &name) : NULL;
             if (length) inode = entry ? entry->inode : NULL;
             at += length + (end != NULL);
         }

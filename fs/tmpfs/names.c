@@ -13,8 +13,7 @@ err_t may_remove(const struct inode *directory, const struct inode *victim)
     return OK;
 }
 
-err_t make_node(struct inode *directory, const char *name, size_t n, uint32_t mode, uint32_t device,
-                struct inode **made)
+err_t make_node(struct inode *directory, const struct name *name, uint32_t mode, uint32_t device, struct entry **made)
 {
     uint32_t gid = who()->fsgid;
     if (directory->mode & S_ISGID) {
@@ -28,9 +27,8 @@ err_t make_node(struct inode *directory, const char *name, size_t n, uint32_t mo
     if (!inode) return ERR_LINUX(ENOSPC);
     inode->device = device;
     inode->links = (mode & S_IFMT) == S_IFDIR ? 2 : 1;
-    if (!dir_add(directory, name, n, inode)) return server_abort(ERR_LINUX(ENOSPC));
-    *made = inode;
-    return OK;
+    *made = dir_add(directory, name, inode);
+    return *made ? OK : server_abort(ERR_LINUX(ENOSPC));
 }
 
 // A new name may stand where the lookup ended.
@@ -44,18 +42,18 @@ static err_t may_make(const struct lookup *lookup, bool directory)
 HANDLER(op_mkdir)
 {
     struct lookup lookup;
-    struct inode *made;
+    struct entry *made;
     err_t err = path_request(request, answer, WALK_PARENT, &lookup);
     if (err == OK) err = may_make(&lookup, true);
     if (err != OK) return err;
     if (lookup.directory->links >= LINKS_MAX) return ERR_LINUX(EMLINK);
-    return make_node(lookup.directory, lookup.name, lookup.length, S_IFDIR | (request->words[3] & 01777), 0, &made);
+    return make_node(lookup.directory, &lookup.name, S_IFDIR | (request->words[3] & 01777), 0, &made);
 }
 
 HANDLER(op_mknod)
 {
     struct lookup lookup;
-    struct inode *made;
+    struct entry *made;
     uint32_t mode = (uint32_t)request->words[3] & (S_IFMT | 07777), type = mode & S_IFMT;
     err_t err = path_request(request, answer, WALK_PARENT, &lookup);
     if (err == OK) err = may_make(&lookup, false);
@@ -67,13 +65,13 @@ HANDLER(op_mknod)
     else if (type != S_IFREG && type != S_IFCHR && type != S_IFBLK && type != S_IFIFO && type != S_IFSOCK)
         return ERR_LINUX(EINVAL);
     uint32_t device = type == S_IFCHR || type == S_IFBLK ? (uint32_t)request->words[4] : 0;
-    return make_node(lookup.directory, lookup.name, lookup.length, mode, device, &made);
+    return make_node(lookup.directory, &lookup.name, mode, device, &made);
 }
 
 HANDLER(op_symlink)
 {
     struct lookup lookup;
-    struct inode *made;
+    struct entry *made;
     uint64_t n = request->words[3];
     err_t err = path_request(request, answer, WALK_PARENT, &lookup);
     if (err == OK) err = may_make(&lookup, false);
@@ -82,11 +80,11 @@ HANDLER(op_symlink)
     if (n > PATH_BYTES_MAX) return ERR_LINUX(ENAMETOOLONG);
     const char *target = io_input(&context.session->io, request, request->words[1], (uint32_t)request->words[2], n);
     if (!target) return ERR_LINUX(EINVAL);
-    err = make_node(lookup.directory, lookup.name, lookup.length, S_IFLNK | 0777, 0, &made);
+    err = make_node(lookup.directory, &lookup.name, S_IFLNK | 0777, 0, &made);
     if (err != OK) return err;
-    made->size = n;
-    made->target = text_new(target, n);
-    return made->target ? OK : server_abort(ERR_LINUX(ENOSPC));
+    made->inode->size = n;
+    made->inode->target = text_new(target, n);
+    return made->inode->target ? OK : server_abort(ERR_LINUX(ENOSPC));
 }
 
 HANDLER(op_link)
@@ -105,7 +103,7 @@ HANDLER(op_link)
     if (is_directory(inode)) return ERR_LINUX(EPERM);
     if (inode->links == 0 && !((flags & FS_EMPTY_PATH) && inode->linkable)) return ERR_LINUX(ENOENT);
     if (inode->links >= LINKS_MAX) return ERR_LINUX(EMLINK);
-    if (!dir_add(to.directory, to.name, to.length, inode)) return server_abort(ERR_LINUX(ENOSPC));
+    if (!dir_add(to.directory, &to.name, inode)) return server_abort(ERR_LINUX(ENOSPC));
     inode->links++;
     touch_changed(inode);
     return OK;

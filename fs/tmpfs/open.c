@@ -158,15 +158,13 @@ static err_t open_existing(const struct request *request, struct answer *answer,
 
 static err_t open_new(const struct request *request, struct answer *answer, const struct lookup *lookup, uint32_t flags)
 {
-    struct inode *made;
+    struct entry *made;
     if (lookup->slash) return ERR_LINUX(EISDIR);
     if (dir_is_dead(lookup->directory)) return ERR_LINUX(ENOENT);
     if (!may(lookup->directory, MAY_WRITE | MAY_EXECUTE)) return ERR_LINUX(EACCES);
     uint32_t mode = S_IFREG | ((uint32_t)request->words[4] & 07777);
-    err_t err = make_node(lookup->directory, lookup->name, lookup->length, mode, 0, &made);
-    return err == OK ? finish(made, dir_find(lookup->directory, lookup->name, lookup->length), flags, request->words[1],
-                              answer)
-                     : err;
+    err_t err = make_node(lookup->directory, &lookup->name, mode, 0, &made);
+    return err == OK ? finish(made->inode, made, flags, request->words[1], answer) : err;
 }
 
 // O_TMPFILE: a file without a name in this directory.

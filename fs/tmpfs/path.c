@@ -11,8 +11,8 @@
 
 // The walk under way. Two paths can be held at once (rename, link): their last components are looked at afterwards.
 struct walk {
-    char text[2 * PATH_BYTES_MAX];
-    char *at, *end;
+    char text[2 * PATH_BYTES_MAX + NAME_SLACK];
+    char *at, *end;  // a slash stands at the end
     unsigned symlinks;
     struct inode *root, *directory;
 };
@@ -30,17 +30,10 @@ static void skip_slashes(struct walk *w)
     while (w->at < w->end && *w->at == '/') w->at++;
 }
 
-// The next component into the lookup; whether a slash follows it, and whether it is the last.
-static bool take_component(struct walk *w, struct lookup *lookup)
+static enum last_kind kind_of(const struct name *name)
 {
-    lookup->name = w->at;
-    while (w->at < w->end && *w->at != '/') w->at++;
-    lookup->length = (size_t)(w->at - lookup->name);
-    lookup->slash = w->at < w->end;
-    skip_slashes(w);
-    bool dots = lookup->length <= 2 && memcmp(lookup->name, "..", lookup->length) == 0;
-    lookup->kind = !dots ? LAST_NAME : lookup->length == 1 ? LAST_DOT : LAST_DOTDOT;
-    return w->at == w->end;
+    if (name->text[0] != '.' || name->length > 2) return LAST_NAME;
+    return name->length == 1 ? LAST_DOT : name->text[1] == '.' ? LAST_DOTDOT : LAST_NAME;
 }
 
 // Put the target of a symlink in front of the rest.
@@ -55,6 +48,7 @@ static err_t follow(struct walk *w, const struct lookup *lookup)
     if (lookup->slash) w->text[n] = '/';
     w->at = w->text;
     w->end = w->text + n + lookup->slash + rest;
+    *w->end = '/';
     if (*w->at == '/') w->directory = w->root;
     skip_slashes(w);
     touch_accessed(lookup->inode, 0);
@@ -62,19 +56,36 @@ static err_t follow(struct walk *w, const struct lookup *lookup)
     return OK;
 }
 
-// Look the component up in the walk's directory.
-static err_t find(const struct walk *w, struct lookup *lookup)
+// Look one name after the other up, as long as they are directories to look the next one up in.
+static err_t descend(struct walk *w, struct lookup *lookup)
 {
-    lookup->entry = NULL;
-    if (lookup->kind == LAST_DOT) {
-        lookup->inode = w->directory;
-    } else if (lookup->kind == LAST_DOTDOT) {
-        lookup->inode = w->directory == w->root ? w->root : w->directory->parent;
-    } else {
-        if (lookup->length > NAME_BYTES_MAX) return ERR_LINUX(ENAMETOOLONG);
-        lookup->entry = dir_find(w->directory, lookup->name, lookup->length);
-        lookup->inode = lookup->entry ? lookup->entry->inode : NULL;
+    const struct io_credentials *me = who();
+    struct inode *directory = w->directory, *inode;
+    const char *end = w->end;
+    char *at = w->at;
+    for (;; directory = inode) {
+        trail_add(directory);
+        if (!io_permits(me, directory->mode, directory->uid, directory->gid, MAY_EXECUTE)) return ERR_LINUX(EACCES);
+        name_take(&lookup->name, at);
+        at += lookup->name.length;
+        lookup->slash = at < end;
+        while (at < end && *at == '/') at++;
+        lookup->kind = kind_of(&lookup->name);
+        lookup->entry = NULL;
+        if (lookup->kind == LAST_DOT) {
+            inode = directory;
+        } else if (lookup->kind == LAST_DOTDOT) {
+            inode = directory == w->root ? w->root : directory->parent;
+        } else {
+            if (lookup->name.length > NAME_BYTES_MAX) return ERR_LINUX(ENAMETOOLONG);
+            lookup->entry = dir_find(directory, &lookup->name);
+            inode = lookup->entry ? lookup->entry->inode : NULL;
+        }
+        if (at == end || !inode || !is_directory(inode) || inode->covered) break;
     }
+    w->at = at;
+    w->directory = lookup->directory = directory;
+    lookup->inode = inode;
     return OK;
 }
 
@@ -93,26 +104,31 @@ static err_t leave(struct walk *w, const struct inode *covered, uint64_t flags, 
     return FS_CONTINUE;
 }
 
+static void stand_still(const struct walk *w, struct lookup *lookup)
+{
+    lookup->directory = lookup->inode = w->directory;
+    lookup->entry = NULL;
+    lookup->kind = LAST_NONE;
+    lookup->slash = false;
+}
+
 // Walk until the last component; with `walk` flags, up to it or through it.
 static err_t resolve(struct walk *w, uint64_t flags, unsigned walk, struct lookup *lookup, struct answer *answer)
 {
-    *lookup = (struct lookup){.directory = w->directory, .inode = w->directory, .kind = LAST_NONE};
+    stand_still(w, lookup);
     skip_slashes(w);
     while (w->at < w->end) {
         if (!is_directory(w->directory)) return ERR_LINUX(ENOTDIR);
-        trail_add(w->directory);
-        if (!may(w->directory, MAY_EXECUTE)) return ERR_LINUX(EACCES);
-        bool last = take_component(w, lookup);
-        lookup->directory = w->directory;
-        err_t err = find(w, lookup);
+        err_t err = descend(w, lookup);
         if (err != OK) return err;
+        bool last = w->at == w->end;
         struct inode *inode = lookup->inode;
         if (last && (walk & WALK_PARENT)) return OK;
         if (!inode) return last ? OK : ERR_LINUX(ENOENT);
         if (is_type(inode, S_IFLNK) && (!last || lookup->slash || (walk & WALK_FOLLOW))) {
             err = follow(w, lookup);
             if (err != OK) return err;
-            *lookup = (struct lookup){.directory = w->directory, .inode = w->directory, .kind = LAST_NONE};
+            stand_still(w, lookup);
             continue;
         }
         if (inode->covered) return leave(w, inode, flags, answer);
@@ -148,6 +164,7 @@ err_t path_walk(const struct request *request, struct answer *answer, uint64_t h
     memcpy(w->text, text, n);
     w->at = w->text;
     w->end = w->text + n;
+    *w->end = '/';
     w->symlinks = (unsigned)(length >> 32);
     err_t err = begin(w, handle, flags, n);
     return err == OK ? resolve(w, flags, walk, lookup, answer) : err;

@@ -97,7 +97,7 @@ static err_t rename_entry(const struct lookup *from, const struct lookup *to, ui
     }
     if (err != OK) return err;
     if (to->inode) replace(to);
-    if (!dir_move(from->entry, to->directory, to->name, to->length)) return server_abort(ERR_LINUX(ENOSPC));
+    if (!dir_move(from->entry, to->directory, &to->name)) return server_abort(ERR_LINUX(ENOSPC));
     touch_changed(from->inode);
     return OK;
 }

@@ -56,7 +56,8 @@ struct extent {
 };
 
 // A name in a directory.
-#define ENTRY_INLINE 28
+#define ENTRY_WORDS 4
+#define ENTRY_INLINE (ENTRY_WORDS * sizeof(uint64_t))
 struct entry {
     struct entry *hash_next;
     struct entry *next, *previous;  // in the directory, by cookie
@@ -65,8 +66,7 @@ struct entry {
     struct text *more;  // the name behind its first ENTRY_INLINE bytes
     uint32_t hash;
     uint32_t length;
-    char name[ENTRY_INLINE];
-    uint32_t zero;
+    uint64_t name[ENTRY_WORDS];  // its bytes, then zeros
 };
 
 #define DEVICE_OF_FS 0x16  // st_dev: an anonymous device, as Linux gives to tmpfs
@@ -261,11 +261,22 @@ void touch_accessed(struct inode *inode, uint32_t flags);  // relatime; not with
 void drop_privileges(struct inode *inode);                 // set-id bits, when somebody other than root writes
 
 // --- dir.c
-struct entry *dir_find(const struct inode *directory, const char *name, size_t n);
-struct entry *dir_add(struct inode *directory, const char *name, size_t n, struct inode *inode);  // null: ENOSPC
+// A name on its way: its hash covers all of it, the words hold what an entry holds (those behind it are not defined).
+struct name {
+    const char *text;
+    size_t length;
+    uint64_t hash;
+    uint64_t words[ENTRY_WORDS];
+};
+#define NAME_SLACK 8  // bytes that can be read behind the slash that ends a name
+// The name at the start of a text that has a slash and NAME_SLACK bytes behind it.
+void name_take(struct name *name, const char *text);
+void name_make(struct name *name, const char *text, size_t n);  // of at most NAME_BYTES_MAX bytes, from anywhere
+struct entry *dir_find(const struct inode *directory, const struct name *name);
+struct entry *dir_add(struct inode *directory, const struct name *name, struct inode *inode);  // null: ENOSPC
 void dir_remove(struct entry *entry);
 // Give the entry another directory and name; the record stays. False: no room.
-bool dir_move(struct entry *entry, struct inode *directory, const char *name, size_t n);
+bool dir_move(struct entry *entry, struct inode *directory, const struct name *name);
 size_t entry_name(const struct entry *entry, char *to);  // not terminated; returns the length
 err_t dir_read(struct description *d, uint8_t *to, size_t room, size_t *used);
 // The absolute path of a directory or entry as seen from `root`, ending at to[PATH_BYTES_MAX]; its first byte, null:
@@ -278,8 +289,7 @@ struct lookup {
     struct inode *directory;  // where the last component stands
     struct entry *entry;      // null: missing, or not a name (LAST_*)
     struct inode *inode;      // what it is, null: missing
-    const char *name;         // the last component
-    size_t length;
+    struct name name;         // the last component
     enum last_kind kind;
     bool slash;  // a slash follows it
 };
@@ -374,8 +384,7 @@ extern const server_effect_handler ring_effects[RING_EFFECTS];
 void cpio_load(const struct component_cap *archive);
 
 // --- names.c: make an object in a directory (the caller has checked permissions)
-err_t make_node(struct inode *directory, const char *name, size_t n, uint32_t mode, uint32_t device,
-                struct inode **made);
+err_t make_node(struct inode *directory, const struct name *name, uint32_t mode, uint32_t device, struct entry **made);
 err_t may_remove(const struct inode *directory, const struct inode *victim);
 bool dir_is_dead(const struct inode *directory);
 
