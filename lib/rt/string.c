@@ -11,16 +11,23 @@ struct __attribute__((packed, may_alias)) loose_word {
     uint64_t value;
 };
 
+// A rest behind whole words goes as the last word of all, over bytes that have been copied already. It is taken first and
+// stored last, since rt_memmove() copies downwards with this.
 void *rt_memcpy(void *restrict to, const void *restrict from, size_t n)
 {
     uint8_t *d = to;
     const uint8_t *s = from;
-    if (n >= BULK_BYTES) {
-        size_t words = n / 8;
-        __asm__ volatile("rep movsq" : "+D"(d), "+S"(s), "+c"(words) : : "memory");
-        n %= 8;
+    if (n >= 8) {
+        uint8_t *last = d + n - 8;
+        uint64_t last_word = ((const struct loose_word *)(s + n - 8))->value;
+        if (n >= BULK_BYTES) {
+            size_t words = n / 8;
+            __asm__ volatile("rep movsq" : "+D"(d), "+S"(s), "+c"(words) : : "memory");
+        }
+        for (; d < last; d += 8, s += 8) ((struct loose_word *)d)->value = ((const struct loose_word *)s)->value;
+        ((struct loose_word *)last)->value = last_word;
+        return to;
     }
-    for (; n >= 8; n -= 8, d += 8, s += 8) ((struct loose_word *)d)->value = ((const struct loose_word *)s)->value;
     for (; n > 0; n--) *d++ = *s++;
     return to;
 }
@@ -29,12 +36,16 @@ void *rt_memset(void *to, int byte, size_t n)
 {
     uint8_t *d = to;
     uint64_t word = 0x0101010101010101ull * (uint8_t)byte;
-    if (n >= BULK_BYTES) {
-        size_t words = n / 8;
-        __asm__ volatile("rep stosq" : "+D"(d), "+c"(words) : "a"(word) : "memory");
-        n %= 8;
+    if (n >= 8) {
+        uint8_t *last = d + n - 8;
+        if (n >= BULK_BYTES) {
+            size_t words = n / 8;
+            __asm__ volatile("rep stosq" : "+D"(d), "+c"(words) : "a"(word) : "memory");
+        }
+        for (; d < last; d += 8) ((struct loose_word *)d)->value = word;
+        ((struct loose_word *)last)->value = word;
+        return to;
     }
-    for (; n >= 8; n -= 8, d += 8) ((struct loose_word *)d)->value = word;
     for (; n > 0; n--) *d++ = (uint8_t)byte;
     return to;
 }
