@@ -61,14 +61,12 @@ static long wait_private(uint64_t address, uint32_t value, uint32_t bitset, uint
     return leave(p, me) ? 0 : result;  // a wake that was counted is never lost
 }
 
-// Wake up to n waiters of the address whose bitset meets this one, and send up to n_move others to wait elsewhere.
-static long wake_private(uint64_t address, uint32_t n, uint32_t bitset, uint64_t to, uint32_t n_move)
+static __attribute__((noinline)) long wake_some(uint64_t address, uint32_t n, uint32_t bitset, uint64_t to,
+                                                uint32_t n_move)
 {
     struct process *p = process();
     uint64_t woken = 0;
     uint32_t count = 0, moved = 0;
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);  // the word was changed before
-    if (!__atomic_load_n(&p->futex_waiting, __ATOMIC_RELAXED)) return 0;
     lock(&p->futex_lock);
     for (uint64_t left = p->futex_waiting; left && (count < n || moved < n_move); left &= left - 1) {
         unsigned i = (unsigned)__builtin_ctzll(left);
@@ -88,6 +86,14 @@ static long wake_private(uint64_t address, uint32_t n, uint32_t bitset, uint64_t
     return count + moved;
 }
 
+// Wake up to n waiters of the address whose bitset meets this one, and send up to n_move others to wait elsewhere.
+static long wake_private(uint64_t address, uint32_t n, uint32_t bitset, uint64_t to, uint32_t n_move)
+{
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);  // the word was changed before
+    if (!__atomic_load_n(&process()->futex_waiting, __ATOMIC_RELAXED)) return 0;
+    return wake_some(address, n, bitset, to, n_move);
+}
+
 // --- shared ones
 
 static long wait_shared(uint64_t address, uint32_t value, uint32_t bitset, uint64_t deadline)
@@ -105,7 +111,8 @@ static long wait_shared(uint64_t address, uint32_t value, uint32_t bitset, uint6
     }
 }
 
-static long wake_shared(uint64_t address, uint32_t n, uint32_t bitset, uint64_t to, uint32_t n_move)
+static __attribute__((noinline)) long wake_shared(uint64_t address, uint32_t n, uint32_t bitset, uint64_t to,
+                                                  uint32_t n_move)
 {
     struct message m = {.words = {address, n, bitset, to, n_move}};
     long result = ask_proc(PROC_FUTEX_WAKE, 0, &m);
@@ -130,7 +137,8 @@ static long wait_deadline(uint32_t operation, uint64_t timeout, uint64_t *deadli
 }
 
 // FUTEX_WAKE_OP: change the second word, wake waiters of the first, and of the second if its old value compares so.
-static long wake_op(bool is_private, uint64_t address, uint32_t n, uint64_t second, uint32_t n_second, uint32_t code)
+static __attribute__((noinline)) long wake_op(bool is_private, uint64_t address, uint32_t n, uint64_t second,
+                                              uint32_t n_second, uint32_t code)
 {
     uint32_t old, argument = code >> 12 & 0xfff, compared = code & 0xfff, new;
     if (code >> 31) argument = 1u << (argument & 31);
@@ -167,32 +175,46 @@ static long wake_op(bool is_private, uint64_t address, uint32_t n, uint64_t seco
     return more < 0 ? more : result + more;
 }
 
+static __attribute__((noinline)) long futex_wait(uint64_t address, uint32_t operation, uint32_t value, uint64_t timeout,
+                                                 uint32_t bitset)
+{
+    uint64_t deadline;
+    if (bitset == 0) return -EINVAL;
+    long result = wait_deadline(operation, timeout, &deadline);
+    if (result < 0) return result;
+    return operation & FUTEX_PRIVATE_FLAG ? wait_private(address, value, bitset, deadline)
+                                          : wait_shared(address, value, bitset, deadline);
+}
+
+static long wake(bool is_private, uint64_t address, uint32_t n, uint32_t bitset, uint64_t to, uint32_t n_move)
+{
+    if (bitset == 0) return -EINVAL;
+    return is_private ? wake_private(address, n, bitset, to, n_move) : wake_shared(address, n, bitset, to, n_move);
+}
+
+static __attribute__((noinline)) long compare_requeue(bool is_private, uint64_t address, uint32_t expected, uint32_t n,
+                                                      uint64_t to, uint32_t n_move)
+{
+    uint32_t found;
+    if (!load32(address, &found)) return -EFAULT;
+    return found == expected ? wake(is_private, address, n, ~0u, to, n_move) : -EAGAIN;
+}
+
+// What is not the waking of private ones is left to others, so that this needs no stack.
 long call_futex(uint64_t address, uint64_t operation, uint64_t value, uint64_t timeout, uint64_t second,
                 uint64_t value3)
 {
-    uint32_t command = (uint32_t)operation & FUTEX_CMD_MASK, expected;
     bool is_private = operation & FUTEX_PRIVATE_FLAG;
-    uint32_t n = (uint32_t)value, bitset = ~0u;
-    uint64_t deadline;
+    uint32_t n = (uint32_t)value;
     if (address % 4) return -EINVAL;
     if (!in_program(address, 4)) return -EFAULT;
-    switch (command) {
-    case FUTEX_WAIT_BITSET:
-    case FUTEX_WAIT: {
-        if (command == FUTEX_WAIT_BITSET) bitset = (uint32_t)value3;
-        if (bitset == 0) return -EINVAL;
-        long result = wait_deadline((uint32_t)operation, timeout, &deadline);
-        if (result < 0) return result;
-        return is_private ? wait_private(address, n, bitset, deadline) : wait_shared(address, n, bitset, deadline);
-    }
-    case FUTEX_WAKE_BITSET: bitset = (uint32_t)value3;  // fall through
-    case FUTEX_WAKE:
-        if (bitset == 0) return -EINVAL;
-        return is_private ? wake_private(address, n, bitset, 0, 0) : wake_shared(address, n, bitset, 0, 0);
-    case FUTEX_CMP_REQUEUE:
-        if (!load32(address, &expected)) return -EFAULT;
-        if (expected != (uint32_t)value3) return -EAGAIN;  // fall through
-    case FUTEX_REQUEUE: return (is_private ? wake_private : wake_shared)(address, n, ~0u, second, (uint32_t)timeout);
+    switch ((uint32_t)operation & FUTEX_CMD_MASK) {
+    case FUTEX_WAKE: return wake(is_private, address, n, ~0u, 0, 0);
+    case FUTEX_WAKE_BITSET: return wake(is_private, address, n, (uint32_t)value3, 0, 0);
+    case FUTEX_WAIT: return futex_wait(address, (uint32_t)operation, n, timeout, ~0u);
+    case FUTEX_WAIT_BITSET: return futex_wait(address, (uint32_t)operation, n, timeout, (uint32_t)value3);
+    case FUTEX_REQUEUE: return wake(is_private, address, n, ~0u, second, (uint32_t)timeout);
+    case FUTEX_CMP_REQUEUE: return compare_requeue(is_private, address, (uint32_t)value3, n, second, (uint32_t)timeout);
     case FUTEX_WAKE_OP: return wake_op(is_private, address, n, second, (uint32_t)timeout, (uint32_t)value3);
     default: return -ENOSYS;  // priority inheritance
     }

@@ -116,25 +116,26 @@ long call_ppoll(uint64_t user, uint64_t n, uint64_t timeout, uint64_t mask, uint
 // --- select
 
 struct sets {
+    const uint64_t *users;  // where the program has them, 0: there is none
     uint64_t in[3][SELECT_WORDS], out[3][SELECT_WORDS];
 };
 static const uint32_t wanted_events[3] = {POLLIN | POLLRDNORM, POLLOUT | POLLWRNORM, POLLPRI};
 static const uint32_t ready_events[3] = {POLLIN | POLLRDNORM | POLLHUP | POLLERR, POLLOUT | POLLWRNORM | POLLERR,
                                          POLLPRI};
 
-// One descriptor: in how many sets it is ready.
-static long look_in_sets(struct sets *sets, unsigned fd, bool arm)
+// One descriptor: in how many sets it is ready. `in`: the words of the sets that it stands in.
+static long look_in_sets(struct sets *sets, const uint64_t in[3], unsigned fd, bool arm)
 {
     uint64_t bit = 1ull << fd % 64;
     uint32_t events = 0;
     long ready = 0;
-    for (int k = 0; k < 3; k++) events |= sets->in[k][fd / 64] & bit ? wanted_events[k] : 0;
+    for (int k = 0; k < 3; k++) events |= in[k] & bit ? wanted_events[k] : 0;
     struct file *file = file_get(fd);
     if (!file) return -EBADF;
     long found = file_poll(file, events, arm);
     if (found < 0) found = POLLERR;
     for (int k = 0; k < 3; k++)
-        if (sets->in[k][fd / 64] & bit && found & ready_events[k]) {
+        if (in[k] & bit && found & ready_events[k]) {
             sets->out[k][fd / 64] |= bit;
             ready++;
         }
@@ -145,11 +146,15 @@ static long look_sets(struct sets *sets, unsigned n, bool arm)
 {
     long ready = 0;
     for (unsigned word = 0; word * 64 < n; word++) {
-        uint64_t wanted = sets->in[0][word] | sets->in[1][word] | sets->in[2][word];
+        uint64_t in[3], wanted = 0;
+        for (int k = 0; k < 3; k++) {
+            in[k] = sets->users[k] ? sets->in[k][word] : 0;
+            wanted |= in[k];
+            sets->out[k][word] = 0;
+        }
         if (n - word * 64 < 64) wanted &= (1ull << n % 64) - 1;
-        for (int k = 0; k < 3; k++) sets->out[k][word] = 0;
         for (; wanted; wanted &= wanted - 1) {
-            long found = look_in_sets(sets, word * 64 + (unsigned)__builtin_ctzll(wanted), arm && ready == 0);
+            long found = look_in_sets(sets, in, word * 64 + (unsigned)__builtin_ctzll(wanted), arm && ready == 0);
             if (found < 0) return found;
             ready += found;
         }
@@ -163,10 +168,9 @@ static long select_until(uint64_t n, const uint64_t users[3], uint64_t deadline)
     if ((int)n < 0) return -EINVAL;
     unsigned fds = (uint32_t)n < DESCRIPTORS ? (uint32_t)n : DESCRIPTORS;
     size_t bytes = (fds + 63) / 64 * 8;
-    for (int k = 0; k < 3; k++) {
-        if (!users[k]) memset(sets.in[k], 0, bytes);
+    sets.users = users;
+    for (int k = 0; k < 3; k++)
         if (users[k] && !copy_in(sets.in[k], users[k], bytes)) return -EFAULT;
-    }
     for (;;) {
         long ready = look_sets(&sets, fds, deadline != NS_POLL);
         if (ready < 0) return ready;
