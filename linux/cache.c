@@ -58,7 +58,7 @@ static long map_words(struct process *p)
                                FS_WORD_COUNT * sizeof(uint64_t) / PAGE_SIZE, RIGHT_READ));
 }
 
-bool words_use(bool at_once)
+bool words_try(bool at_once)
 {
     struct process *p = process();
     if (p->words == WORDS_UNKNOWN && (++p->questions >= QUESTIONS_BEFORE || at_once)) {

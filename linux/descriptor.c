@@ -7,6 +7,8 @@
 //  - What this process opened has a handle and no capability, and a regular file's offset is kept here. Before another
 //    process gets the table, files_share() asks for capabilities and hands the offsets over, for good.
 //  - A file that came by fork has a capability but no handle; file_attach() gets one at its first use.
+//  - A close that nobody can wait for (IO_CLOSE_LATER) waits itself: for the next open, unlink or rename, which takes it
+//    along, for the next close, or until the process sleeps or executes another program. One at a time does.
 //  - The table lock covers the two tables, never a request.
 #include <linux/stat.h>
 #include "linux/linux.h"
@@ -57,24 +59,60 @@ struct file *file_new(void)
     return file;
 }
 
+uint64_t close_take(void)
+{
+    uint64_t *to_close = &process()->to_close;
+    return *to_close ? __atomic_exchange_n(to_close, 0, __ATOMIC_RELAXED) : 0;
+}
+
+static bool close_later(uint64_t handle)
+{
+    uint64_t none = 0;
+    return __atomic_compare_exchange_n(&process()->to_close, &none, handle + 1, false, __ATOMIC_RELAXED,
+                                       __ATOMIC_RELAXED);
+}
+
+// And one that waits, if there is one and its server is the same.
+static void close_at_once(unsigned server, uint64_t handle)
+{
+    struct message m = {.words = {handle, server == SERVER_ROOT ? close_take() : 0}};
+    (void)ask(server, IO_CLOSE, 0, &m);
+}
+
+void close_now(void)
+{
+    uint64_t taken = close_take();
+    if (taken) close_at_once(SERVER_ROOT, taken - 1);
+}
+
+static bool is_read_file(const struct file *file)
+{
+    return file->inode && (file->mode & S_IFMT) == S_IFREG && (file->status & O_ACCMODE) == O_RDONLY;
+}
+
+// The last use of a file with a server is over.
+static void end(struct process *p, struct file *file)
+{
+    if (file->ring) ring_drop(file);
+    if (file->windows) windows_forget(file);
+    if (p->ahead.file == file_number(file)) p->ahead.file = 0;
+    if (is_read_file(file)) p->reads_files = file->reads > 0;
+    if (file->is_shared) (void)cspace_delete(PSLOT_DESCRIPTIONS, file_number(file), 1);
+    bool may_wait = file->close_later && !file->is_shared && !p->takes_locks;
+    if (file->attached && !(may_wait && close_later(file->handle))) close_at_once(file->server, file->handle);
+}
+
 void file_drop(struct file *file)
 {
     struct process *p = process();
-    if (__atomic_load_n(&file->uses, __ATOMIC_RELAXED) == 1 && file->server != IO_LOCAL) {
-        ring_drop(file);
-        if (file->windows) windows_forget(file);
-        if (file->is_shared) (void)cspace_delete(PSLOT_DESCRIPTIONS, file_number(file), 1);
-        struct message m = {.words = {file->handle}};
-        if (file->attached) (void)ask(file->server, IO_CLOSE, 0, &m);
-    }
+    if (__atomic_load_n(&file->uses, __ATOMIC_RELAXED) == 1 && file->server != IO_LOCAL) end(p, file);
     lock(&p->table_lock);
     if (--file->uses == 0 && file_number(file) < p->file_hint) p->file_hint = file_number(file);
     unlock(&p->table_lock);
 }
 
-long file_attach(struct file *file)
+long attach(struct file *file)
 {
-    if (file->attached || file->server == IO_LOCAL) return 0;
     long result = session_use(file->server);
     if (result < 0) return result;
     send_cap(PSLOT_DESCRIPTIONS, file_number(file));
@@ -122,6 +160,8 @@ long files_share(void)
 // What another thread opened while the child was being made has no capability there: the child never had it.
 void files_forget(struct process *child)
 {
+    child->to_close = 0;
+    child->ahead.file = 0;
     for (unsigned i = 1; i < child->n_files; i++) {
         child->files[i].attached = 0;
         child->files[i].ring = 0;
@@ -136,8 +176,9 @@ void files_forget(struct process *child)
 long file_opened(struct file *file, unsigned server, const struct message *answer)
 {
     const struct io_opened *opened = (const struct io_opened *)answer->words;
-    file->mode = (uint32_t)opened->mode;
+    file->mode = (uint16_t)opened->mode;
     file->status = (uint32_t)opened->flags & FILE_BITS;
+    file->close_later = (opened->flags & IO_CLOSE_LATER) != 0;
     file->device = (uint32_t)opened->device;
     file->handle = opened->handle;
     file->attached = 1;
@@ -292,6 +333,7 @@ long call_flock(uint64_t fd, uint64_t operation)
     unsigned kind = operation & ~4u;
     if (!file) return -EBADF;
     if (kind != 1 && kind != 2 && kind != 8) return -EINVAL;
+    process()->takes_locks = 1;
     for (;;) {
         uint64_t arm = operation & 4 ? 0 : IO_ARM | IO_THREAD(thread_index());
         long result = file_attach(file);
@@ -316,6 +358,7 @@ static long record_lock(struct file *file, unsigned command, uint64_t user)
         length = -length;
     }
     if (result < 0 || start < 0) return result < 0 ? result : -EINVAL;
+    process()->takes_locks = 1;
     for (;;) {
         uint64_t arm = command == F_SETLKW ? IO_ARM | IO_THREAD(thread_index()) : 0;
         result = file_attach(file);

@@ -243,6 +243,7 @@ static long tell_proc(const char *path)
     const char *name = path, *arguments = (const char *)h + h->strings + strlen(path) + 1;
     for (const char *c = path; *c; c++)
         if (*c == '/') name = c + 1;
+    close_now();  // the next image does not know of it
     char *to = long_words();
     size_t room = IO_INLINE - NAME_BYTES, bytes = 0;
     memset(to, 0, NAME_BYTES);

@@ -12,6 +12,7 @@
 #include <asm/signal.h>
 #include <linux/fcntl.h>
 #include <linux/limits.h>
+#include <linux/stat.h>
 #include <stdbool.h>
 #include "abi/boot.h"
 #include "lib/rt/objects.h"
@@ -44,9 +45,10 @@ struct file {
     uint8_t attached;   // handle is valid
     uint8_t is_shared;  // other processes may have it: its slot holds the capability
     uint64_t handle;
-    uint32_t status;   // O_ACCMODE and status flags
-    uint32_t mode;     // st_mode
-    uint32_t device;   // st_rdev
+    uint32_t status;       // O_ACCMODE and status flags
+    uint16_t mode;         // st_mode
+    uint16_t close_later;  // the server lets its close wait (IO_CLOSE_LATER)
+    uint32_t device;       // st_rdev
     uint16_t windows;  // bit i: window i shows some of it (window.c)
     uint8_t reads;     // requests to read it, up to 255
     uint8_t ring;      // of a pipe's end: its number + 1, 0: none
@@ -82,6 +84,14 @@ struct ring {
 };
 #define RINGS 6
 
+// A small file's bytes, in the session's buffer since its open; under the buffer's lock.
+struct ahead {
+    uint32_t file;  // its number, 0: none
+    uint32_t zero;
+    uint64_t mark;  // of its published word: true while that stands still
+    uint64_t size;
+};
+
 // What a process knows of itself. Copied by fork and vfork; exec begins with a fresh one (handover.h).
 struct process {
     uint32_t sessions;  // bit i: PSLOT_SESSION + i is filled
@@ -97,6 +107,10 @@ struct process {
     uint32_t cwd;           // file, 0: the root directory
     uint32_t executable;    // file of the program, for /proc/self/exe
     uint32_t n_mounts;
+    uint32_t takes_locks;   // has asked for a lock on a file
+    uint32_t reads_files;   // the last file opened for reading was read: the next one's bytes are worth asking for
+    uint64_t to_close;      // handle + 1 at the root file system, closed already here; 0: none
+    struct ahead ahead;
     uint64_t fpu_components;  // for XSAVE; 0: FXSAVE only
     uint32_t fpu_bytes;
     uint32_t dumpable;
@@ -228,7 +242,12 @@ uint32_t file_number(const struct file *file);
 struct file *file_new(void);  // in use once, not attached; null: ENFILE
 void file_hold(struct file *file);
 void file_drop(struct file *file);
-long file_attach(struct file *file);  // make its handle valid; 0 or -errno
+long attach(struct file *file);
+// Make its handle valid; 0 or -errno.
+static inline long file_attach(struct file *file)
+{
+    return file->attached || file->server == IO_LOCAL ? 0 : attach(file);
+}
 long files_share(void);  // before a child gets them: offsets to the servers, capabilities from them; 0 or -errno
 void files_forget(struct process *child);  // a copy of the table keeps what was shared, and attaches it anew
 long file_opened(struct file *file, unsigned server, const struct message *answer);  // fill in from struct io_opened
@@ -250,12 +269,22 @@ void file_step_back(struct file *file, size_t bytes);  // over what was read and
 long file_tell_offset(struct file *file);   // the server's word on something that depends on it is going to be asked
 bool file_blocks(const struct file *file);  // requests on it may have to wait, and it is not O_NONBLOCK
 
+// A close that waits, taken to be carried out with a request (fs.h): its handle + 1, 0: there is none.
+uint64_t close_take(void);
+void close_now(void);  // in front of whatever may last
+// The open's answer brought the file's bytes into the session's buffer, which is locked.
+void ahead_brought(uint32_t number, const struct message *answer);
+
 // --- ring.c: an end of a pipe without its server
 #define RING_LOST (-9999l)  // it is not (or no longer) this process's alone: ask the server
 long ring_transfer(struct file *file, void *memory, size_t bytes);  // a read or a write; waits if the file blocks
 long ring_poll(struct file *file, uint32_t events, bool to_wait);   // as file_poll()
 // The answer to a request that went well may offer the end of a pipe to this process; when that fails, nothing changes.
-void ring_take_up(struct file *file, long result, const struct message *answer);
+void ring_try(struct file *file);
+static inline void ring_take_up(struct file *file, long result, const struct message *answer)
+{
+    if (result > 0 && (file->mode & S_IFMT) == S_IFIFO && answer->words[2] & FS_RING_OFFERED) ring_try(file);
+}
 void ring_drop(struct file *file);
 
 // --- local.c: /dev/null and its like; random.c
@@ -309,11 +338,17 @@ bool question_known(const struct question *q, void *stat, long *result);
 void question_answered(const struct question *q, const void *stat, long result, const struct message *m);
 void cache_forget(void);  // the credentials or the root have changed
 enum { WORDS_UNKNOWN, WORDS_MAPPED, WORDS_NONE };
-bool words_use(bool at_once);  // the published words are mapped; else only when something has been asked repeatedly
+bool words_try(bool at_once);
+// The published words are mapped; if they are not yet, only when something has been asked repeatedly.
+static inline bool words_use(bool at_once) { return process()->words == WORDS_MAPPED || words_try(at_once); }
 // Where the process's own mappings begin.
 static inline uint64_t window_area(const struct process *p)
 {
     return WINDOW_OF_AREA(((uint64_t)p - PROCESS_AREA(0)) / PROCESS_AREA_BYTES);
+}
+static inline uint8_t *buffer_of(const struct process *p, unsigned server)
+{
+    return (uint8_t *)(window_area(p) + server * IO_BUFFER_BYTES);
 }
 static inline uint64_t words_address(const struct process *p) { return window_area(p) + WINDOW_WORDS; }
 // Behind cache.c's part of what is remembered: window.c's.

@@ -212,25 +212,46 @@ static long go_on(struct walk *w, const struct message *answer)
     }
 }
 
+// Whether the request can take a close along that waits.
+static bool closes_first(const struct walk *w, const struct path_request *r)
+{
+    return w->server == SERVER_ROOT &&
+           (r->operation == FS_OPEN || r->operation == FS_UNLINK || r->operation == FS_RENAME);
+}
+
+// The flags of the request. What FS_READ_AHEAD brings goes into the buffer, which must not hold the request itself: a
+// server that dies reads it again.
+static uint64_t ahead_begin(struct data *ahead, const struct walk *w, const struct path_request *r, size_t room)
+{
+    if (!(r->flags & FS_READ_AHEAD)) return r->flags;
+    if (w->server == SERVER_ROOT && room <= IO_INLINE && data_begin(ahead, w->server, IO_BUFFER_BYTES) == 0)
+        return r->flags;
+    *ahead = (struct data){0};
+    return r->flags & ~(uint64_t)FS_READ_AHEAD;
+}
+
 // One request to one file system. The data: head, path, tail; or with a head and a buffer, the head stays in the
 // message.
 static long request_once(struct walk *w, const struct path_request *r, struct message *m)
 {
     size_t head = r->head ? 16 : 0, text = w->bytes + r->tail_bytes;
-    struct data data;
+    struct data data, ahead = {0};
     size_t room = head + text > IO_INLINE || r->answer_bytes > IO_INLINE ? IO_BUFFER_BYTES : head + text;
     if (text > IO_BUFFER_BYTES) return -ENAMETOOLONG;
+    uint64_t flags = ahead_begin(&ahead, w, r, room);
     long result = data_begin(&data, w->server, room);
-    if (result < 0) return result;
+    if (result < 0) return data_end(&ahead), result;
     bool buffered = data.flags & IO_BUFFERED;
     if (r->head) memcpy(long_words(), r->head, 16);
     uint8_t *at = buffered ? data.at : data.at + head;
     memcpy(at, w->text, w->bytes);
     if (r->tail_bytes) memcpy(at + w->bytes, r->tail, r->tail_bytes);
     if (r->slot) receive_cap(0, PSLOT_DESCRIPTIONS, r->slot);
-    *m = (struct message){.words = {w->handle, r->flags | data.flags, w->bytes | (uint64_t)w->symlinks << 32,
-                                    r->words[0], r->words[1], r->words[2]}};
+    uint64_t to_close = closes_first(w, r) ? close_take() : 0;
+    *m = (struct message){.words = {w->handle, flags | data.flags, w->bytes | (uint64_t)w->symlinks << 32, r->words[0],
+                                    r->words[1], r->words[2] | to_close}};
     result = ask(w->server, r->operation, buffered ? head : data.inline_bytes, m);
+    if (result == 0 && flags & FS_READ_AHEAD) ahead_brought(r->slot, m);
     const void *answer = r->operation == FS_STAT || r->operation == FS_STATFS ? long_words() : data.at;
     if (result == FS_CONTINUE) {
         w->bytes = m->words[1] < sizeof w->text ? m->words[1] : 0;
@@ -241,6 +262,7 @@ static long request_once(struct walk *w, const struct path_request *r, struct me
         memcpy(r->answer, answer, n < r->answer_bytes ? n : r->answer_bytes);
     }
     data_end(&data);
+    data_end(&ahead);
     return result;
 }
 
@@ -293,12 +315,18 @@ long walk_ask(struct walk *w, const struct path_request *request, struct message
     return -ELOOP;
 }
 
+static bool is_for_reading(uint64_t o_flags)
+{
+    return !(o_flags & (O_ACCMODE | O_CREAT | O_TRUNC | O_DIRECTORY | O_PATH));
+}
+
 long path_open(struct walk *w, uint64_t flags, uint64_t o_flags, uint32_t mode, struct file **file)
 {
     struct file *f = file_new();
     *file = NULL;
     if (!f) return -ENFILE;
     if (o_flags & O_NOFOLLOW || (o_flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL)) flags |= FS_NOFOLLOW;
+    if (is_for_reading(o_flags) && !flags && process()->reads_files && words_use(false)) flags |= FS_READ_AHEAD;
     struct path_request request = {.operation = FS_OPEN,
                                    .flags = flags | IO_HANDLE_ONLY,
                                    .words = {o_flags & ~(uint64_t)O_CLOEXEC, mode},

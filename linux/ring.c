@@ -9,7 +9,6 @@
 //  - A ring's lock is held over copies, never over a request or a wait. One thread, who took the ring up, is
 //    signalled by the other end; another one that has to wait asks the server, and so gives the ring back.
 #include <asm/poll.h>
-#include <linux/stat.h>
 #include "linux/linux.h"
 
 #define RING_BYTES 0x20000  // of the window for each: words, then the data
@@ -91,9 +90,9 @@ static err_t map_ring(const struct ring *ring)
 }
 
 // @path linux-pipe 2/5: the file system offered the end: take it, and map the ring
-void ring_take_up(struct file *file, long result, const struct message *answer)
+void ring_try(struct file *file)
 {
-    if (result <= 0 || (file->mode & S_IFMT) != S_IFIFO || !(answer->words[2] & FS_RING_OFFERED)) return;
+    long result;
     struct ring *ring = file->ring ? NULL : ring_new(file);
     if (!ring) return;
     ring->end = (file->status & O_ACCMODE) == O_WRONLY ? PIPE_WRITER : PIPE_READER;

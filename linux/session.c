@@ -69,11 +69,6 @@ long session_use(unsigned server)
 
 // --- buffers
 
-static uint8_t *buffer_of(const struct process *p, unsigned server)
-{
-    return (uint8_t *)(window_area(p) + server * IO_BUFFER_BYTES);
-}
-
 static long map_buffer(struct process *p, unsigned server)
 {
     uint32_t slot = PSLOT_WINDOW + server;
@@ -100,6 +95,7 @@ long data_begin(struct data *data, unsigned server, size_t bytes)
     struct process *p = process();
     lock(&p->buffer_lock);
     if (!(p->buffers >> server & 1)) result = map_buffer(p, server);
+    if (server == SERVER_ROOT) p->ahead.file = 0;  // its bytes make room
     if (result < 0) unlock(&p->buffer_lock);
     *data = (struct data){.at = buffer_of(p, server), .flags = IO_BUFFERED};
     return result;

@@ -8,7 +8,6 @@
 //
 // Offsets (struct file): a reader moves the offset once he has the data, and reads again when another thread was
 // faster; a writer takes his place first. So two threads never read or write the same bytes, and no lock is held.
-#include <linux/stat.h>
 #include "linux/linux.h"
 
 #define IO_MOST 0x7ffff000ull  // of one call, as Linux
@@ -188,6 +187,37 @@ static size_t piece_of(uint64_t bytes) { return bytes < IO_BUFFER_BYTES ? bytes 
 
 // --- reading
 
+// --- bytes that came with the open
+
+void ahead_brought(uint32_t number, const struct message *answer)
+{
+    struct process *p = process();
+    const uint64_t *more = long_words();
+    if (INFO_WORDS(answer->info) <= FS_AHEAD_SIZE || more[FS_AHEAD_SIZE - MSG_REGISTERS] > FS_AHEAD_BYTES) return;
+    p->ahead = (struct ahead){
+        .file = number, .mark = more[FS_AHEAD_MARK - MSG_REGISTERS], .size = more[FS_AHEAD_SIZE - MSG_REGISTERS]};
+}
+
+// As window_read().
+static long ahead_read(struct file *file, uint64_t offset, const struct place *to, uint64_t bytes)
+{
+    struct process *p = process();
+    struct ahead *ahead = &p->ahead;
+    long result = -EAGAIN;
+    lock(&p->buffer_lock);
+    const uint16_t word = (uint16_t)FS_TRAIL_WORD(ahead->mark);
+    if (ahead->file == file_number(file) &&
+        sum_words((const void *)words_address(p), &word, 1) == FS_TRAIL_VALUE(ahead->mark)) {
+        uint64_t n = offset < ahead->size ? ahead->size - offset : 0;
+        if (n > bytes) n = bytes;
+        size_t done = n ? place_fill(to, buffer_of(p, SERVER_ROOT) + offset, n) : 0;
+        result = done || !n ? (long)done : -EFAULT;
+        if (file->reads == 0) file->reads = 1;
+    }
+    unlock(&p->buffer_lock);
+    return result;
+}
+
 // From this offset, or from the server's.
 static long read_at(struct file *file, uint64_t offset, const struct place *to, uint64_t bytes)
 {
@@ -199,7 +229,9 @@ static long read_at(struct file *file, uint64_t offset, const struct place *to, 
         size_t piece = piece_of(bytes - done);
         struct place place = place_behind(*to, done);
         if (has_windows) {
-            result = window_read(file, offset + done, &place, bytes - done);
+            result = process()->ahead.file == file_number(file) ? ahead_read(file, offset + done, &place, bytes - done)
+                                                                : -EAGAIN;
+            if (result == -EAGAIN) result = window_read(file, offset + done, &place, bytes - done);
             if (result == 0) break;
             if (result > 0) done += (uint64_t)result;
             if (result > 0) continue;
@@ -212,11 +244,20 @@ static long read_at(struct file *file, uint64_t offset, const struct place *to, 
     return done > 0 ? (long)done : result;
 }
 
+// All of it from one window, as most reads of what has been read before: at once, or not at all.
+static bool read_whole(struct file *file, uint64_t offset, const struct place *to, uint64_t bytes)
+{
+    uint64_t at = offset == IO_OFFSET_CURRENT ? offset_of(file) : offset;
+    return at != IO_OFFSET_CURRENT && window_read(file, at, to, bytes) == (long)bytes &&
+           (offset != IO_OFFSET_CURRENT || offset_move(file, at, at + bytes));
+}
+
 // @path linux-pipe 1/5: an end of a pipe that this process has to itself goes without its server
 static long read_into(struct file *file, uint64_t offset, const struct place *to, uint64_t bytes)
 {
     long result = file->ring ? ring_transfer(file, memory_of(to), bytes) : RING_LOST;
     if (result != RING_LOST) return result;
+    if (file->windows && bytes <= IO_BUFFER_BYTES && read_whole(file, offset, to, bytes)) return (long)bytes;
     if (offset != IO_OFFSET_CURRENT) return read_at(file, offset, to, bytes);
     for (;;) {
         uint64_t at = offset_of(file);

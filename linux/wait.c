@@ -2,12 +2,13 @@
 // Sleeping: every wait of a Linux program is a wait on its thread's own notification.
 //
 // Whoever waits has armed something first (a server, proc, a futex entry) and asks again afterwards: a signal says
-// only "look". A pending event ends the wait, or keeps it from beginning.
+// only "look". A pending event ends the wait, or keeps it from beginning. A close that waits does not wait longer.
 #include "linux/linux.h"
 
 err_t thread_wait(uint64_t deadline_ns)
 {
     struct message m = {0};
+    close_now();
     return sys_wait(PSLOT_NOTIFICATION + thread_index() % 64, 0, &m, deadline_ns);
 }
 

@@ -18,13 +18,22 @@
 #include "protocols/io.h"
 
 #define FS_ROOT 0xffffffffull
-#define FS_NOFOLLOW 0x10u      // do not follow a symlink in the last component
-#define FS_EMPTY_PATH 0x20u    // an empty path means the handle itself
+#define FS_NOFOLLOW 0x10u    // do not follow a symlink in the last component
+#define FS_EMPTY_PATH 0x20u  // an empty path means the handle itself
 #define FS_REMOVE_DIRECTORY 0x40u
-#define FS_REAL_IDS 0x80u      // FS_ACCESS: with real, not effective, ids
-#define FS_EXEC 0x100u         // FS_OPEN: for execution: needs execute, not read permission, and a regular file
-#define FS_NO_REPLACE 0x200u   // FS_RENAME: RENAME_NOREPLACE
-#define FS_EXCHANGE 0x400u     // FS_RENAME: RENAME_EXCHANGE
+#define FS_REAL_IDS 0x80u     // FS_ACCESS: with real, not effective, ids
+#define FS_EXEC 0x100u        // FS_OPEN: for execution: needs execute, not read permission, and a regular file
+#define FS_NO_REPLACE 0x200u  // FS_RENAME: RENAME_NOREPLACE
+#define FS_EXCHANGE 0x400u    // FS_RENAME: RENAME_EXCHANGE
+#define FS_READ_AHEAD 0x800u  // FS_OPEN: bring the bytes of a small file along (FS_AHEAD_BYTES)
+
+// FS_OPEN, FS_UNLINK and FS_RENAME may close a handle besides, whatever comes of them: word 5 is its number + 1.
+// What FS_READ_AHEAD brings is at the start of the session's buffer (the path's text is not there then), and true as long as the inode's word stands
+// still: all of a file of at most so many bytes. The answer then has, in words 6 and 7, the word's mark and the file's
+// size. It comes only where reading would change nothing, the access time included.
+#define FS_AHEAD_BYTES (16u << 10)
+#define FS_AHEAD_MARK 6
+#define FS_AHEAD_SIZE 7
 
 #define FS_WORD_COUNT 4096u
 #define FS_WORD_OF(inode) ((uint32_t)((inode) % FS_WORD_COUNT))  // of an inode number
@@ -45,8 +54,8 @@ enum {
 };
 
 enum {
-    FS_OPEN = 0x2100,  // (.., 3: O_* flags, 4: mode with umask applied) -> struct io_opened; capability: the
-                       //  description
+    FS_OPEN = 0x2100,  // (.., 3: O_* flags, 4: mode with umask applied, 5: to close) -> struct io_opened; capability:
+                       //  the description
     FS_STAT,           // -> struct stat in words 6..
     FS_ACCESS,         // (.., 3: R_OK|W_OK|X_OK)
     FS_READLINK,       // -> bytes; text inline or buffer
@@ -54,8 +63,8 @@ enum {
     FS_MKNOD,          // (.., 3: mode with type, 4: device)
     FS_SYMLINK,        // (.., 3: bytes of the target) text: path, then target
     FS_LINK,           // (.., 3: second directory handle, 4: bytes of the second path) text: old path, then new path
-    FS_RENAME,         // like FS_LINK
-    FS_UNLINK,
+    FS_RENAME,         // like FS_LINK (.., 5: to close)
+    FS_UNLINK,         // (.., 5: to close)
     FS_CHMOD,          // (.., 3: mode)
     FS_CHOWN,          // (.., 3: uid | ~0, 4: gid | ~0)
     FS_UTIME,          // (.., 3: atime s, 4: atime ns, 5: mtime s; words 6, 7 before the text: mtime ns, 0)
@@ -65,11 +74,11 @@ enum {
                        //  capabilities: both descriptions
     FS_COVER,          // (.., 3: 1 cover | 0 uncover) mark a directory as carrying a mount; euid 0
     FS_WORDS,          // () -> ; capability: frames to map read-only, FS_WORD_COUNT words of 64 bits
-    FS_RING,           // (handle of a pipe's end, thread index) lend the end to this process (protocols/ring.h), when it
-                       //  was offered: answers to IO_READ, IO_WRITE and IO_POLL say so in word 2 (FS_RING_OFFERED).
-                       //  Capabilities: frames of the end's own page, of the data, of all words' pages. The thread's
-                       //  notification (IO_NOTIFY) is signalled by the other end. EBUSY: others use the end. IO_READ,
-                       //  IO_WRITE and IO_POLL by anybody take the end back
-    FS_RING_WAKE,      // (handle) wake who waits at the other end; capability, if that is lent to a process: its notification
+    FS_RING,       // (handle of a pipe's end, thread index) lend the end to this process (protocols/ring.h), when it
+                   //  was offered: answers to IO_READ, IO_WRITE and IO_POLL say so in word 2 (FS_RING_OFFERED).
+                   //  Capabilities: frames of the end's own page, of the data, of all words' pages. The thread's
+                   //  notification (IO_NOTIFY) is signalled by the other end. EBUSY: others use the end. IO_READ,
+                   //  IO_WRITE and IO_POLL by anybody take the end back
+    FS_RING_WAKE,  // (handle) wake who waits at the other end; capability, if that is lent to a process: its notification
     FS_OPERATIONS_END
 };

@@ -21,6 +21,7 @@ static err_t change_mode(struct inode *inode, uint32_t mode)
     mode &= 07777;
     if (who()->fsuid != 0 && !io_in_group(who(), inode->gid)) mode &= ~(uint32_t)S_ISGID;
     inode->mode = (inode->mode & S_IFMT) | mode;
+    if (is_directory(inode)) directory_changed();
     touch_changed(inode);
     return OK;
 }
@@ -33,6 +34,7 @@ static err_t change_owner(struct inode *inode, uint32_t uid, uint32_t gid)
         return ERR_LINUX(EPERM);
     if (uid != KEEP) inode->uid = uid;
     if (gid != KEEP) inode->gid = gid;
+    if (is_directory(inode)) directory_changed();
     if (!is_directory(inode) && (uid != KEEP || gid != KEEP)) {
         inode->mode &= ~(uint32_t)S_ISUID;
         if (inode->mode & S_IXGRP) inode->mode &= ~(uint32_t)S_ISGID;
@@ -213,6 +215,7 @@ HANDLER(op_cover)
     if (!lookup.inode) return ERR_LINUX(ENOENT);
     if (!is_directory(lookup.inode)) return ERR_LINUX(ENOTDIR);
     word_move(lookup.inode);
+    directory_changed();
     lookup.inode->covered = request->words[3] != 0;
     io_answer(answer, 1);
     answer->words[0] = lookup.inode->number;

@@ -8,18 +8,21 @@
 //  - Behind the end, the file's last page is zero and other pages hold anything: growing zeroes what it uncovers.
 #include "fs/tmpfs/tmpfs.h"
 
-static uint64_t min(uint64_t a, uint64_t b) { return a < b ? a : b; }
+STORES_OUTSIDE_VAULT static inline uint64_t min(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
-static uint64_t round_up(uint64_t bytes) { return (bytes + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1); }
+STORES_OUTSIDE_VAULT static inline uint64_t round_up(uint64_t bytes)
+{
+    return (bytes + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
+}
 
 // Bytes of an extent from this offset of the file on.
-static uint8_t *bytes_at(const struct extent *e, uint64_t offset)
+STORES_OUTSIDE_VAULT static inline uint8_t *bytes_at(const struct extent *e, uint64_t offset)
 {
     return extent_data(e, e->file_page) + (offset - (uint64_t)e->file_page * PAGE_SIZE);
 }
 
 // The offset at which the extent ends.
-static uint64_t end_of(const struct extent *e) { return extent_end(e) * PAGE_SIZE; }
+STORES_OUTSIDE_VAULT static inline uint64_t end_of(const struct extent *e) { return extent_end(e) * PAGE_SIZE; }
 
 // Zero what exists between two offsets.
 static void zero(const struct inode *inode, uint64_t from, uint64_t to)
@@ -38,7 +41,7 @@ static void zero(const struct inode *inode, uint64_t from, uint64_t to)
     }
 }
 
-uint64_t data_read(const struct inode *inode, uint64_t offset, uint8_t *to, uint64_t n)
+STORES_OUTSIDE_VAULT uint64_t data_read(const struct inode *inode, uint64_t offset, uint8_t *to, uint64_t n)
 {
     if (offset >= inode->size) return 0;
     n = min(n, inode->size - offset);
@@ -67,7 +70,8 @@ static void grow(struct inode *inode, uint64_t from, uint64_t size)
     inode->size = size;
 }
 
-err_t data_write(struct inode *inode, uint64_t offset, const uint8_t *from, uint64_t n, uint64_t *written)
+STORES_OUTSIDE_VAULT err_t data_write(struct inode *inode, uint64_t offset, const uint8_t *from, uint64_t n,
+                                      uint64_t *written)
 {
     uint64_t done = 0;
     while (done < n) {

@@ -102,6 +102,7 @@ static void unlink_entry(struct entry *entry)
 {
     struct inode *directory = entry->directory;
     struct entry **link = bucket(entry->hash);
+    if (is_directory(entry->inode)) directory_changed();
     while (*link != entry) link = &(*link)->hash_next;
     *link = entry->hash_next;
     if (entry->next)

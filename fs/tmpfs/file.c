@@ -9,12 +9,15 @@
 #include <linux/falloc.h>
 #include <linux/fs.h>
 
-static uint64_t min(uint64_t a, uint64_t b) { return a < b ? a : b; }
+STORES_OUTSIDE_VAULT static inline uint64_t min(uint64_t a, uint64_t b) { return a < b ? a : b; }
+
+static void set_offset(struct description *d, uint64_t offset) { d->io.offset = offset; }
 
 // Tell how far it went, and move the description's offset when that was used.
-static err_t moved(struct description *d, uint64_t asked, uint64_t offset, uint64_t done, struct answer *answer)
+STORES_OUTSIDE_VAULT static err_t moved(struct description *d, uint64_t asked, uint64_t offset, uint64_t done,
+                                        struct answer *answer)
 {
-    if (asked == IO_OFFSET_CURRENT && done) d->io.offset = offset + done;
+    if (asked == IO_OFFSET_CURRENT && done) set_offset(d, offset + done);
     io_answer(answer, 2);
     answer->words[0] = done;
     answer->words[1] = offset + done;
@@ -22,7 +25,7 @@ static err_t moved(struct description *d, uint64_t asked, uint64_t offset, uint6
 }
 
 // How much went through the pipe, or could, and whether the requester had better have this end for himself.
-static err_t through_pipe(struct inode *inode, unsigned end, uint64_t done, struct answer *answer)
+STORES_OUTSIDE_VAULT static err_t through_pipe(struct inode *inode, unsigned end, uint64_t done, struct answer *answer)
 {
     io_answer(answer, 3);
     answer->words[0] = done;
@@ -31,7 +34,7 @@ static err_t through_pipe(struct inode *inode, unsigned end, uint64_t done, stru
 }
 
 // @path linux-read 7/9: the handle's description, its file, and the bytes into the answer
-HANDLER(io_read)
+STORES_OUTSIDE_VAULT HANDLER(io_read)
 {
     struct description *d;
     uint64_t offset = request->words[1], n = request->words[2], flags = request->words[3], done;
@@ -61,7 +64,7 @@ HANDLER(io_read)
     return moved(d, offset, at, done, answer);
 }
 
-HANDLER(io_write)
+STORES_OUTSIDE_VAULT HANDLER(io_write)
 {
     struct description *d;
     uint64_t offset = request->words[1], n = request->words[2], flags = request->words[3], done;
@@ -141,7 +144,7 @@ HANDLER(io_readdir)
     return OK;
 }
 
-HANDLER(io_poll)
+STORES_OUTSIDE_VAULT HANDLER(io_poll)
 {
     struct description *d;
     uint32_t events = (uint32_t)request->words[1];

@@ -145,10 +145,12 @@ static err_t remove_file(const struct lookup *lookup)
     return OK;
 }
 
-HANDLER(op_unlink)
+static err_t remove(const struct request *request, struct answer *answer)
 {
     struct lookup lookup;
     err_t err = path_request(request, answer, WALK_PARENT, &lookup);
     if (err != OK) return err;
     return request->words[1] & FS_REMOVE_DIRECTORY ? remove_directory(&lookup) : remove_file(&lookup);
 }
+
+HANDLER(op_unlink) { return and_close(request, remove(request, answer)); }

@@ -15,16 +15,26 @@ bool may_write_with(uint32_t flags) { return !(flags & O_PATH) && (flags & O_ACC
 
 bool may_read_with(uint32_t flags) { return !(flags & O_PATH) && (flags & O_ACCMODE) != O_WRONLY; }
 
-void describe(const struct io_description *io, struct io_opened *opened)
+// Whether nobody can wait for the end of it: no FIFO's end, writer or lock, and no deleted file's pages go with it.
+STORES_OUTSIDE_VAULT static bool may_close_later(const struct description *d)
+{
+    const struct inode *inode = d->inode;
+    return (is_type(inode, S_IFREG) || is_directory(inode)) && !may_write_with(d->io.flags) && !d->executes &&
+           inode->links && !inode->posix_locks;
+}
+
+STORES_OUTSIDE_VAULT void describe(const struct io_description *io, struct io_opened *opened)
 {
     const struct description *d = (const struct description *)io;
     opened->mode = d->inode->mode;
     opened->device = d->inode->device;
     opened->server = 0;
     opened->inode = d->inode->number;
+    if (may_close_later(d)) opened->flags |= IO_CLOSE_LATER;
 }
 
-struct description *description_of(struct inode *inode, struct entry *entry, uint32_t flags)
+// A fresh record needs no notes.
+VAULT_NOTES_ITSELF struct description *description_of(struct inode *inode, struct entry *entry, uint32_t flags)
 {
     struct description *d = io_description_new();
     if (!d) return NULL;
@@ -33,7 +43,10 @@ struct description *description_of(struct inode *inode, struct entry *entry, uin
     d->entry = entry;
     d->entry_handle = entry ? table_handle(&fs->entries, entry) : 0;
     inode_hold(inode);
-    if (is_type(inode, S_IFREG) && may_write_with(flags)) inode->writers++;
+    if (is_type(inode, S_IFREG) && may_write_with(flags)) {
+        vault_log(&inode->writers, sizeof inode->writers);
+        inode->writers++;
+    }
     return d;
 }
 
@@ -41,7 +54,7 @@ void description_close(struct io_description *io)
 {
     struct description *d = (struct description *)io;
     struct inode *inode = d->inode;
-    locks_of_description(d);
+    if (inode->posix_locks || inode->flocks) locks_of_description(d);
     if (is_type(inode, S_IFIFO) && !(io->flags & O_PATH)) pipe_close(inode, io->flags);
     if (is_type(inode, S_IFREG) && may_write_with(io->flags) && --inode->writers == 0) extent_trim(inode);
     inode_drop(inode);
@@ -125,14 +138,32 @@ static err_t open_device(const struct request *request, struct answer *answer, c
 
 // --- opening
 
+// FS_READ_AHEAD: what reading the file would give, if it is small and nothing stands against it: a date that reading
+// renews, or a mapping through which somebody may write unseen.
+STORES_OUTSIDE_VAULT static void bring_data(const struct description *d, struct answer *answer)
+{
+    const struct inode *inode = d->inode;
+    uint8_t *to = context.session->io.buffer;
+    if (!is_type(inode, S_IFREG) || !may_read_with(d->io.flags) || inode->size > FS_AHEAD_BYTES || !to) return;
+    if (access_is_due(inode, d->io.flags)) return;
+    for (const struct extent *e = extent_find(inode, 0); e; e = extent_after(inode, e->file_page))
+        if (e->slots[LEND_WRITE]) return;
+    (void)data_read(inode, 0, to, inode->size);
+    io_answer(answer, FS_AHEAD_SIZE + 1);
+    answer->words[FS_AHEAD_MARK] = word_mark(inode);
+    answer->words[FS_AHEAD_SIZE] = inode->size;
+}
+
 static err_t finish(struct inode *inode, struct entry *entry, uint32_t flags, uint64_t fs_flags, struct answer *answer)
 {
     struct description *d = description_of(inode, entry, flags);
     if (!d) return server_abort(ERR_LINUX(ENFILE));
-    d->executes = (fs_flags & FS_EXEC) != 0;
+    if (fs_flags & FS_EXEC) d->executes = 1;
     err_t err = io_opened(&context.session->io, &d->io, fs_flags, answer);
     if (err == ERR_NO_MEMORY || err == ERR_LIMIT) err = ERR_LINUX(ENFILE);
-    return err == OK ? OK : server_abort(err);
+    if (err != OK) return server_abort(err);
+    if (fs_flags & FS_READ_AHEAD && !(fs_flags & IO_BUFFERED)) bring_data(d, answer);
+    return OK;
 }
 
 static err_t open_existing(const struct request *request, struct answer *answer, const struct lookup *lookup,
@@ -180,7 +211,7 @@ static err_t open_unnamed(const struct request *request, struct answer *answer, 
     return finish(inode, NULL, flags & ~(uint32_t)O_TMPFILE, request->words[1], answer);
 }
 
-HANDLER(op_open)
+static err_t open_path(const struct request *request, struct answer *answer)
 {
     struct lookup lookup;
     uint32_t flags = (uint32_t)request->words[3];
@@ -195,6 +226,8 @@ HANDLER(op_open)
     if ((flags & O_TMPFILE) == O_TMPFILE) return open_unnamed(request, answer, lookup.inode, flags);
     return open_existing(request, answer, &lookup, flags);
 }
+
+HANDLER(op_open) { return and_close(request, open_path(request, answer)); }
 
 HANDLER(op_pipe)
 {

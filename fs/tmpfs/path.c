@@ -56,22 +56,111 @@ static err_t follow(struct walk *w, const struct lookup *lookup)
     return OK;
 }
 
+// --- where paths have led before
+
+// A text of directories' names, as seen from a directory, leads to the same one as long as no directory changes its name,
+// its place or who may search it. Lost with the instance.
+#define PREFIXES 128
+#define PREFIX_WORDS 8
+static struct prefix {
+    uint64_t changes;          // directory_changes as it was
+    uint64_t badge, sequence;  // whose credentials let through, 0: root's
+    const struct inode *start;
+    struct inode *end;
+    uint32_t length, n_passed;
+    const struct inode *passed[FS_TRAIL_MAX];  // from `start` on, without `end`
+    uint64_t words[PREFIX_WORDS];
+} prefixes[PREFIXES];
+static uint64_t directory_changes = 1;
+
+void directory_changed(void) { directory_changes++; }
+
+// The i-th word of a text in a walk, with zeros behind the text's end.
+static inline uint64_t word_of(const char *text, size_t length, size_t i)
+{
+    struct __attribute__((packed, may_alias)) loose_word {
+        uint64_t value;
+    };
+    uint64_t word = ((const struct loose_word *)(text + 8 * i))->value;
+    size_t left = length - 8 * i;
+    return left >= 8 ? word : word & ~(~0ull << 8 * left);
+}
+
+// Its last word tells most prefixes apart.
+static inline struct prefix *prefix_at(const char *text, size_t length)
+{
+    uint64_t last = word_of(text, length, (length - 1) / 8) + length;
+    return &prefixes[last * 0x9e3779b97f4a7c15ull >> 57];
+}
+_Static_assert(PREFIXES == 1 << (64 - 57), "prefix_at");
+
+// Whether these credentials may pass where those of the prefix have.
+static inline bool let_through(const struct prefix *p, const struct io_credentials *me)
+{
+    return me->fsuid == 0 || (p->badge == me->badge && p->sequence == me->sequence);
+}
+
+// Skip what has been passed before. The last component is left.
+static bool pass(struct walk *w, const struct io_credentials *me)
+{
+    const char *slash = w->end - 1;
+    while (slash > w->at && *slash != '/') slash--;
+    size_t length = (size_t)(slash - w->at);
+    if (length == 0 || length > 8 * PREFIX_WORDS || slash + 1 == w->end) return false;
+    const struct prefix *p = prefix_at(w->at, length);
+    if (p->changes != directory_changes || p->length != length || p->start != w->directory || !let_through(p, me))
+        return false;
+    for (size_t i = 0; 8 * i < length; i++)
+        if (p->words[i] != word_of(w->at, length, i)) return false;
+    for (uint32_t i = 0; i < p->n_passed; i++) trail_add(p->passed[i]);
+    w->directory = p->end;
+    w->at += length + 1;
+    return true;
+}
+
+// The walk has come from `start` to its directory by names alone.
+static void remember(const struct walk *w, const char *text, const char *name, const struct inode *start,
+                     uint32_t first_passed, const struct io_credentials *me)
+{
+    size_t length = (size_t)(name - text) - 1;
+    uint32_t n = trail.n - first_passed - 1;  // the last one is where the walk is
+    if (length > 8 * PREFIX_WORDS || trail.n > FS_TRAIL_MAX) return;
+    struct prefix *p = prefix_at(text, length);
+    p->changes = directory_changes;
+    p->badge = me->badge;
+    p->sequence = me->sequence;
+    p->start = start;
+    p->end = w->directory;
+    p->length = (uint32_t)length;
+    p->n_passed = n;
+    for (uint32_t i = 0; i < n; i++) p->passed[i] = trail.inodes[first_passed + i];
+    for (size_t i = 0; 8 * i < length; i++) p->words[i] = word_of(text, length, i);
+}
+
+// --- the walk
+
 // Look one name after the other up, as long as they are directories to look the next one up in.
 static err_t descend(struct walk *w, struct lookup *lookup)
 {
     const struct io_credentials *me = who();
-    struct inode *directory = w->directory, *inode;
     const char *end = w->end;
+    name_take(&lookup->name, w->at);
+    if (lookup->name.text + lookup->name.length < end && pass(w, me)) name_take(&lookup->name, w->at);
+    struct inode *directory = w->directory, *inode;
+    const struct inode *start = directory;
+    const char *text = w->at;
     char *at = w->at;
-    for (;; directory = inode) {
+    uint32_t first_passed = trail.n;
+    bool by_names = true;
+    for (;; directory = inode, name_take(&lookup->name, at)) {
         trail_add(directory);
         if (!io_permits(me, directory->mode, directory->uid, directory->gid, MAY_EXECUTE)) return ERR_LINUX(EACCES);
-        name_take(&lookup->name, at);
         at += lookup->name.length;
         lookup->slash = at < end;
         while (at < end && *at == '/') at++;
         lookup->kind = kind_of(&lookup->name);
         lookup->entry = NULL;
+        by_names &= lookup->kind == LAST_NAME;
         if (lookup->kind == LAST_DOT) {
             inode = directory;
         } else if (lookup->kind == LAST_DOTDOT) {
@@ -86,6 +175,8 @@ static err_t descend(struct walk *w, struct lookup *lookup)
     w->at = at;
     w->directory = lookup->directory = directory;
     lookup->inode = inode;
+    if (by_names && directory != start && at == end && !lookup->slash)
+        remember(w, text, lookup->name.text, start, first_passed, me);
     return OK;
 }
 

@@ -43,6 +43,7 @@ static err_t exchange(const struct lookup *from, const struct lookup *to)
     to->directory->links -= is_directory(b);
     from->entry->inode = b;
     to->entry->inode = a;
+    directory_changed();
     if (is_directory(a)) {
         a->self = to->entry;
         a->parent = to->directory;
@@ -102,7 +103,7 @@ static err_t rename_entry(const struct lookup *from, const struct lookup *to, ui
     return OK;
 }
 
-HANDLER(op_rename)
+static err_t rename_path(const struct request *request, struct answer *answer)
 {
     struct lookup from, to;
     uint64_t flags = request->words[1];
@@ -114,3 +115,5 @@ HANDLER(op_rename)
     if (err == FS_CONTINUE) return ERR_LINUX(EXDEV);
     return err == OK ? rename_entry(&from, &to, flags) : err;
 }
+
+HANDLER(op_rename) { return and_close(request, rename_path(request, answer)); }

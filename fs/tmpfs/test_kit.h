@@ -270,6 +270,13 @@ err_t rt_syscall(unsigned number, uint64_t cap, uint64_t reply_slot, struct mess
 static struct answer answer;
 static struct request message;
 
+// As proc does: whoever remembers the entry sees that it has changed.
+static void entry_changed(unsigned slot)
+{
+    static uint32_t sequence;
+    test_processes.entries[slot].sequence = sequence += 2;
+}
+
 static void process(unsigned slot, uint32_t uid, uint32_t gid)
 {
     test_processes.entries[slot] = (struct process_entry){.generation = 1,
@@ -282,6 +289,7 @@ static void process(unsigned slot, uint32_t uid, uint32_t gid)
                                                           .egid = gid,
                                                           .fsgid = gid,
                                                           .fsize_limit = ~0ull};
+    entry_changed(slot);
 }
 
 #define BADGE(slot) BADGE_SESSION_OF(slot, 1)
@@ -303,6 +311,7 @@ static void start(uint32_t n_pages)
     memset(pool, 0x5a, (size_t)n_pages * PAGE_SIZE);
     vault_used = 0;
     words_attach(test_words);
+    directory_changed();  // an instance of its own remembers nothing
     format_tree(vault_alloc(sizeof *fs), n_pages);
     io_attach(&fs->io, &io_functions);
     process(1, 0, 0);

@@ -257,7 +257,8 @@ bool may(const struct inode *inode, unsigned want);  // for the requester's cred
 bool owns(const struct inode *inode);                // owner or root
 void touch_modified(struct inode *inode);            // mtime and ctime
 void touch_changed(struct inode *inode);
-void touch_accessed(struct inode *inode, uint32_t flags);  // relatime; not with O_NOATIME
+bool access_is_due(const struct inode *inode, uint32_t flags);  // relatime; not with O_NOATIME
+void touch_accessed(struct inode *inode, uint32_t flags);        // if it is
 void drop_privileges(struct inode *inode);                 // set-id bits, when somebody other than root writes
 
 // --- dir.c
@@ -284,6 +285,8 @@ err_t dir_read(struct description *d, uint8_t *to, size_t room, size_t *used);
 char *dir_path(const struct inode *directory, const struct entry *entry, const struct inode *root, char *to);
 
 // --- path.c
+// A directory has another name, place or covering, is gone, or others may search it: paths may lead elsewhere.
+void directory_changed(void);
 enum last_kind { LAST_NAME, LAST_DOT, LAST_DOTDOT, LAST_NONE };
 struct lookup {
     struct inode *directory;  // where the last component stands
@@ -299,6 +302,8 @@ err_t path_walk(const struct request *request, struct answer *answer, uint64_t h
                 uint64_t length, unsigned walk, struct lookup *lookup);
 // The usual case: directory, flags and length in words 0..2, text first.
 err_t path_request(const struct request *request, struct answer *answer, unsigned walk, struct lookup *lookup);
+// The end of a request that may close a handle besides, in word 5 (fs.h).
+err_t and_close(const struct request *request, err_t err);
 
 // --- extent.c
 struct extent *extent_find(const struct inode *inode, uint64_t page);    // that covers the page

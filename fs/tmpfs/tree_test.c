@@ -107,6 +107,94 @@ static void test_symlinks(void)
     ok(do_stat("/l39", 0, &stat) == 0 && do_stat("/l40", 0, &stat) == -ELOOP, "40 are followed");
 }
 
+// A path that has been walked before is not walked again while nothing on its way changes.
+static void test_known_ways(void)
+{
+    struct stat stat;
+    start(1024);
+    kill_rate = 3;
+    do_mkdir("/a"), do_mkdir("/a/b"), do_mkdir("/a/b/c"), do_mkdir("/y");
+    do_create("/a/b/c/f");
+    ok(do_stat("/a/b/c/f", 0, &stat) == 0 && do_stat("/a/b/c/f", 0, &stat) == 0 &&
+           do_stat("/a/b/c/g", 0, &stat) == -ENOENT,
+       "a known way leads to what is there");
+    do_rename("/a/b", "/a/z");
+    ok(do_stat("/a/b/c/f", 0, &stat) == -ENOENT && do_stat("/a/z/c/f", 0, &stat) == 0, "a renamed directory");
+    as = 2;
+    bool may = do_stat("/a/z/c/f", 0, &stat) == 0;
+    as = 1;
+    on_path(FS_CHMOD, "/a", 0, 0700, 0);
+    bool root_may = do_stat("/a/z/c/f", 0, &stat) == 0;
+    as = 2;
+    ok(may && root_may && do_stat("/a/z/c/f", 0, &stat) == -EACCES, "a directory is closed to others");
+    as = 1;
+    on_paths(FS_RENAME, "/a/z", "/y", FS_EXCHANGE);
+    ok(do_stat("/a/z/c/f", 0, &stat) == -ENOENT && do_stat("/y/c/f", 0, &stat) == 0, "two directories change places");
+    do_unlink("/y/c/f");
+    on_path(FS_UNLINK, "/y/c", FS_REMOVE_DIRECTORY, 0, 0);
+    bool gone = do_stat("/y/c/f", 0, &stat) == -ENOENT;
+    do_mkdir("/y/c");
+    do_create("/y/c/g");
+    ok(gone && do_stat("/y/c/g", 0, &stat) == 0 && do_stat("/y/c/f", 0, &stat) == -ENOENT,
+       "another directory of that name");
+    on_path(FS_COVER, "/y", 0, 1, 0);
+    words(FS_ROOT, 0, 6, 0, 0, 0);
+    memcpy(&message.words[6], "/y/c/g", 6);
+    ok(request(FS_STAT) == FS_CONTINUE && answer.words[0] == FS_AT_MOUNT, "a mount covers a known way");
+    kill_rate = 0;
+}
+
+static long open_closing(const char *path, uint64_t flags, uint32_t o_flags, uint64_t to_close)
+{
+    words(FS_ROOT, IO_HANDLE_ONLY | flags, strlen(path), o_flags, 0, to_close);
+    memcpy(&message.words[6], path, strlen(path));
+    return linux_result(request(FS_OPEN));
+}
+
+static void test_close_besides(void)
+{
+    start(1024);
+    kill_rate = 2;
+    do_create("/f");
+    long handle = open_closing("/f", 0, O_RDONLY, 0);
+    bool later = answer.words[2] & IO_CLOSE_LATER;
+    uint32_t n = fs->io.descriptions.n_used;
+    long next = open_closing("/f", 0, O_RDONLY, (uint64_t)handle + 1);
+    ok(later && fs->io.descriptions.n_used == n, "an open takes a close along");
+    ok(open_closing("/no", 0, O_RDONLY, (uint64_t)next + 1) == -ENOENT && fs->io.descriptions.n_used == n - 1,
+       "whatever comes of it");
+    handle = open_closing("/f", 0, O_RDWR, 0);
+    later = answer.words[2] & IO_CLOSE_LATER;
+    next = open_closing("/f", 0, O_WRONLY, 0);
+    words((uint64_t)handle, (uint64_t)next + 1, 0, 0, 0, 0);
+    ok(!later && request(IO_CLOSE) == OK && fs->io.descriptions.n_used == n - 1,
+       "a writer's close does not wait; two at once");
+    kill_rate = 0;
+}
+
+static bool brings(const char *path, size_t bytes)
+{
+    long handle = open_closing(path, FS_READ_AHEAD, O_RDONLY, 0);
+    return handle >= 0 && answer.n_words == FS_AHEAD_SIZE + 1 && answer.words[FS_AHEAD_SIZE] == bytes;
+}
+
+static void test_read_ahead(void)
+{
+    static char big[FS_AHEAD_BYTES + 1], text[] = "some bytes";
+    start(1024);
+    want_buffer();
+    long small = do_open("/f", O_CREAT | O_RDWR, 0644), large = do_open("/big", O_CREAT | O_RDWR, 0644);
+    do_write(small, 0, text, sizeof text);
+    do_write(large, 0, big, sizeof big);
+    ok(!brings("/f", sizeof text), "nothing is brought while a read would renew the access time");
+    test_time_ns += 1000000000;
+    do_read(small, 0, big, sizeof big);
+    do_read(large, 0, big, sizeof big);
+    ok(brings("/f", sizeof text) && memcmp(session_of(as)->buffer, text, sizeof text) == 0,
+       "an open brings a small file");
+    ok(!brings("/big", sizeof big), "but no large one");
+}
+
 static void test_permissions(void)
 {
     struct stat stat;
@@ -131,6 +219,7 @@ static void test_permissions(void)
     ok(do_unlink("/tmp/mine") == -EPERM && on_path(FS_ACCESS, "/tmp/mine", 0, 2, 0) == -EACCES, "sticky, access");
     test_processes.entries[3].groups[0] = 1000;
     test_processes.entries[3].n_groups = 1;
+    entry_changed(3);
     ok(do_open("/tmp/mine", O_RDONLY, 0) == -EACCES, "the group's bits count for its members, not the others'");
     as = 1;
     ok(on_path(FS_ACCESS, "/tmp/mine", 0, 1, 0) == -EACCES && on_path(FS_ACCESS, "/tmp/mine", 0, 6, 0) >= 0,
@@ -152,6 +241,7 @@ static void test_permissions(void)
        "a set-group-id directory hands its group on");
     as = 1;
     test_processes.entries[1].fsuid = 1000;
+    entry_changed(1);
     ok(do_create("/y") == -EACCES, "credentials count at each request");
 }
 
@@ -507,6 +597,9 @@ int main(void)
     suite = "tree";
     test_errors();
     test_symlinks();
+    test_known_ways();
+    test_close_besides();
+    test_read_ahead();
     test_permissions();
     test_words_move();
     test_readdir();

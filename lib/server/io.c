@@ -3,7 +3,7 @@
 //
 // Rules:
 //  - A description lives while a capability to it or a handle of it exists; close() is called exactly once, by
-//    release(), and the record is freed with it.
+//    end(), and the record is freed with it.
 //  - An entry of a session's handles is a description, or odd: the number of the next free handle.
 //  - Numbers from clients are indices to be checked, nothing more: a client can only spoil its own session.
 #include "lib/server/io_state.h"
@@ -94,10 +94,9 @@ static void vector_free(struct io_vector *v)
 
 void *io_description_new(void) { return table_new(&io_state->descriptions); }
 
-// Close a description that nobody has any more.
-static void release(struct io_description *d)
+// Nobody has this description any more.
+static void end(struct io_description *d)
 {
-    if (d->slot || d->handles) return;
     if (server->close) server->close(d);
     table_free(&io_state->descriptions, d);
 }
@@ -116,7 +115,7 @@ void io_description_gone(uint64_t number)
     if (!d || !d->slot) return;
     slot_free(d->slot);
     d->slot = 0;
-    release(d);
+    if (!d->handles) end(d);
 }
 
 void io_usage(uint64_t usage[])
@@ -142,12 +141,19 @@ static bool last_for_root(const struct table *table, const struct io_session *se
     return io_credentials(session->badge, &who) != OK || who.fsuid != 0;
 }
 
-err_t io_opened(struct io_session *session, struct io_description *d, uint64_t flags, struct answer *answer)
+// The answer's first words are zero.
+STORES_OUTSIDE_VAULT static struct io_opened *tell_opened(const struct io_description *d, struct answer *answer)
 {
     struct io_opened *opened = (struct io_opened *)answer->words;
-    *opened = (struct io_opened){.flags = d->flags};
     io_answer(answer, sizeof *opened / sizeof(uint64_t));
+    opened->flags = d->flags;
     server->describe(d, opened);
+    return opened;
+}
+
+err_t io_opened(struct io_session *session, struct io_description *d, uint64_t flags, struct answer *answer)
+{
+    struct io_opened *opened = tell_opened(d, answer);
     if (last_for_root(&io_state->descriptions, session)) return ERR_LINUX(ENFILE);
     err_t err = io_handle_new(session, d, &opened->handle);
     return err == OK && !(flags & IO_HANDLE_ONLY) ? io_publish(d, answer) : err;
@@ -159,8 +165,10 @@ static void replace_session(uint64_t badge);
 
 void *io_session(const struct request *request)
 {
-    struct io_session *session = session_open(&io_state->sessions, request->badge, replace_session);
-    if (session && session->badge != request->badge) session->badge = request->badge;
+    struct io_session *session = session_find(&io_state->sessions, request->badge);
+    if (session) return session;
+    session = session_open(&io_state->sessions, request->badge, replace_session);
+    if (session) session->badge = request->badge;
     return session;
 }
 
@@ -199,8 +207,20 @@ err_t io_handle_new(struct io_session *session, struct io_description *d, uint64
 static void detach(struct io_session *session, struct io_description *d)
 {
     if (server->handle_closed) server->handle_closed(session, d);
-    d->handles--;
-    release(d);
+    if (d->handles == 1 && !d->slot)
+        end(d);
+    else
+        d->handles--;
+}
+
+bool io_handle_close(struct io_session *session, uint64_t handle)
+{
+    struct io_description *d = io_handle(session, handle);
+    if (!d) return false;
+    *vector_entry(&session->handles, handle) = (uint64_t)session->free_handle << 1 | 1;
+    session->free_handle = (uint32_t)handle + 1;
+    detach(session, d);
+    return true;
 }
 
 // The same when the process is gone: its capability is, so the notice need not be waited for.
@@ -328,24 +348,16 @@ err_t io_op_attach(const struct request *request, struct answer *answer)
     struct io_session *session = io_session(request);
     struct io_description *d = session && request->n_caps == 1 ? io_description_of(&request->caps[0]) : NULL;
     if (!d) return ERR_LINUX(EBADF);
-    struct io_opened *opened = (struct io_opened *)answer->words;
-    *opened = (struct io_opened){.flags = d->flags};
-    io_answer(answer, sizeof *opened / sizeof(uint64_t));
-    server->describe(d, opened);
-    err_t err = io_handle_new(session, d, &opened->handle);
+    err_t err = io_handle_new(session, d, &tell_opened(d, answer)->handle);
     return err == OK ? OK : server_abort(err);
 }
 
 err_t io_op_close(const struct request *request, struct answer *answer)
 {
     (void)answer;
-    struct io_session *session;
-    struct io_description *d = io_request_handle(request, &session);
-    if (!d) return ERR_LINUX(EBADF);
-    *vector_entry(&session->handles, request->words[0]) = (uint64_t)session->free_handle << 1 | 1;
-    session->free_handle = (uint32_t)request->words[0] + 1;
-    detach(session, d);
-    return OK;
+    struct io_session *session = io_session(request);
+    if (session && request->words[1]) (void)io_handle_close(session, request->words[1] - 1);
+    return session && io_handle_close(session, request->words[0]) ? OK : ERR_LINUX(EBADF);
 }
 
 err_t io_op_share(const struct request *request, struct answer *answer)

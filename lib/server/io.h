@@ -138,6 +138,8 @@ bool io_session_gone(uint64_t badge);
 void *io_description_new(void);
 // Make its capability the next one of the answer. ERR_LIMIT, or the kernel's error.
 err_t io_publish(struct io_description *d, struct answer *answer);
+// End one; false: EBADF.
+bool io_handle_close(struct io_session *session, uint64_t handle);
 // A new handle of the session for it; ENFILE when chunks are used up.
 err_t io_handle_new(struct io_session *session, struct io_description *d, uint64_t *handle);
 // Both, and struct io_opened into the answer's words: the end of a successful open. No capability when `flags` has
@@ -195,6 +197,8 @@ void io_answer(struct answer *answer, uint32_t n_words);
 // --- credentials
 
 struct io_credentials {
+    uint64_t badge;     // whose they are...
+    uint64_t sequence;  // ...and of which entry in the table
     uint32_t uid, gid, euid, fsuid, fsgid;
     uint32_t pid, pgid, sid;
     uint32_t n_groups;
@@ -204,6 +208,8 @@ struct io_credentials {
 };
 // Who the session belongs to, now. ERR_STALE: its process is not (or no longer) in the table.
 err_t io_credentials(uint64_t badge, struct io_credentials *credentials);
+// The same, but what was filled in before (or is zero) is left as it is while it is true.
+err_t io_credentials_renew(uint64_t badge, struct io_credentials *credentials);
 // RLIMIT_FSIZE alone, for each write.
 uint64_t io_fsize_limit(uint64_t badge);
 bool io_in_group(const struct io_credentials *credentials, uint32_t gid);

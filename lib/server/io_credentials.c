@@ -42,13 +42,24 @@ err_t io_credentials(uint64_t badge, struct io_credentials *credentials)
     const struct process_table *table = io_processes();
     if (!table || BADGE_SLOT(badge) >= PROCESS_SLOTS) return ERR_STALE;
     const struct process_entry *e = &table->entries[BADGE_SLOT(badge)];
+    credentials->badge = badge;
     for (unsigned i = 0; i < TRIES; i++) {
         uint32_t before = __atomic_load_n(&e->sequence, __ATOMIC_ACQUIRE);
+        credentials->sequence = before;
         copy_entry(credentials, e);
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
         if (!(before & 1) && __atomic_load_n(&e->sequence, __ATOMIC_RELAXED) == before) break;
     }
     return __atomic_load_n(&e->generation, __ATOMIC_ACQUIRE) == BADGE_GENERATION(badge) ? OK : ERR_STALE;
+}
+
+err_t io_credentials_renew(uint64_t badge, struct io_credentials *credentials)
+{
+    const struct process_table *table = io_processes();
+    if (table && credentials->badge == badge && BADGE_SLOT(badge) < PROCESS_SLOTS && !(credentials->sequence & 1) &&
+        __atomic_load_n(&table->entries[BADGE_SLOT(badge)].sequence, __ATOMIC_ACQUIRE) == credentials->sequence)
+        return OK;
+    return io_credentials(badge, credentials);
 }
 
 uint64_t io_fsize_limit(uint64_t badge)

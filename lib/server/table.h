@@ -11,8 +11,8 @@
 struct table {
     uint8_t *base;
     uint32_t stride, n_records;
-    uint32_t free_head, n_fresh;  // index + 1 of the first free record; records behind n_fresh were never used
-    uint32_t n_used, zero;
+    uint32_t free_head, n_used;  // index + 1 of the first free record
+    uint32_t n_fresh, zero;      // records behind n_fresh were never used
 };
 
 // Memory for n records, from vault_alloc(): only during init.
