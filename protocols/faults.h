@@ -16,7 +16,7 @@ enum fault_kind {
     FAULT_FLIP = 6,   // at once, invert the bits of data[0] in the word at this address, likewise
     FAULT_SWEEP = 7,  // kill at every instruction from the address to data[0], each once, through all instances;
                       // the bundle tells where instructions begin (entry "sites:" and the image's name)
-    FAULT_CLEAR = 8,  // forget the component's orders; its text is the image's again
+    FAULT_CLEAR = 8,  // forget the component's orders and its failures; its text is the image's again
     FAULT_COVER = 9,  // a range like a sweep's: no harm, but the log tells each instruction when it is reached first
 };
 enum { FAULT_DATA_WORDS = 3, FAULT_DATA_BYTES = 24 };

@@ -9,7 +9,7 @@
 //   COMPONENT flip ADDRESS MASK              invert bits of a word of them at once
 //   COMPONENT sweep FIRST END                end it at every instruction from FIRST to END, each once
 //   COMPONENT cover FIRST END                log each of them when it is reached first
-//   COMPONENT clear                          forget all these
+//   COMPONENT clear                          forget all these, and the failures that they brought about
 //
 // `next` means the next instance, so that a recovery is hit. The handler checks and numbers the orders and puts them into
 // the vault; the effect passes them on, and the supervisor takes each number once, however often the effect is performed.

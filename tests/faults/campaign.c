@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 // Faults are injected while ordinary programs work; whoever asks the programs may not see it. Runs in the guest, as root:
 //
-//   campaign WORK PLAN
+//   campaign WORK
 //   campaign --locks FILE    part of the work: two processes share a file by locks
 //
-// WORK is a shell script, run on a pseudoterminal in an empty directory. PLAN has a trial a line: ID DELAY_US ORDER,
-// the order as /proc/bulkhead/fault takes it. Before the first, the undisturbed work is run; then for each trial a line
-// "end ID KEY=VALUE..." is printed, and what the work had printed when it was not the same. The host judges
-// (tools/host/faults.py); nothing here retries.
+// WORK is a shell script, run on a pseudoterminal in an empty directory. The undisturbed work is run first, then trial
+// after trial. Host and campaign talk over a desk in our memory: at desk_turn() the machine stands still, the host reads
+// what became of the last trial and writes the next order, "DELAY_US ORDER", the order as /proc/bulkhead/fault takes it
+// (tools/host/faults_machine.py). What is told is a line of KEY=VALUE, and when something is not as it was, what the work
+// had printed. The host judges; nothing here retries.
 //
 // Beside the work a program of high priority asks all three servers again and again: its longest wait is the stall.
 #define _GNU_SOURCE
@@ -32,10 +33,9 @@
 
 #define TEXT 16384
 #define COMPONENTS 32
-#define WORK_LIMIT_NS 10000000000ll  // virtual time for one run of the work
-#define SETTLE_NS 3000000000ll       // for everything to be as before
-#define BEATS_NS 250000000ll         // a component that answers no heartbeat is known by then
-#define PERIOD_NS 10000000000ll      // failures further apart are not counted together
+#define WORK_LIMIT_NS 1000000000ll  // virtual time for one run of the work, which takes 40 ms
+#define SETTLE_NS 500000000ll       // for everything to be as before
+#define BEATS_NS 150000000ll        // a component that answers no heartbeat is known by then
 #define ERRORS "/tmp/campaign.errors"
 
 struct outcome {
@@ -59,9 +59,33 @@ static struct {
     volatile int64_t stall_ns;
 } * probe;
 
+// --- the host's desk
+
+struct {
+    char order[512];
+    uint64_t length;
+    char told[4 * TEXT];
+} desk;
+static FILE *told;  // what is written there
+
+// The host stops the machine here and lets it go on behind the first instruction.
+void desk_turn(void);
+__asm__(".globl desk_turn\ndesk_turn: nop\nret");
+
+// Have what was told read, and the next order written. It must stand in memory that is ours alone.
+static void next_order(void)
+{
+    fflush(told);
+    desk.length = (uint64_t)ftell(told);
+    memset(desk.order, 0, sizeof desk.order);
+    desk_turn();
+    rewind(told);
+}
+
 static void fail(const char *what)
 {
-    printf("campaign: %s: %s\n", what, strerror(errno));
+    fprintf(told, "campaign: %s: %s\n", what, strerror(errno));
+    next_order();
     exit(125);
 }
 
@@ -301,24 +325,24 @@ static bool settle(int *n)
 
 static void show_difference(void)
 {
-    printf(" printed %zu\n", got.length);
-    fwrite(got.text, 1, got.length, stdout);
     static char errors[TEXT];
     size_t n = slurp(ERRORS, errors);
-    printf("\nerrors %zu\n", n);
-    fwrite(errors, 1, n, stdout);
-    printf("\nledger %s, before %s", ledger_after, ledger_before);
+    fwrite(got.text, 1, got.length, told);
+    fprintf(told, "\n--- errors\n");
+    fwrite(errors, 1, n, told);
+    fprintf(told, "\n--- ledger %s, before %s\n", ledger_after, ledger_before);
 }
 
-static void trial(const char *work, const char *id, long delay_us, const char *text)
+static void trial(const char *work, long delay_us, const char *text)
 {
     char name[32] = "", kind[16] = "", state[16] = "";
     long hits = 0, hits_before = -1;
     int64_t stall = 0, took = 0;
     bool ok = true, died = false, lasting = true;
     sscanf(text, "%31s %15s", name, kind);
-    bool is_sweep = strcmp(kind, "sweep") == 0 || strcmp(kind, "cover") == 0, is_kill = is_sweep || strcmp(kind, "kill") == 0;
-    bool ends_first = is_sweep || strstr(text, " next") != NULL;  // so that its start is hit
+    bool is_sweep = strcmp(kind, "sweep") == 0 || strcmp(kind, "cover") == 0,
+         is_kill = is_sweep || strcmp(kind, "kill") == 0;
+    bool ends_first = strcmp(kind, "sweep") == 0 || strstr(text, " next") != NULL;  // so that its start is hit
     int n = components(before);
     pid_t later = delay_us ? fork() : 0;
     if (!later) {
@@ -342,66 +366,62 @@ static void trial(const char *work, const char *id, long delay_us, const char *t
     for (int i = 0; i < n; i++)
         if (strcmp(after[i].name, name) == 0) died = after[i].starts != before[i].starts;
     pause_ns(BEATS_NS);
-    if (!is_kill && died) pause_ns(PERIOD_NS);
     if (!is_kill && hits > 0 && ok) {  // away with the mutated instance: is what it has left behind sound?
         if (!died) end_component(name);
         run_work(work, &got);
         ok = lasting = same(&got, &expected);
     }
     bool settled = settle(&n);
-    printf("end %s state=%s hits=%ld died=%d work=%s status=%d errors=%ld stall_us=%ld time_us=%ld settled=%s starts=",
-           id, state, hits, died,
-           !lasting ? "later"
-           : ok     ? "same"
-                    : "different",
-           got.status, got.errors, (long)(stall / 1000), (long)(took / 1000), settled ? "yes" : "no");
+    fprintf(told,
+            "state=%s hits=%ld died=%d work=%s status=%d errors=%ld stall_us=%ld time_us=%ld settled=%s starts=", state,
+            hits, died,
+            !lasting ? "later"
+            : ok     ? "same"
+                     : "different",
+            got.status, got.errors, (long)(stall / 1000), (long)(took / 1000), settled ? "yes" : "no");
     bool first = true;
     for (int i = 0; i < n; i++)
         if (after[i].starts != before[i].starts || after[i].state != 2) {
-            printf("%s%s:%ld:%ld", first ? "" : ",", after[i].name, after[i].starts - before[i].starts, after[i].state);
+            fprintf(told, "%s%s:%ld:%ld", first ? "" : ",", after[i].name, after[i].starts - before[i].starts,
+                    after[i].state);
             first = false;
         }
+    fprintf(told, "\n");
     if (!ok || !settled) show_difference();
-    printf("\n");
-    fflush(stdout);
+}
+
+// The undisturbed work, and whether it leaves everything as it was.
+static void baseline(const char *work)
+{
+    int n;
+    run_work(work, &expected);
+    for (int i = 0; i < 2; i++) {  // what is made at first use and kept
+        settle(&n);
+        trial(work, 0, "");
+        rewind(told);
+    }
+    ledger(ledger_before);
+    run_work(work, &got);
+    bool repeats = same(&got, &expected), settled = settle(&n);
+    fprintf(told, "work=%s status=%d errors=%ld stall_us=%ld time_us=%ld settled=%s\n", repeats ? "same" : "different",
+            expected.status, expected.errors, (long)(got.stall_ns / 1000), (long)(got.time_ns / 1000),
+            settled ? "yes" : "no");
+    if (!repeats || !settled) show_difference();
 }
 
 int main(int argc, char **argv)
 {
-    if (argc != 3) return 2;
-    if (strcmp(argv[1], "--locks") == 0) return locks(argv[2]);
-    FILE *plan = fopen(argv[2], "r");
+    if (argc == 3 && strcmp(argv[1], "--locks") == 0) return locks(argv[2]);
+    if (argc != 2) return 2;
+    told = fmemopen(desk.told, sizeof desk.told, "w");
     probe = mmap(NULL, sizeof *probe, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    int n;
-    if (!plan || probe == MAP_FAILED) fail(argv[2]);
-    run_work(argv[1], &expected);
-    for (int i = 0; i < 2; i++) {  // what is made at first use and kept
-        settle(&n);
-        trial(argv[1], "warm", 0, "");
+    if (!told || probe == MAP_FAILED) fail("memory");
+    baseline(argv[1]);
+    for (;;) {
+        long delay;
+        int at;
+        next_order();
+        if (sscanf(desk.order, "%ld %n", &delay, &at) != 1) fail(desk.order);
+        trial(argv[1], delay, desk.order + at);
     }
-    ledger(ledger_before);
-    run_work(argv[1], &got);
-    bool repeats = same(&got, &expected);
-    bool settled = settle(&n);
-    printf("baseline work=%s status=%d errors=%ld stall_us=%ld time_us=%ld settled=%s", repeats ? "same" : "different",
-           expected.status, expected.errors, (long)(got.stall_ns / 1000), (long)(got.time_ns / 1000),
-           settled ? "yes" : "no");
-    if (!repeats || !settled) {
-        printf(" before %s", ledger_before);
-        show_difference();
-    }
-    printf("\n");
-    fflush(stdout);
-    char line[512], id[256];
-    long delay;
-    int at;
-    while (fgets(line, sizeof line, plan)) {
-        line[strcspn(line, "\n")] = 0;
-        if (sscanf(line, "%255s %ld %n", id, &delay, &at) < 2) continue;
-        printf("begin %s\n", id);
-        fflush(stdout);
-        trial(argv[1], id, delay, line + at);
-    }
-    printf("over\n");
-    return 0;
 }

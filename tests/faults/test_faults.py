@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "tests/stress")]
 
-from host import cli  # noqa: E402
+from host import cli, faults  # noqa: E402
 from test_stress import FULL, program  # noqa: E402
 
 BUILD = ROOT / (os.environ.get("BUILD") or "build")
@@ -56,6 +56,20 @@ class Campaigns(unittest.TestCase):
 
     def test_random_mutations_harm_neither_kernel_nor_neighbours(self):
         self.check("-n", "60", "--seed", "6")
+
+
+    def test_a_trial_ends_the_same_to_the_microsecond_whatever_went_before_it(self):
+        campaign = faults.Campaign(cli.Project(ROOT, BUILD), print)
+        trials = [campaign.plan.trial(f"{kind}:tmpfs:{address('fs/tmpfs', 'op_open')}{rest}@5000")
+                  for kind, rest in (("kill", ""), ("loop", ":ebfe"))]
+        machine = campaign.machine()
+        try:
+            first, other, again = (faults.attempt(machine, trials[n]) for n in (0, 1, 0))
+        finally:
+            machine.close()
+        self.assertEqual(first.outcome, "transparent", first.detail)
+        self.assertEqual(first, again)
+        self.assertNotEqual(first.values["time_us"], other.values["time_us"])
 
 
 class Commands(unittest.TestCase):

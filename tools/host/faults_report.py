@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: MIT
 """What a campaign of faults has shown: a table as text, and a page that stands by itself.
 
-A row counts trials (sweeps: single instructions). A fault whose place was never executed is reported apart: it says
-nothing. Beside a zero stands the rate that may still be there with a probability of 5 %.
+A row counts trials (sweeps: single instructions). A fault is *activated* when its place was executed, and *manifested* when
+that changed something: the component ended or hung, a program was told, output, ledger or neighbours were not as before. Only
+these can be survived; a fault that was never executed says nothing and is reported apart. Rates are of the manifested; with
+a probability of 95 % the true one is below the bound beside it.
 """
 
+import math
 from dataclasses import dataclass, field
 from html import escape
 
@@ -32,17 +35,31 @@ class Row:
         hits = result.hits if trial.kind == "sweep" else min(result.hits, 1)
         bad = result.outcome != "transparent"
         self.activated += hits or bad
-        self.manifested += hits if trial.kind == "sweep" else bool(result.died or bad)
+        self.manifested += max(hits, bad) if trial.kind == "sweep" else bool(result.died or bad)
         if bad:
             self.outcomes[result.outcome] = self.outcomes.get(result.outcome, 0) + 1
         if result.died and result.stall_us:
             self.stalls.append(result.stall_us)
-        self.outcomes["transparent"] = self.activated - sum(n for name, n in self.outcomes.items() if name != "transparent")
+        self.outcomes["transparent"] = self.manifested - self.noticed
+
+    @property
+    def noticed(self):
+        return sum(n for name, n in self.outcomes.items() if name != "transparent")
 
 
-def upper_bound(n):
-    """The rate at which nothing is seen in n trials with a probability of 5 %."""
-    return 1 - 0.05 ** (1 / n) if n else 1.0
+def at_most(k, n, rate):
+    """The probability of k or fewer among n."""
+    return sum(math.exp(math.lgamma(n + 1) - math.lgamma(i + 1) - math.lgamma(n - i + 1)
+                        + i * math.log(rate) + (n - i) * math.log1p(-rate)) for i in range(k + 1))
+
+
+def upper_bound(n, k=0):
+    """The rate at which k or fewer are seen among n with a probability of 5 %."""
+    low, high = k / n if n else 1.0, 1.0
+    while high - low > 1e-9:
+        middle = (low + high) / 2
+        low, high = (middle, high) if at_most(k, n, middle) > 0.05 else (low, middle)
+    return high
 
 
 def rows(pairs):
@@ -57,7 +74,20 @@ def rows(pairs):
 def cell(row, name):
     """A count, with the bound when it is zero."""
     n = row.outcomes.get(name, 0)
-    return str(n) if n or not row.activated else f"0 <{100 * upper_bound(row.activated):.2g}%"
+    return str(n) if n or not row.manifested else f"0 <{100 * upper_bound(row.manifested):.2g}%"
+
+
+def rate(row):
+    """The share of the manifested that was noticed, and its bound."""
+    if not row.manifested:
+        return "-"
+    return f"{100 * row.noticed / row.manifested:.2g}% <{100 * upper_bound(row.manifested, row.noticed):.2g}%"
+
+
+def summary(row):
+    """The row in words."""
+    return (f"{row.injected} injected, {row.injected - row.activated} of them never executed; {row.activated} activated, "
+            f"{row.manifested} manifested, {row.outcomes.get('transparent', 0)} of these transparent; noticed: {rate(row)}")
 
 
 def p99(values):
@@ -66,20 +96,22 @@ def p99(values):
 
 def text(pairs):
     """The table for a terminal."""
-    head = ["component", "fault", "injected", "activated", "died", "transparent", *COLUMNS, "stall p99 us", "longest"]
+    head = ["component", "fault", "injected", "activated", "manifested", "transparent", "noticed", *COLUMNS, "stall p99 us",
+            "longest"]
     lines = [head]
     for (component, kind), row in rows(pairs).items():
         lines.append([component, kind, str(row.injected), str(row.activated), str(row.manifested),
-                      str(row.outcomes["transparent"]), *(cell(row, name) for name in COLUMNS),
+                      str(row.outcomes["transparent"]), rate(row), *(cell(row, name) for name in COLUMNS),
                       str(p99(row.stalls)), str(max(row.stalls, default=0))])
     widths = [max(len(line[n]) for line in lines) for n in range(len(head))]
-    return "\n".join("  ".join(word.ljust(width) if n < 2 else word.rjust(width)
-                               for n, (word, width) in enumerate(zip(line, widths))).rstrip() for line in lines)
+    table = ["  ".join(word.ljust(width) if n < 2 else word.rjust(width)
+                       for n, (word, width) in enumerate(zip(line, widths))).rstrip() for line in lines]
+    return "\n".join([*table, "", summary(rows(pairs)[("all", "")])])
 
 
 def bar(row):
-    """The outcomes of a row's activated faults, as wide as their shares."""
-    total = row.activated or 1
+    """The outcomes of a row's manifested faults, as wide as their shares."""
+    total = row.manifested or 1
     return "".join(f'<span class="bar" style="width:{12 * row.outcomes.get(name, 0) / total:.3f}em;'
                    f'background:{color}" title="{name}"></span>' for name, color in COLORS.items())
 
@@ -106,12 +138,12 @@ def histogram(stalls):
 def html(pairs):
     """The page."""
     table = rows(pairs)
-    head = "".join(f"<th>{name}</th>" for name in ("fault", "injected", "activated", "died", "outcome", "transparent", *COLUMNS,
-                                                   "stall p99"))
+    head = "".join(f"<th>{name}</th>" for name in ("fault", "injected", "activated", "manifested", "outcome", "transparent",
+                                                   "noticed", *COLUMNS, "stall p99"))
     body = []
     for (component, kind), row in table.items():
         cells = [f"{escape(component)} {escape(kind)}", row.injected, row.activated, row.manifested, bar(row),
-                 row.outcomes["transparent"], *(escape(cell(row, name)) for name in COLUMNS), f"{p99(row.stalls)} us"]
+                 row.outcomes["transparent"], escape(rate(row)), *(escape(cell(row, name)) for name in COLUMNS), f"{p99(row.stalls)} us"]
         body.append("<tr>" + "".join(f"<td>{value}</td>" for value in cells) + "</tr>")
     key = "".join(f'<span class="key"><span class="bar" style="width:1em;background:{color}"></span> {name}</span>'
                   for name, color in COLORS.items())
@@ -119,7 +151,8 @@ def html(pairs):
     noticed = "".join(f"<pre>{escape(result.name)}: {result.outcome}\n{escape(result.detail[-3000:])}</pre>"
                       for _, result in pairs if result.outcome != "transparent")
     return (f"<!DOCTYPE html><html lang=en><meta charset=utf-8><title>Injected faults</title><style>{STYLE}</style>"
-            f"<h1>Injected faults</h1><p>{key}</p><table><tr>{head}</tr>{''.join(body)}</table>"
-            "<p><small>Activated: the place was executed while programs worked. Died: the component ended and was replaced. "
-            "Beside a zero: the rate that may still be there with a probability of 5 %.</small></p>"
+            f"<h1>Injected faults</h1><p>{escape(summary(table[('all', '')]))}</p><p>{key}</p><table><tr>{head}</tr>{''.join(body)}</table>"
+            "<p><small>Activated: the place was executed while programs worked. Manifested: this changed something that can be "
+            "seen, and be it that the component ended and was replaced. Rates are of these, each with its upper bound at "
+            "95 %.</small></p>"
             f"{histogram(stalls)}{'<h2>Not transparent</h2>' if noticed else ''}{noticed}</html>\n")

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: MIT
+"""A machine in which faults are injected: tests/faults/campaign.c runs in it and carries out one order after another.
+
+Once the undisturbed work has been seen, the machine's whole state is saved, and every trial begins with it: what comes of
+one depends on no other. Orders and what is told of them pass over the campaign's desk in guest memory while the machine
+stands still (gdb.py), so that neither how fast this host is nor what else runs here has a part in what happens.
+"""
+
+import selectors
+import shutil
+import tempfile
+from pathlib import Path
+
+from . import cpio, elf, gdb, guest, log, qemu, qmp, rootfs
+
+LIMIT = 3           # seconds of the machine's time without a word from the guest
+LOOK_EVERY = 0.25   # seconds of ours, whether it will speak at all
+GIVEN_UP = "out of service"
+MEMORY = "128M"     # enough for the work, and quick to restore
+PROGRAM_ADDRESS = 0x70000000  # of the campaign's program: no other has text there
+STATE = "base"
+ORDER_BYTES, LENGTH_BYTES = 512, 8  # of struct desk (campaign.c)
+
+
+class MachineError(guest.GuestError):
+    """The undisturbed work fails already; the text says how."""
+
+
+class Lost(Exception):
+    """The machine has not come to the end of a trial; `outcome` says in which way."""
+
+    def __init__(self, outcome, why):
+        super().__init__(why)
+        self.outcome = outcome
+
+
+class Machine:
+    """One machine, booted when it is used first and again when it has ended."""
+
+    def __init__(self, settings, program, work):
+        """`program` is the path of the campaign's program, `work` the script's bytes."""
+        settings.memory = MEMORY
+        overlay = cpio.Archive(rootfs.MTIME)
+        overlay.file("bin/campaign", Path(program).read_bytes(), 0o755)
+        overlay.file("campaign/work.sh", work, 0o755)
+        script = guest.Script(b"#!/bin/sh\nexec campaign /campaign/work.sh\n", overlay, b"")
+        self.settings, self.guest = settings, guest.Guest(settings, script)
+        symbols = elf.Elf(program).symbols()
+        self.desk, self.turn_at = symbols["desk"], symbols["desk_turn"]
+        self.qemu = self.gdb = self.qmp = self.folder = None
+        self.log_at = 0
+
+    def close(self):
+        if self.qemu:
+            self.qemu.kill()
+            self.gdb.close()
+            self.qmp.close()
+            shutil.rmtree(self.folder)
+            self.qemu = None
+
+    def _boot(self):
+        """Until the undisturbed work has been seen; this state is saved."""
+        self.folder = tempfile.mkdtemp(prefix="bulkhead-")
+        self.log = log.create(self.settings.build, self.settings.system_path)
+        machine = self.guest.machine(self.folder)
+        self.gdb, self.qmp = gdb.Gdb(self.folder), qmp.Qmp(self.folder)
+        machine.extra = (*machine.extra, *self.gdb.arguments, *self.qmp.arguments)
+        self.qemu = qemu.Running(machine, self.folder, guest.N_PORTS, self.log)
+        self.gdb.accept()
+        self.qmp.accept()
+        self.gdb.break_at(self.turn_at)
+        try:
+            self._run()
+        except Lost as lost:
+            raise MachineError(f"{lost}\n{self.log_text()}") from lost
+        text = self._told()
+        if not all(word in text for word in ("work=same", "status=0 ", "settled=yes")):
+            raise MachineError(f"without faults already: {text}\n{self.log_text()}")
+        self.qmp.save(STATE)
+
+    def trial(self, order):
+        """Carry out an order. What was told of it: values by name, and a text when not all was as before. Raises Lost."""
+        if not self.qemu or self.qemu.process.poll() is not None:
+            self.close()
+            self._boot()
+        else:
+            self.qmp.restore(STATE)
+        self.log_at = self.log.stat().st_size
+        self.gdb.write(self.desk, order.encode() + b"\0")
+        self.gdb.go_to(self.turn_at + 1)
+        self._run()
+        text = self._told()
+        if text.startswith("campaign: "):
+            raise Lost("declared error", text)  # it is a program like the others
+        line, _, rest = text.partition("\n")
+        return dict(pair.partition("=")[::2] for pair in line.split(" ")), rest
+
+    def log_text(self):
+        """What was logged since the trial began."""
+        with open(self.log, "rb") as file:
+            file.seek(self.log_at)
+            return log.name_components(self.log, file.read().decode(errors="replace"))
+
+    def _told(self):
+        at = self.desk + ORDER_BYTES
+        length = int.from_bytes(self.gdb.read(at, LENGTH_BYTES), "little")
+        return self.gdb.read(at + LENGTH_BYTES, length).decode(errors="replace")
+
+    def _run(self):
+        """Until the campaign stands at its desk."""
+        end = self.qmp.seconds() + LIMIT
+        self.gdb.resume()
+        with selectors.DefaultSelector() as selector:
+            for port in self.qemu.ports:  # what they carry is of no interest, but must not dam up
+                selector.register(port, selectors.EVENT_READ)
+            selector.register(self.gdb.socket, selectors.EVENT_READ)
+            try:
+                while True:
+                    for key, _ in selector.select(LOOK_EVERY):
+                        if key.fileobj is self.gdb.socket:
+                            if self.gdb.wait(0):
+                                return
+                        elif not guest.receive(key.fileobj):
+                            selector.unregister(key.fileobj)
+                    self._look(end)
+            except gdb.Ended:
+                raise Lost("kernel panic", f"the machine has ended (exit code {self.qemu.exit_code()})") from None
+
+    def _look(self, end):
+        """Will it come to its end? The wait for it is over when a component was given up."""
+        given_up, now = GIVEN_UP in self.log_text(), self.qmp.seconds()
+        if now is None or (now < end and not given_up):
+            return
+        self.gdb.interrupt()
+        while not self.gdb.wait(None):
+            pass
+        raise Lost("down" if given_up else "hang", "the machine has fallen silent")
