@@ -2,8 +2,8 @@
 // Byte-stream devices (serial ports): the protocol between their driver and its one client, and the memory they share.
 //
 // The client calls up on its channel, the driver only signals down: its manifest names the client under `signals`, and
-// a signal means "look at both rings". The frames are the driver's (it is of higher rank); the client maps
-// them writable. Each ring has one writer and one reader; indexes run freely and are taken modulo the ring's
+// a signal means "look at both rings". The frames are the supervisor's, which the driver publishes; the client maps them
+// writable, and no end of the driver takes them away. Each ring has one writer and one reader; indexes run freely and are taken modulo the ring's
 // size; what the peer wrote is read once and bounded (lib/driver/ring.h), so a bad peer harms only its own bytes.
 // Bytes are never lost between the two: a full receive ring stops the device's receiver until STREAM_KICK.
 #pragma once

@@ -8,10 +8,9 @@
 #include "drivers/char/uart16550/uart16550.h"
 #include "lib/driver/device.h"
 #include "lib/driver/ring.h"
-#include "lib/server/mapping.h"
 #include "lib/server/server.h"
 
-#define VAULT_VERSION 1
+#define VAULT_VERSION 2
 #define SERVICE_ROUNDS 64  // FIFOs' worth of bytes in one look
 #define IRQ_ROUNDS 4       // looks in one step, while the device asks for service
 
@@ -20,8 +19,6 @@ struct line {
 };
 
 struct uart {
-    uint32_t frames;  // slot of the rings' frames, 0: not made yet
-    struct stream_memory *memory;
     struct line line;
     uint64_t overruns;
     struct device_receipt sent;  // note: the position behind
@@ -29,6 +26,8 @@ struct uart {
 };
 
 static struct uart *uart;
+static struct stream_memory *memory;  // the table that we publish
+static uint32_t memory_slot;
 static struct device device;
 static uint32_t client;  // notification slot
 static _Bool present;
@@ -105,7 +104,7 @@ static void follow_sent(const struct byte_ring *ring)
 
 // Move received bytes into the ring until the device has none or the ring is full. True when some came, or may have come
 // to an instance that could not tell.
-static _Bool receive(struct stream_memory *memory)
+static _Bool receive(void)
 {
     struct byte_ring ring = stream_rx(memory);
     follow_read(&ring);
@@ -128,7 +127,7 @@ static _Bool receive(struct stream_memory *memory)
 
 // Fill the device's transmit FIFO from the ring, as long as the device takes it. True when the client wants to hear of
 // the space.
-static _Bool transmit(struct stream_memory *memory)
+static _Bool transmit(void)
 {
     struct byte_ring ring = stream_tx(memory);
     memory->tx_idle = 0;
@@ -151,10 +150,8 @@ static _Bool transmit(struct stream_memory *memory)
 // Look at everything. The client is signalled after the commit if there is something for it.
 static void service(void)
 {
-    struct stream_memory *memory = uart->memory;
-    if (!memory) return;
-    _Bool tell = receive(memory);
-    tell |= transmit(memory);
+    _Bool tell = receive();
+    tell |= transmit();
     uint8_t interrupts = memory->rx_stopped ? 0 : IER_RECEIVED;
     if (!memory->tx_idle) interrupts |= IER_SENT;
     enable(interrupts);
@@ -163,31 +160,15 @@ static void service(void)
 
 // --- requests
 
-static err_t make_rings(void)
-{
-    uint32_t slot = slot_alloc();
-    if (slot == 0) return ERR_NO_MEMORY;
-    err_t err = untyped_retype(SLOT_UNTYPED, CAP_FRAMES, PAGE_BITS + 2, 1, 0, slot);
-    if (err == OK) err = frames_zero(slot, 0, STREAM_PAGES);
-    if (err != OK) return err;
-    uart->memory = mapping_add(slot, STREAM_PAGES, RIGHT_READ | RIGHT_WRITE);
-    if (!uart->memory) return ERR_NO_MEMORY;
-    uart->memory->tx_idle = 1;
-    uart->frames = slot;
-    return OK;
-}
-
 // @path driver-start 4/5: its client gets the rings
 static err_t attach(const struct request *request, struct answer *answer)
 {
     (void)request;
     if (!present) return ERR_NOT_FOUND;
-    err_t err = uart->frames ? OK : make_rings();
-    if (err != OK) return server_abort(err);
     service();
     answer->words[0] = STREAM_PAGES;
     answer->n_words = 1;
-    answer->caps[0] = uart->frames;
+    answer->caps[0] = memory_slot;
     answer->n_caps = 1;
     return OK;
 }
@@ -222,8 +203,8 @@ static err_t status(const struct request *request, struct answer *answer)
     answer->words[0] = uart->line.bits_per_second;
     answer->words[1] =
         (modem & MSR_CARRIER ? STREAM_LINE_CARRIER : 0) | (modem & MSR_CLEAR_TO_SEND ? STREAM_LINE_CLEAR_TO_SEND : 0);
-    answer->words[2] = uart->memory ? uart->memory->rx.tail : 0;
-    answer->words[3] = uart->memory ? uart->memory->tx.head : 0;
+    answer->words[2] = memory->rx.tail;
+    answer->words[3] = memory->tx.head;
     answer->words[4] = uart->overruns;
     answer->n_words = 5;
     return OK;
@@ -241,7 +222,7 @@ static void notified(uint64_t bits)
     server_wake_at(rounds < IRQ_ROUNDS ? NS_FOREVER : NS_POLL);
 }
 
-static void tick(void) { notified(0); }
+static void tick(void) { notified(DEVICE_IRQ_BIT); }
 
 static void init(void *state) { ((struct uart *)state)->line = (struct line){UART_CLOCK, 8, STREAM_PARITY_NONE, 1}; }
 
@@ -259,14 +240,19 @@ int component_main(const struct component_info *info)
     uart = server_attach(sizeof *uart, VAULT_VERSION, init, NULL);
     device = device_open();
     const struct component_cap *signal = rt_cap_of_kind(COMPONENT_CAP_SIGNAL, 0);
+    const struct component_cap *table = rt_cap_of_kind(COMPONENT_CAP_TABLE, 0);
     client = signal ? signal->slot : 0;
+    if (!table || table->detail < sizeof *memory) panic("there is no memory for the rings");
+    memory = (struct stream_memory *)table->address;
+    memory_slot = table->slot;
     device_receipt_settle(&uart->sent);
     device_receipt_settle(&uart->read);
-    if (uart->memory) told = uart->memory->rx.head;
+    told = memory->rx.head;
     present = probe();
     if (present)
         reset();
     else
         log_line("no UART at port %x", device.port_first);
+    server_wake_at(NS_POLL);  // the device may have asked for service before a vault that is lost
     server_run(&server);
 }
