@@ -10,6 +10,7 @@
 #include "abi/ipc.h"
 #include "abi/objects.h"
 #include "protocols/component.h"
+#include "protocols/faults.h"
 #include "protocols/supervisor.h"
 
 enum twin { TWIN_SUPERVISOR = 0, TWIN_GUARDIAN = 1, TWINS };
@@ -27,6 +28,9 @@ enum twin_part {
     TWIN_INFO_VIEW,
     TWIN_CLOCK_VIEW,
     TWIN_BUNDLE_VIEW,
+    TWIN_PATCH,       // frames for a changed copy of its text, mapped writable in the supervisor,
+    TWIN_PATCH_VIEW,  // in the guardian,
+    TWIN_TEXT_VIEW,   // and as its text
     // The instance. Those from TWIN_ASPACE on stand as in enum instance_part.
     TWIN_FAULT,  // the other's endpoint with the badge of this start
     TWIN_ASPACE,
@@ -47,6 +51,16 @@ _Static_assert(SLOT_TWIN_PAGE >= BOOT_SLOT_UNTYPED + BOOT_INFO_UNTYPED, "behind 
 
 #define TWIN_PAGE_ADDRESS 0x100000030000ull
 #define TWIN_VAULT_BITS 17
+#define TWIN_PATCH_ADDRESS 0x100000040000ull  // of the changed texts, one after the other
+#define TWIN_PATCH_BITS 17
+
+// The newest order to inject a fault into one of them (protocols/faults.h).
+struct twin_order {
+    uint64_t number;  // 0: none
+    uint64_t what, address, data[FAULT_DATA_WORDS];
+    uint64_t state;  // enum fault_state
+    uint64_t at_ns, hits;
+};
 
 // What is known of one of them. The other writes it, except where it says otherwise; each store leaves it usable.
 struct twin_record {
@@ -56,16 +70,17 @@ struct twin_record {
     uint64_t deaths[COMPONENT_DEATHS];
     uint64_t died_ns, started_ns, ready_ns;
     uint64_t recovery_ns, recovery_max_ns;
-    uint64_t cpu_ns;             // of instances that are gone
-    uint64_t beat_ns;            // when it last went round its loop; by itself
+    uint64_t cpu_ns;                  // of instances that are gone
+    uint64_t beat_ns;                 // when it last went round its loop; by itself
     uint64_t kill_ns, kill_every_ns;  // injected: the next death (NS_FOREVER: none), and the interval; by either
     uint64_t hang_ns;                 // injected: when it stands still (NS_FOREVER: never)
-    uint64_t failures_ns[4];     // times of its latest own deaths, ring
+    uint64_t failures_ns[4];          // times of its latest own deaths, ring
     uint64_t n_failures;
     // Of its latest own death, until the supervisor has taken it as evidence (protocols/evidence.h).
     uint64_t evidence_due;
     uint64_t fault[FAULT_WORDS];
     struct thread_registers registers;
+    struct twin_order order;
 };
 
 #define TWINS_MAGIC 0x534e495754ull

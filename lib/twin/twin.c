@@ -106,6 +106,11 @@ void twin_fault(enum twin other, const struct message *m)
 {
     if (INFO_LABEL(m->info) != KMSG_FAULT) return;
     if (m->badge != BADGE_TWIN_FAULT(other, twin_record(other)->starts)) return;
+    switch (twin_order_strike(other, m->words)) {
+    case STRIKE_NONE: break;
+    case STRIKE_KILL: died(other, DEATH_KILLED, NULL); return;
+    case STRIKE_DONE: return;
+    }
     log_line("%s: fault %lu, address %lx, code %lx", twin_name(other), m->words[FAULT_WORD_KIND],
              m->words[FAULT_WORD_ADDRESS], m->words[FAULT_WORD_CODE]);
     died(other, DEATH_FAULT, m->words);

@@ -45,8 +45,15 @@ uint64_t twin_watch(enum twin other);
 // A message from the kernel may be the other's fault: then it has died, and the next twin_watch() restarts it.
 void twin_fault(enum twin other, const struct message *m);
 
+// In the supervisor, once: the first guardian's thread is the kernel's making; from here on its faults come like those of
+// later ones.
+err_t twin_adopt_guardian(void);
+
 // CPU time of all its instances.
 uint64_t twin_cpu_ns(enum twin twin);
+
+// In the supervisor: take an order to inject a fault into one of them (protocols/faults.h). Each number counts once.
+err_t twin_order_accept(enum twin twin, const struct twin_order *order);
 
 // Take the words of the command line about this twin: `kill=NAME@US+PERIOD_US`, `hang=NAME@US`.
 void twin_faults_parse(enum twin twin, const char *command_line);

@@ -42,6 +42,8 @@ static _Bool is_first_task(enum twin twin) { return twin == TWIN_GUARDIAN && twi
 
 uint32_t twin_thread(enum twin twin) { return is_first_task(twin) ? BOOT_SLOT_THREAD : twin_slot(twin, TWIN_THREAD); }
 
+uint32_t twin_aspace(enum twin twin) { return is_first_task(twin) ? BOOT_SLOT_ASPACE : twin_slot(twin, TWIN_ASPACE); }
+
 uint64_t twin_cpu_ns(enum twin twin)
 {
     uint64_t consumed = 0;
@@ -75,19 +77,28 @@ static err_t map_views(enum twin twin, uint32_t aspace)
     if (err == OK && twin == TWIN_SUPERVISOR)
         err = frames_map(twin_slot(twin, TWIN_VAULT), aspace, COMPONENT_VAULT_ADDRESS, 0,
                          (1ull << TWIN_VAULT_BITS) / PAGE_SIZE, rw);
+    for (enum twin t = 0; t < TWINS && err == OK; t++)
+        if (twin == TWIN_SUPERVISOR || t == TWIN_SUPERVISOR)
+            err = frames_map(twin_slot(t, twin == TWIN_SUPERVISOR ? TWIN_PATCH : TWIN_PATCH_VIEW), aspace,
+                             TWIN_PATCH_ADDRESS + ((uint64_t)t << TWIN_PATCH_BITS), 0,
+                             (1ull << TWIN_PATCH_BITS) / PAGE_SIZE, rw);
     return err;
+}
+
+static err_t derive_fault(enum twin twin)
+{
+    enum twin other = twin == TWIN_SUPERVISOR ? TWIN_GUARDIAN : TWIN_SUPERVISOR;
+    return cspace_derive(BOOT_SLOT_CSPACE, twin_slot(twin, TWIN_FAULT), 0, twin_slot(other, TWIN_ENDPOINT),
+                         RIGHT_WRITE | RIGHT_GRANT, BADGE_TWIN_FAULT(twin, twin_record(twin)->starts));
 }
 
 static err_t make_thread(enum twin twin, const struct instance *instance)
 {
-    enum twin other = twin == TWIN_SUPERVISOR ? TWIN_GUARDIAN : TWIN_SUPERVISOR;
     uint32_t thread = instance_slot(instance, INSTANCE_THREAD), context = instance_slot(instance, INSTANCE_CONTEXT);
-    uint32_t fault = twin_slot(twin, TWIN_FAULT);
-    err_t err = cspace_derive(BOOT_SLOT_CSPACE, fault, 0, twin_slot(other, TWIN_ENDPOINT), RIGHT_WRITE | RIGHT_GRANT,
-                              BADGE_TWIN_FAULT(twin, twin_record(twin)->starts));
+    err_t err = derive_fault(twin);
     if (err == OK)
-        err = thread_configure(thread, instance_slot(instance, INSTANCE_ASPACE), BOOT_SLOT_CSPACE, fault,
-                               COMPONENT_UTCB_ADDRESS);
+        err = thread_configure(thread, instance_slot(instance, INSTANCE_ASPACE), BOOT_SLOT_CSPACE,
+                               twin_slot(twin, TWIN_FAULT), COMPONENT_UTCB_ADDRESS);
     if (err == OK) err = context_configure(context, plans[twin].budget_ns, plans[twin].period_ns, 0);
     if (err == OK) err = thread_set_context(thread, context);
     if (err == OK) err = thread_set_priority(thread, plans[twin].priority);
@@ -107,6 +118,7 @@ err_t twin_start(enum twin twin)
     err_t err = take_down(twin);
     if (err == OK) err = instance_make(&instance);
     if (err == OK) err = instance_load(&instance, &place);
+    if (err == OK) err = twin_order_start(twin, instance_slot(&instance, INSTANCE_ASPACE));
     if (err == OK) err = instance_map_stack(&instance, BOOT_INFO_ADDRESS);
     if (err == OK) err = map_views(twin, instance_slot(&instance, INSTANCE_ASPACE));
     if (err == OK) err = make_thread(twin, &instance);
@@ -115,4 +127,14 @@ err_t twin_start(enum twin twin)
     twin_record(twin)->started_ns = now_ns();
     twin_record(twin)->state = STATE_STARTING;
     return thread_set_registers(instance_slot(&instance, INSTANCE_THREAD), 0, 1, &registers);
+}
+
+// It waits for messages meanwhile, being of higher priority; its wait ends and it goes on.
+err_t twin_adopt_guardian(void)
+{
+    err_t err = derive_fault(TWIN_GUARDIAN);
+    if (err == OK)
+        err = thread_configure(BOOT_SLOT_THREAD, BOOT_SLOT_ASPACE, BOOT_SLOT_CSPACE,
+                               twin_slot(TWIN_GUARDIAN, TWIN_FAULT), COMPONENT_UTCB_ADDRESS);
+    return err == OK ? thread_run(BOOT_SLOT_THREAD, 0, 1) : err;
 }

@@ -43,6 +43,9 @@ static void make_twin(const struct boot_info *boot, enum twin twin)
     take(boot, CAP_UNTYPED, twin_untyped_bits(twin), twin_slot(twin, TWIN_UNTYPED));
     take(boot, CAP_ENDPOINT, 0, twin_slot(twin, TWIN_ENDPOINT));
     take(boot, CAP_REPLY, 0, twin_slot(twin, TWIN_REPLY));
+    take(boot, CAP_FRAMES, TWIN_PATCH_BITS, twin_slot(twin, TWIN_PATCH));
+    derive(twin_slot(twin, TWIN_PATCH_VIEW), twin_slot(twin, TWIN_PATCH), RIGHT_READ | RIGHT_WRITE, 0);
+    derive(twin_slot(twin, TWIN_TEXT_VIEW), twin_slot(twin, TWIN_PATCH), RIGHT_READ | RIGHT_EXEC, 0);
     derive(twin_slot(twin, TWIN_LOG), BOOT_SLOT_LOG, RIGHT_READ | RIGHT_WRITE, log_badge(twin));
     derive(twin_slot(twin, TWIN_PAGE_VIEW), SLOT_TWIN_PAGE, RIGHT_READ | RIGHT_WRITE, 0);
     derive(twin_slot(twin, TWIN_INFO_VIEW), BOOT_SLOT_INFO, RIGHT_READ, 0);
@@ -58,6 +61,9 @@ static void map_own(void)
     must(frames_map(twin_slot(TWIN_GUARDIAN, TWIN_CLOCK_VIEW), BOOT_SLOT_ASPACE, COMPONENT_CLOCK_ADDRESS, 0, 1,
                     RIGHT_READ),
          "clock");
+    must(frames_map(twin_slot(TWIN_SUPERVISOR, TWIN_PATCH_VIEW), BOOT_SLOT_ASPACE, TWIN_PATCH_ADDRESS, 0,
+                    (1ull << TWIN_PATCH_BITS) / PAGE_SIZE, RIGHT_READ | RIGHT_WRITE),
+         "changed text");
 }
 
 static void fill_page(void)

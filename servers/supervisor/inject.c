@@ -299,6 +299,8 @@ static err_t accept(struct order *o)
     return err;
 }
 
+static _Bool is_register(uint64_t place) { return place < sizeof(struct thread_registers) / sizeof(uint64_t); }
+
 static err_t check(uint64_t what, uint64_t data)
 {
     enum fault_kind kind = FAULT_ORDER_KIND(what);
@@ -306,13 +308,26 @@ static err_t check(uint64_t what, uint64_t data)
     if (!component_at(FAULT_ORDER_INDEX(what))) return ERR_NOT_FOUND;
     if (kind < FAULT_KILL || kind > FAULT_COVER || n > FAULT_DATA_BYTES) return ERR_INVALID;
     if ((kind == FAULT_PATCH || kind == FAULT_STORE) && n == 0) return ERR_INVALID;
-    if (kind == FAULT_REGISTER && data >= sizeof(struct thread_registers) / sizeof(uint64_t)) return ERR_INVALID;
+    if (kind == FAULT_REGISTER && !is_register(data)) return ERR_INVALID;
     return OK;
+}
+
+// About supervisor or guardian: the twins have their own way.
+static _Bool is_of_twin(uint64_t what) { return FAULT_ORDER_INDEX(what) - the_system->n_components < TWINS; }
+
+static err_t order_twin(const uint64_t words[MSG_REGISTERS])
+{
+    const struct twin_order order = {
+        .number = words[0], .what = words[1], .address = words[2], .data = {words[3], words[4], words[5]}};
+    if (FAULT_ORDER_BYTES(order.what) > FAULT_DATA_BYTES) return ERR_INVALID;
+    if (FAULT_ORDER_KIND(order.what) == FAULT_REGISTER && !is_register(order.data[0])) return ERR_INVALID;
+    return twin_order_accept((enum twin)(FAULT_ORDER_INDEX(order.what) - the_system->n_components), &order);
 }
 
 err_t inject_order(const struct component *by, const uint64_t words[MSG_REGISTERS])
 {
     if (!(by->spec->may & MAY_POWER)) return ERR_NO_RIGHT;
+    if (is_of_twin(words[1])) return order_twin(words);
     if (words[0] <= newest) return OK;
     newest = words[0];
     struct order *o = &orders[newest % ORDERS];
@@ -330,8 +345,21 @@ err_t inject_order(const struct component *by, const uint64_t words[MSG_REGISTER
     return o->err;
 }
 
+static _Bool look_twin(uint64_t number, uint64_t words[MSG_REGISTERS])
+{
+    for (enum twin twin = 0; twin < TWINS; twin++) {
+        const struct twin_order *o = &twin_record(twin)->order;
+        if (number == 0 || o->number != number) continue;
+        const uint64_t found[MSG_REGISTERS] = {o->what, o->address, o->state, o->at_ns, o->hits, 0};
+        for (unsigned i = 0; i < MSG_REGISTERS; i++) words[i] = found[i];
+        return 1;
+    }
+    return 0;
+}
+
 err_t inject_look(uint64_t number, uint64_t words[MSG_REGISTERS])
 {
+    if (look_twin(number, words)) return OK;
     if (number == 0) number = newest;
     const struct order *o = &orders[number % ORDERS];
     if (number == 0 || o->number != number) return ERR_NOT_FOUND;

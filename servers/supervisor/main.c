@@ -47,6 +47,7 @@ static void build(const struct boot_info *boot)
     update_plan();
     evidence_attach();
     kills_parse();
+    if (twin_adopt_guardian() != OK) panic("the guardian's faults cannot be received");
     system_built();
 }
 

@@ -370,8 +370,8 @@ def build_parser():
 
     p = add_command(commands, "faults", run_faults, "inject faults while programs work; whoever notices one is told",
                     FAULTS_HELP)
-    p.add_argument("components", nargs="*", default=["tmpfs", "tty", "proc", "uart0"], metavar="COMPONENT",
-                   help="whose faults (tmpfs tty proc uart0)")
+    p.add_argument("components", nargs="*", default=faults.COMPONENTS, metavar="COMPONENT",
+                   help=f"whose faults ({' '.join(faults.COMPONENTS)})")
     p.add_argument("--kills", action="store_true", help="end them at every instruction, instead of random faults")
     p.add_argument("--kinds", metavar="KIND,...", help="only these kinds of faults (all); docs/faults.md")
     p.add_argument("-n", type=int, default=0, metavar="N", help="how many trials (500; with --kills all)")

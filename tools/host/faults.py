@@ -17,11 +17,12 @@ import threading
 import time
 from dataclasses import asdict, dataclass, field
 
-from . import faults_machine, faults_plan, faults_report, guest, manifest_check, sites
+from . import faults_machine, faults_plan, faults_report, guest, image, manifest_check, sites
 from .faults_plan import ENDS, KINDS, CampaignError
 
 FOLDER = "tests/faults"
 DEFAULT_TRIALS = 500
+COMPONENTS = ["tmpfs", "tty", "proc", "uart0", "supervisor", "guardian"]
 ALARMS = re.compile(r"panic|given up|out of service|cannot be started")
 OUTCOMES = ("transparent", "declared error", "silent damage", "hang", "leak", "spread", "down", "kernel panic")
 NEVER = ("spread", "kernel panic")  # whatever the fault
@@ -90,9 +91,10 @@ class Campaign:
         self.project, self.say, self.jobs = project, say, jobs
         system = manifest_check.load(project.system_path("busybox"), project.root)
         images = {c.name: c.image for c in system.components}
+        images.update({name: f"servers/{name}" for name in image.TWINS})
         self.program, self.work = build_program(project), (project.root / FOLDER / "work.sh").read_bytes()
         digest = hashlib.sha256(self.program.read_bytes() + self.work)
-        for name in ("kernel", "liblinux", "servers/supervisor", "servers/guardian", *sorted(set(images.values()))):
+        for name in ("kernel", "liblinux", *sorted(set(images.values()))):
             digest.update((project.build / f"{name}.elf").read_bytes())
         self.folder = project.build / "faults" / digest.hexdigest()[:12]
         self.folder.mkdir(parents=True, exist_ok=True)

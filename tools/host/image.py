@@ -12,6 +12,7 @@ BUNDLE_MAGIC = 0x31454C444E554242
 MAX_SEGMENTS = 6
 MAX_NAME = 39
 N_SYMBOLS = 16
+TWINS = ("guardian", "supervisor")  # the images that every bundle has
 RIGHT_READ, RIGHT_WRITE, RIGHT_EXEC = 1, 2, 4
 
 # Values that an image tells about itself (image_header.symbols), by place.
@@ -76,8 +77,7 @@ def system_bundle(build, system, compiled, root_archive, command_line="", sites=
     build = Path(build)
     images = sorted({component.image for component in system.components})
     used = {grant.name for component in system.components for grant in component.grants}
-    entries = [("guardian", flatten(build / "servers/guardian.elf")),
-               ("supervisor", flatten(build / "servers/supervisor.elf")), ("manifest", compiled)]
+    entries = [(name, flatten(build / f"servers/{name}.elf")) for name in TWINS] + [("manifest", compiled)]
     entries += [(folder, flatten(build / f"{folder}.elf")) for folder in images]
     if "liblinux" in used:
         entries.append(("liblinux", flatten(build / "liblinux.elf", LIBLINUX_SYMBOLS)))
@@ -85,6 +85,7 @@ def system_bundle(build, system, compiled, root_archive, command_line="", sites=
         entries.append(("root.cpio", root_archive))
     if sites:
         entries += [(f"sites:{folder}", sites(folder)) for folder in images]
+        entries += [(f"sites:{name}", sites(f"servers/{name}")) for name in TWINS]
     if command_line:
         entries.append(("cmdline", command_line.encode() + b"\0"))
     return bundle(entries)
