@@ -54,8 +54,11 @@ class Campaigns(unittest.TestCase):
     def test_kills_and_hangs_at_random_instructions_are_not_noticed(self):
         self.check("--kinds", "kill,recovery,hang", "-n", "60", "--seed", "5")
 
+    def test_supervisor_and_guardian_are_killed_at_instructions_like_others(self):
+        self.check("--kinds", "kill,recovery", "-n", "20", "--seed", "8", "supervisor", "guardian")
+
     def test_random_mutations_harm_neither_kernel_nor_neighbours(self):
-        self.check("-n", "60", "--seed", "6")
+        self.check("-n", "60", "--seed", "6", "tmpfs", "tty", "proc", "uart0")
 
 
     def test_a_trial_ends_the_same_to_the_microsecond_whatever_went_before_it(self):
