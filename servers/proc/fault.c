@@ -120,7 +120,7 @@ static struct fault_verdict give_zeroed(const struct place *place)
     bool is_group = is_new_stack_group(place, group);
     unsigned want = is_group ? STACK_GROUP_PAGES : ahead(place), n = page_alloc_run(want, &first);
     if (n == 0) return OUT_OF_MEMORY;
-    if (is_group && n == STACK_GROUP_PAGES) number = group;
+    if (is_group) number = place->number - group < n ? group : place->number - (n - 1);  // fewer may have been there
     page_zero(first, n);
     return page_set_put_run(place->set, number, first, n, false) ? NO_VERDICT : OUT_OF_MEMORY;
 }
