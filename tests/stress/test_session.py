@@ -15,6 +15,7 @@ from test_terminal import BOOT_SECONDS, PROMPT, Session  # noqa: E402
 FULL = os.environ.get("STRESS") == "full"
 PRINTED = 20000 if FULL else 2000  # lines
 TYPED = 2000 if FULL else 200
+PAUSE_US = 20000
 KILLS = "kill=uart0@300000+100000 kill=tty@350000+100000"
 SECONDS = 600 if FULL else 120
 
@@ -28,11 +29,12 @@ def talk(boot=""):
         for line in (b"echo $((6 * 7))", b"echo abX\x7fc", b"ls -l / | wc -l", b"seq 1 %d" % PRINTED):
             session.type(line + b"\r")
             shown.append(session.expect(PROMPT, SECONDS))
-        session.start(b"cat | md5sum")  # the terminal echoes, line by line
+        # A listener who takes his time, so that the session is long enough however fast it is typed.
+        session.start(b'sh -c "while read -r l; do usleep %d; echo heard: \\$l; done"' % PAUSE_US)
         for n in range(TYPED):
             line = b"line %d that a person types" % n
             session.type(line + b"\r")
-            shown.append(session.expect(b"\r\n", SECONDS))
+            shown.append(session.expect(b"heard: " + line + b"\r\n", SECONDS))
         session.type(b"\x04")
         shown.append(session.expect(PROMPT, SECONDS))
         session.type(b"grep -E '^(uart0|tty) ' /proc/bulkhead/status\r")
