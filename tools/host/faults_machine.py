@@ -86,10 +86,13 @@ class Machine:
         else:
             self.qmp.restore(STATE)
         self.log_at = self.log.stat().st_size
-        self.gdb.write(self.desk, order.encode() + b"\0")
-        self.gdb.go_to(self.turn_at + 1)
-        self._run()
-        text = self._told()
+        try:
+            self.gdb.write(self.desk, order.encode() + b"\0")
+            self.gdb.go_to(self.turn_at + 1)
+            self._run()
+            text = self._told()
+        except (gdb.Ended, ConnectionError):
+            raise Lost("kernel panic", f"the machine has ended (exit code {self.qemu.exit_code()})") from None
         if text.startswith("campaign: "):
             raise Lost("declared error", text)  # it is a program like the others
         line, _, rest = text.partition("\n")
