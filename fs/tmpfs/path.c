@@ -64,7 +64,7 @@ static err_t follow(struct walk *w, const struct lookup *lookup)
 #define PREFIX_WORDS 8
 static struct prefix {
     uint64_t changes;          // directory_changes as it was
-    uint64_t badge, sequence;  // whose credentials let through, 0: root's
+    uint64_t badge, sequence;  // whose credentials let through; badge 0: nobody else's (become_real(), no credentials)
     const struct inode *start;
     struct inode *end;
     uint32_t length, n_passed;
@@ -97,7 +97,7 @@ _Static_assert(PREFIXES == 1 << (64 - 57), "prefix_at");
 // Whether these credentials may pass where those of the prefix have.
 static inline bool let_through(const struct prefix *p, const struct io_credentials *me)
 {
-    return me->fsuid == 0 || (p->badge == me->badge && p->sequence == me->sequence);
+    return me->fsuid == 0 || (me->badge != 0 && p->badge == me->badge && p->sequence == me->sequence);
 }
 
 // Skip what has been passed before. The last component is left.

@@ -128,6 +128,14 @@ static void test_known_ways(void)
     as = 2;
     ok(may && root_may && do_stat("/a/z/c/f", 0, &stat) == -EACCES, "a directory is closed to others");
     as = 1;
+    on_path(FS_CHMOD, "/a", 0, 0700, 0);
+    on_path(FS_CHOWN, "/a", 0, 1001, 1001);
+    test_processes.entries[2].sequence = test_processes.entries[3].sequence;  // as many changes, of other ids
+    as = 3;
+    bool owner_may = on_path(FS_ACCESS, "/a/z/c/f", FS_REAL_IDS, 0, 0) >= 0;
+    as = 2;
+    ok(owner_may && on_path(FS_ACCESS, "/a/z/c/f", FS_REAL_IDS, 0, 0) == -EACCES, "others' real ids open no way");
+    as = 1;
     on_paths(FS_RENAME, "/a/z", "/y", FS_EXCHANGE);
     ok(do_stat("/a/z/c/f", 0, &stat) == -ENOENT && do_stat("/y/c/f", 0, &stat) == 0, "two directories change places");
     do_unlink("/y/c/f");
