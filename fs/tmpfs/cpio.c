@@ -67,6 +67,12 @@ static uint64_t parse_field(const char *header, unsigned field)
     return value;
 }
 
+static void take_name(struct name *name, const char *text, size_t n)
+{
+    if (n > NAME_BYTES_MAX) panic("%s has a name of %lu bytes", archive->name, n);
+    name_make(name, text, n);
+}
+
 // The directory that the last component of a path stands in; what the archive left out is made. *name is that
 // component.
 static struct inode *parent_of(const char **name, size_t *n)
@@ -79,7 +85,7 @@ static struct inode *parent_of(const char **name, size_t *n)
         size_t length = (size_t)(slash - at);
         if (length && !(length == 1 && *at == '.')) {
             struct name component;
-            name_make(&component, at, length);
+            take_name(&component, at, length);
             struct entry *e = dir_find(directory, &component);
             if (!e && make_node(directory, &component, S_IFDIR | 0755, 0, &e) != OK)
                 panic("%s does not fit the vault", archive->name);
@@ -110,7 +116,7 @@ static struct inode *node(const char *name, size_t n, const uint64_t *fields)
     struct hard_link *link = hard_link(fields);
     if (n == 0 || (n == 1 && *name == '.')) return directory;
     struct name own;
-    name_make(&own, name, n);
+    take_name(&own, name, n);
     struct entry *e = dir_find(directory, &own);
     if (e) return e->inode;
     uint32_t device =
