@@ -185,9 +185,7 @@ static long write_piece(struct file *file, uint64_t offset, const struct place *
 
 static size_t piece_of(uint64_t bytes) { return bytes < IO_BUFFER_BYTES ? bytes : IO_BUFFER_BYTES; }
 
-// --- reading
-
-// --- bytes that came with the open
+// --- reading what came with the open
 
 void ahead_brought(uint32_t number, const struct message *answer)
 {
@@ -217,6 +215,8 @@ static long ahead_read(struct file *file, uint64_t offset, const struct place *t
     unlock(&p->buffer_lock);
     return result;
 }
+
+// --- reading
 
 // From this offset, or from the server's.
 static long read_at(struct file *file, uint64_t offset, const struct place *to, uint64_t bytes)

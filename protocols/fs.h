@@ -28,9 +28,9 @@
 #define FS_READ_AHEAD 0x800u  // FS_OPEN: bring the bytes of a small file along (FS_AHEAD_BYTES)
 
 // FS_OPEN, FS_UNLINK and FS_RENAME may close a handle besides, whatever comes of them: word 5 is its number + 1.
-// What FS_READ_AHEAD brings is at the start of the session's buffer (the path's text is not there then), and true as long as the inode's word stands
-// still: all of a file of at most so many bytes. The answer then has, in words 6 and 7, the word's mark and the file's
-// size. It comes only where reading would change nothing, the access time included.
+// What FS_READ_AHEAD brings is at the start of the session's buffer (the path's text is not there then), and true as long
+// as the inode's word stands still: all of a file of at most so many bytes. The answer then has, in words 6 and 7, the
+// word's mark and the file's size. It comes only where reading would change nothing, the access time included.
 #define FS_AHEAD_BYTES (16u << 10)
 #define FS_AHEAD_MARK 6
 #define FS_AHEAD_SIZE 7

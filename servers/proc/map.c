@@ -150,6 +150,7 @@ err_t proc_load(const struct request *request, struct answer *answer)
     const struct proc_load *load = (const struct proc_load *)&request->words[MSG_REGISTERS];
     uint64_t n = request->words[0], place;
     if (!process || n > PROC_LOAD_MAPPINGS || request->n_words < MSG_REGISTERS + PROC_LOAD_WORDS(n)) return ERR_INVALID;
+    if (load->heap && !range_is_valid(PAGE_ROUND(load->heap), 0)) return ERR_LINUX(EINVAL);
     struct run run;
     err_t err = run_take(request, &request->words[1], &run);
     for (uint64_t i = 0; i < n && err == OK; i++) err = map(process, &load->mappings[i], &run, &place);

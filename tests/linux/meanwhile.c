@@ -47,6 +47,20 @@ static void order(const char *component)
     close(file);
 }
 
+// How often it has been started, when it serves; else 0.
+static long starts_of(const char *component)
+{
+    char line[256], name[32];
+    long state, starts, found = 0;
+    FILE *file = fopen("/proc/bulkhead/components", "r");
+    if (!file) exit(2);
+    while (fgets(line, sizeof line, file))
+        if (sscanf(line, "%*d %31s state %ld starts %ld", name, &state, &starts) == 3 && strcmp(name, component) == 0)
+            found = state == 2 ? starts : 0;
+    fclose(file);
+    return found;
+}
+
 // Printed at the end: standard output may be in the hands of the component.
 static char results[1024];
 static void check(const char *what, int holds)
@@ -85,13 +99,19 @@ static int hang(const char *component)
     const struct itimerval every = {{0, PERIOD_MS * 1000}, {0, PERIOD_MS * 1000}}, never = {0};
     int status = 0, master = open("/dev/ptmx", O_RDWR | O_NOCTTY);
     signal(SIGALRM, alarmed);
+    sigset_t begin;
+    int got;
+    sigemptyset(&begin);
+    sigaddset(&begin, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &begin, NULL);
     pid_t child = fork();
     if (child == 0) {
-        usleep(3000);
+        sigwait(&begin, &got);
         _exit(ask(component, master));
     }
     setitimer(ITIMER_REAL, &every, NULL);
     order(component);
+    kill(child, SIGUSR1);
     long long began = now();
     while (now() - began < SPAN_MS * MS) pause();
     setitimer(ITIMER_REAL, &never, NULL);
@@ -115,8 +135,9 @@ static int cold(void)
         _exit(read(master, &byte, 1) < 0 ? 1 : 255);
     }
     for (int i = 0; i < 7; i++) {
+        long before = starts_of("tty");
         order("tty");
-        usleep(400000);  // found, and the pause before its next start over
+        while (starts_of("tty") <= before) usleep(1000);
     }
     signal(SIGALRM, alarmed);
     alarm(2);

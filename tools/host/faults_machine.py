@@ -92,11 +92,14 @@ class Machine:
             self._run()
             text = self._told()
         except (gdb.Ended, ConnectionError):
-            raise Lost("kernel panic", f"the machine has ended (exit code {self.qemu.exit_code()})") from None
+            raise self._ended() from None
         if text.startswith("campaign: "):
             raise Lost("declared error", text)  # it is a program like the others
         line, _, rest = text.partition("\n")
         return dict(pair.partition("=")[::2] for pair in line.split(" ")), rest
+
+    def _ended(self):
+        return Lost("kernel panic", f"the machine has ended (exit code {self.qemu.exit_code()})")
 
     def log_text(self):
         """What was logged since the trial began."""
@@ -127,7 +130,7 @@ class Machine:
                             selector.unregister(key.fileobj)
                     self._look(end)
             except gdb.Ended:
-                raise Lost("kernel panic", f"the machine has ended (exit code {self.qemu.exit_code()})") from None
+                raise self._ended() from None
 
     def _look(self, end):
         """Will it come to its end? The wait for it is over when a component was given up."""

@@ -104,7 +104,7 @@ class Plan:
         return self.known_mutations[component]
 
     def data_fault(self, kind, component, choice):
-        """The rest of the name of a fault in data or registers."""
+        """The rest of the name of a fault in data or registers; None when the component has no place for it."""
         if kind == "flip":
             areas = [(VAULT_ADDRESS, 1 << 16), (STACK_END - STACK_BYTES, STACK_BYTES)]
             base, size = choice.choice(areas)
@@ -115,6 +115,8 @@ class Plan:
         reached = set(self.reached(component))
         loop = [i for i in self.instructions(component)
                 if i.function in LOOP and i.name == "syscall" and i.address in reached]
+        if not loop:
+            return None
         register = "r14" if kind == "drop" else choice.choice(("rdx", "rsi"))
         bit = 32 if kind == "drop" else choice.randrange(32)
         return f"{choice.choice(loop).address:#x}:{REGISTERS[register]}:{1 << bit:#x}"
@@ -123,6 +125,8 @@ class Plan:
         component, kind = choice.choice(components), choice.choice(kinds)
         if kind in DATA:
             rest = self.data_fault(kind, component, choice)
+            if rest is None:
+                return self.random_trial(components, kinds, choice)
         elif kind in ENDS:
             rest = f"{choice.choice(self.reached(component, kind == 'recovery')):#x}"
         elif not self.mutations(component).get(kind):
