@@ -168,16 +168,15 @@ static void expire(struct thread *t)
     }
 }
 
-// A tick that comes late says nothing about those who should have put it off: the machine itself stood still, as a
-// virtual one does. They get another chance.
-static void watch(void)
+// A tick that comes late, whoever wanted it, says that the machine itself stood still, as a virtual one does, and
+// nothing about those who should have put the watchdog off: they have not run since. They get another chance.
+static void watch(uint64_t due_ns)
 {
     uint64_t now = arch_now_ns();
-    if (now < kernel.watchdog_ns) return;
-    if (now - kernel.watchdog_ns > WATCHDOG_LATENESS_NS) {
+    if (now > due_ns && now - due_ns > WATCHDOG_LATENESS_NS && kernel.watchdog_ns < now + WATCHDOG_CHANCE_NS) {
         kernel.watchdog_ns = now + WATCHDOG_CHANCE_NS;
-        return;
     }
+    if (now < kernel.watchdog_ns) return;
     log_line("watchdog: nobody has put it off; restarting the machine");
     arch_power(POWER_REBOOT, 0);
 }
@@ -185,7 +184,7 @@ static void watch(void)
 void kernel_timer(void)
 {
     struct cpu_core *core = this_core();
-    watch();
+    watch(core->timer_ns);
     core->timer_ns = NS_FOREVER;
     if (core->charged && sched_charge(core->charged) && core->current) {
         struct thread *t = thread_at(core->current);
