@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import unittest
+import unittest.mock
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -78,6 +79,17 @@ class Cases(unittest.TestCase):
             reader.feed(data[i:i + 1])
         self.assertEqual(found, [("c0", cases.Outcome(7, b"o\nu", b"e\n"))])
         self.assertEqual((reader.begun, reader.ended), (1, 0))
+
+    def test_the_way_to_the_next_case_has_a_limit_of_its_own(self):
+        with unittest.mock.patch.object(cases.time, "monotonic", return_value=1000) as clock:
+            reader = cases.Reader([cases.Case("c0", "", "", timeout=500), None], lambda case, outcome: None)
+            reader.feed(b"begin 0\n")
+            clock.return_value += 500
+            self.assertEqual(reader.overdue(), cases.GRACE_SECONDS)
+            reader.feed(b"end 0 0 0 0\n")
+            self.assertEqual(reader.overdue(), cases.BOOT_SECONDS)
+            clock.return_value += 1
+            self.assertEqual(reader.overdue(), cases.BOOT_SECONDS - 1)
 
 
 if __name__ == "__main__":

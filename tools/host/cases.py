@@ -115,7 +115,7 @@ class Reader:
         self.buffer = b""
         self.begun = -1
         self.ended = -1
-        self.began_at = time.monotonic()
+        self.since = time.monotonic()  # when the last report came
 
     def feed(self, data):
         self.buffer += data
@@ -124,21 +124,21 @@ class Reader:
             word, *numbers = line.split()
             numbers = [int(n) for n in numbers]
             if word == b"begin":
-                self.begun, self.began_at = numbers[0], time.monotonic()
+                self.begun, self.since = numbers[0], time.monotonic()
             else:
                 n, status, n_stdout, n_stderr = numbers
                 if len(rest) < n_stdout + n_stderr:
                     return
                 stdout, rest = rest[:n_stdout], rest[n_stdout:]
                 stderr, rest = rest[:n_stderr], rest[n_stderr:]
-                self.ended = n
+                self.ended, self.since = n, time.monotonic()
                 self.report(self.cases[n], Outcome(status, stdout, stderr))
             self.buffer = rest
 
     def overdue(self):
-        """Seconds left before the case that runs now counts as hung."""
+        """Seconds left before the case that runs now, or the way to the next, counts as hung."""
         limit = self.cases[self.begun].timeout + GRACE_SECONDS if self.begun > self.ended else BOOT_SECONDS
-        return self.began_at + limit - time.monotonic()
+        return self.since + limit - time.monotonic()
 
 
 class Runner:
