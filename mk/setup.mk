@@ -2,8 +2,8 @@
 # Missing tools are installed before anything else happens; a few milliseconds when none is missing.
 
 GOALS := $(or $(MAKECMDGOALS),all)
-TOOL_GROUPS := $(if $(filter run test ci bench%,$(GOALS)),run) $(if $(filter test ci bench%,$(GOALS)),bench) $(if $(filter iso,$(GOALS)),iso) \
-	$(if $(filter format,$(GOALS)),format) $(if $(filter gdb,$(GOALS)),gdb)
+TOOL_GROUPS := $(if $(filter run test ci bench%,$(GOALS)),run) $(if $(filter test ci bench%,$(GOALS)),bench) \
+	$(if $(filter iso test ci,$(GOALS)),iso) $(if $(filter format,$(GOALS)),format) $(if $(filter gdb,$(GOALS)),gdb)
 
 ifneq ($(filter-out help clean path,$(GOALS)),)
 ifneq ($(shell sh tools/setup.sh $(TOOL_GROUPS) >&2 || echo failed),)

@@ -15,7 +15,7 @@ run: world ## boot SYSTEM in QEMU with this terminal as its console
 	@$(HOST) run $(SYSTEM)
 
 .PHONY: test
-test: world bench-programs ## all tests: unit tests here, Linux programs on Linux and on Bulkhead
+test: world bench-programs iso ## all tests: unit tests here, Linux programs on Linux and on Bulkhead
 	@BUILD=$(BUILD) BULKHEAD_BUILT=1 tests/run $(TESTS)
 
 .PHONY: stress

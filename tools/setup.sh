@@ -11,7 +11,8 @@ build='clang:clang lld:ld.lld llvm:llvm-link python3:python3 linux-libc-dev:/usr
     libc6-dev:/usr/include/stdio.h libclang-rt-14-dev:/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.asan-x86_64.a'
 run='qemu-system-x86:qemu-system-x86_64'
 bench='musl-tools:musl-gcc gcc:gcc'
-iso='grub-pc-bin:/usr/lib/grub/i386-pc/multiboot2.mod grub-common:grub-mkrescue xorriso:xorriso mtools:mformat'
+iso='grub-pc-bin:/usr/lib/grub/i386-pc/multiboot2.mod grub-efi-amd64-bin:/usr/lib/grub/x86_64-efi/multiboot2.mod
+    grub-common:grub-mkrescue xorriso:xorriso mtools:mformat ovmf:/usr/share/ovmf/OVMF.fd'
 format='clang-format:clang-format'
 gdb='gdb:gdb'
 

@@ -3,6 +3,7 @@
 "bulkhead: "; exit status 125 means that the tool itself failed."""
 
 import argparse
+import math
 import os
 import re
 import signal
@@ -88,9 +89,12 @@ class Project:
 
 def booted(project, arguments, folder):
     """The machine that `run` boots; files that only this run needs go to folder."""
-    if getattr(arguments, "iso", False):
+    if arguments.linux and (arguments.iso or arguments.uefi):
+        raise UsageError("the ISO image holds Bulkhead, not Linux; leave out --linux, or --iso and --uefi")
+    refuse_boot_words(arguments, arguments.linux or arguments.iso or arguments.uefi)
+    if arguments.iso or arguments.uefi:
         project.make("iso", f"SYSTEM={arguments.system}")
-        return qemu.Machine(iso=str(project.build / "bulkhead.iso"))
+        return qemu.Machine(iso=str(project.build / "bulkhead.iso"), uefi=arguments.uefi)
     if arguments.linux:
         initrd = Path(folder) / "initrd"
         initrd.write_bytes(rootfs.root_archive(project.root, project.debian.busybox(), "linux").pack())
@@ -98,13 +102,19 @@ def booted(project, arguments, folder):
     bundle = Path(folder) / "bundle" if arguments.boot else project.build / f"bundle-{arguments.system}.img"
     arguments.output = bundle
     run_bundle(project, arguments)
-    return qemu.Machine(str(project.build / "kernel.elf"), str(bundle), icount=arguments.icount)
+    return qemu.Machine(str(project.build / "kernel.elf"), str(bundle))
+
+
+def refuse_boot_words(arguments, refused):
+    """--boot is written into a bundle made for this run."""
+    if arguments.boot and refused:
+        raise UsageError("--boot is for Bulkhead's own bundle; it goes with neither --linux nor an ISO image")
 
 
 def run_run(project, arguments):
     with tempfile.TemporaryDirectory(prefix="bulkhead-") as folder:
         machine = booted(project, arguments, folder)
-        machine.memory, machine.gdb = arguments.memory, arguments.gdb
+        machine.memory, machine.gdb, machine.icount = arguments.memory, arguments.gdb, arguments.icount
         if sys.stdin.isatty():
             say("Ctrl-A x leaves, Ctrl-A Ctrl-A sends Ctrl-A")
         if arguments.gdb:
@@ -131,7 +141,7 @@ def parse_added(values):
             host_path = os.fsencode(value)
             guest_path = b"/" + os.path.basename(os.path.abspath(host_path))
         if not os.path.lexists(host_path):
-            raise UsageError(f"--add: there is no {os.fsdecode(host_path)}")
+            raise UsageError(f"--add: there is no '{os.fsdecode(host_path)}'")
         overlay.add_host(host_path, guest_path)
     return overlay
 
@@ -141,7 +151,7 @@ def command_script(arguments):
     lines = [b"#!/bin/sh"]
     for setting in arguments.env:
         name, equals, value = os.fsencode(setting).partition(b"=")
-        if not equals or not name.replace(b"_", b"a").isalnum():
+        if not equals or not re.fullmatch(rb"[A-Za-z_][A-Za-z0-9_]*", name):
             raise UsageError(f"--env wants NAME=VALUE, not '{setting}'")
         lines.append(b"export " + name + b"=" + guest.quote(value))
     lines.append(b"cd " + guest.quote(os.fsencode(arguments.cwd)) + b" || exit 125")
@@ -167,6 +177,7 @@ def run_exec(project, arguments):
         arguments.command = arguments.command[1:]
     if not arguments.command:
         raise UsageError("exec wants a command, behind --")
+    refuse_boot_words(arguments, arguments.linux)
     if not arguments.linux:
         project.system_path(arguments.system)
         project.make("world")
@@ -308,12 +319,28 @@ def icount_option(parser):
     parser.add_argument("--icount", action="store_true", help="deterministic: virtual time counts instructions")
 
 
+def seconds(text):
+    """The value of --timeout."""
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"'{text}' is no time to wait; write seconds, like 60 or 0.5")
+    return value
+
+
 def boot_option(parser):
     parser.add_argument("--boot", default="", metavar="WORDS", help="add to Bulkhead's boot command line, like kill=tty@500000+9000")
 
 
 def system_argument(parser):
     parser.add_argument("system", nargs="?", default="busybox", metavar="SYSTEM", help="systems/SYSTEM.system (busybox)")
+
+
+class Parser(argparse.ArgumentParser):
+    """A wrong command line is a failure of this tool: 2 may be the guest command's own status."""
+
+    def error(self, message):
+        self.print_usage(sys.stderr)
+        self.exit(FAILED, f"bulkhead: {message}\n")
 
 
 def add_command(commands, name, run, text, epilog=None):
@@ -324,7 +351,7 @@ def add_command(commands, name, run, text, epilog=None):
 
 
 def build_parser():
-    parser = argparse.ArgumentParser(prog="./bulkhead", description="Run and examine Bulkhead in QEMU.",
+    parser = Parser(prog="./bulkhead", description="Run and examine Bulkhead in QEMU.",
                                      epilog="./bulkhead COMMAND --help tells about one.")
     parser.add_argument("--build", metavar="DIR", help="where things were built (build, or $BUILD)")
     commands = parser.add_subparsers(dest="name", required=True, metavar="COMMAND")
@@ -332,7 +359,8 @@ def build_parser():
     p = add_command(commands, "run", run_run, "boot a system; this terminal becomes its console", RUN_HELP)
     system_argument(p)
     memory_option(p)
-    p.add_argument("--iso", action="store_true", help="boot the ISO image from a CD, as a real machine would")
+    p.add_argument("--iso", action="store_true", help="boot the ISO image from a CD by BIOS, as a real machine would")
+    p.add_argument("--uefi", action="store_true", help="boot the ISO image from a CD by UEFI")
     p.add_argument("--linux", action="store_true", help="boot Debian's Linux kernel with the same files, to compare")
     icount_option(p)
     boot_option(p)
@@ -344,7 +372,7 @@ def build_parser():
     p.add_argument("--system", default="busybox", help="systems/SYSTEM.system (busybox)")
     p.add_argument("--linux", action="store_true", help="on Debian's Linux kernel instead, to compare")
     memory_option(p)
-    p.add_argument("--timeout", type=float, default=60, metavar="SECONDS", help="exit with 124 after that long (60)")
+    p.add_argument("--timeout", type=seconds, default=60, metavar="SECONDS", help="exit with 124 after that long (60)")
     icount_option(p)
     p.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="set a variable for the command")
     p.add_argument("--cwd", default="/", metavar="DIR", help="where the command starts (/)")

@@ -26,11 +26,12 @@ class QemuError(Exception):
 
 @dataclass
 class Machine:
-    """What to boot. `kernel` and `initrd` are paths; an `iso` is booted instead of them."""
+    """What to boot. `kernel` and `initrd` are paths; an `iso` is booted instead of them, by BIOS or by UEFI."""
     kernel: str = ""
     initrd: str = ""
     command_line: str = ""
     iso: str = ""
+    uefi: bool = False
     memory: str = "512M"
     cpu: str = "max"
     icount: bool = False
@@ -57,7 +58,7 @@ def command(machine, sockets, debug_log):
         line += ["-chardev", f"socket,id=com{n + 1},path={path}",
                  "-device", f"isa-serial,index={n},iobase={port:#x},irq={irq},chardev=com{n + 1}"]
     if machine.iso:
-        line += ["-cdrom", machine.iso]
+        line += ["-cdrom", machine.iso] + (["-bios", uefi_firmware()] if machine.uefi else [])
     else:
         line += ["-kernel", machine.kernel, "-initrd", machine.initrd]
         if machine.command_line:
@@ -75,6 +76,13 @@ def quick_firmware():
     """The small firmware that starts a kernel at once, if QEMU brings it; it cannot boot from disks."""
     path = Path("/usr/share/qemu/qboot.rom")
     return str(path) if path.exists() else ""
+
+
+def uefi_firmware():
+    path = Path("/usr/share/ovmf/OVMF.fd")
+    if not path.exists():
+        raise QemuError(f"there is no {path}; run tools/setup.sh iso")
+    return str(path)
 
 
 def die_with_parent():
