@@ -38,12 +38,17 @@ class Archive:
         return other
 
     def add(self, path, entry):
+        """Directories and other entries do not replace each other."""
         path = clean(path)
-        if not path:
+        if not path and stat.S_ISDIR(entry.mode):
             return
         parent = os.path.dirname(path)
-        if parent and parent not in self.entries:
+        if parent and (parent not in self.entries or not stat.S_ISDIR(self.entries[parent].mode)):
             self.directory(parent)
+        before = self.entries.get(path, entry) if path else Entry(stat.S_IFDIR)
+        if stat.S_ISDIR(before.mode) != stat.S_ISDIR(entry.mode):
+            which = "a" if stat.S_ISDIR(before.mode) else "no"
+            raise ValueError(f"/{os.fsdecode(path)} is {which} directory in the guest")
         self.entries[path] = entry
 
     def directory(self, path, mode=0o755, **owner):

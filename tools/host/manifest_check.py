@@ -151,6 +151,12 @@ class Checker:
             self.problem(c.line, f"the components want {total >> 20} MiB of memory and {max(free, 0) >> 20} MiB are free "
                                  f"of {self.memory_bytes >> 20} MiB (most goes to '{c.name}': {largest >> 20} MiB); "
                                  "give the machine more with --mem, or lower vault, untyped or pool")
+        for c in self.system.components:
+            pool = c.pool.resolve(max(free, 0))
+            for g in c.granted(FRAMES):
+                if g.name == "root.cpio" and 0 < pool < self.bundle_bytes:
+                    self.problem(g.line, f"the files take {self.bundle_bytes >> 20} MiB and the pool of '{c.name}' has "
+                                         f"{pool >> 20} MiB; add fewer, or give the machine more with --mem")
 
 
 def check(system, root=None, memory_bytes=0, bundle_bytes=0):
