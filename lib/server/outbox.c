@@ -3,10 +3,11 @@
 //
 // Performing may be interrupted anywhere and is then done again from the first entry by the next instance. Each kind
 // bears that: signals are hints, replies name an arming count, emptying a slot twice is emptying it once, and
-// invocations and own effects are the server's promise. Errors are not looked at for the same reason.
+// invocations and own effects are the server's promise. Errors are not looked at for the same reason. The outbox itself
+// is not logged: what is queued does not count before the commit.
 #include "lib/server/vault_layout.h"
 
-struct effect *outbox_add(enum effect_kind kind, uint32_t slot)
+STORES_OUTSIDE_VAULT struct effect *outbox_add(enum effect_kind kind, uint32_t slot)
 {
     struct vault_header *header = vault.header;
     if (header->n_effects == vault.outbox_limit) panic("a step has more than %u effects", vault.outbox_limit);
@@ -20,7 +21,7 @@ struct effect *outbox_add(enum effect_kind kind, uint32_t slot)
 
 void server_signal(uint32_t notification) { outbox_add(EFFECT_SIGNAL, notification); }
 
-void server_invoke(uint32_t cap, uint32_t operation, uint32_t n_words, const uint64_t *words)
+STORES_OUTSIDE_VAULT void server_invoke(uint32_t cap, uint32_t operation, uint32_t n_words, const uint64_t *words)
 {
     struct effect *effect = outbox_add(EFFECT_INVOKE, cap);
     effect->label = operation;
@@ -28,7 +29,7 @@ void server_invoke(uint32_t cap, uint32_t operation, uint32_t n_words, const uin
     for (uint32_t i = 0; i < n_words; i++) effect->words[i] = words[i];
 }
 
-void server_send(uint32_t cap, uint32_t operation, uint32_t n_words, const uint64_t *words)
+STORES_OUTSIDE_VAULT void server_send(uint32_t cap, uint32_t operation, uint32_t n_words, const uint64_t *words)
 {
     struct effect *effect = outbox_add(EFFECT_CALL, cap);
     effect->label = operation;
@@ -36,7 +37,7 @@ void server_send(uint32_t cap, uint32_t operation, uint32_t n_words, const uint6
     for (uint32_t i = 0; i < n_words; i++) effect->words[i] = words[i];
 }
 
-void server_effect(uint32_t number, uint64_t a, uint64_t b, uint64_t c)
+STORES_OUTSIDE_VAULT void server_effect(uint32_t number, uint64_t a, uint64_t b, uint64_t c)
 {
     struct effect *effect = outbox_add(EFFECT_OWN, 0);
     effect->label = number;
@@ -45,7 +46,7 @@ void server_effect(uint32_t number, uint64_t a, uint64_t b, uint64_t c)
     effect->words[2] = c;
 }
 
-static void load_words(struct message *m, const struct effect *effect)
+STORES_OUTSIDE_VAULT static void load_words(struct message *m, const struct effect *effect)
 {
     for (uint32_t i = 0; i < MSG_REGISTERS; i++) m->words[i] = i < effect->n_words ? effect->words[i] : 0;
 }
@@ -62,7 +63,7 @@ static void perform_reply(const struct effect *effect)
     reply_release(effect->slot);
 }
 
-static void perform(const struct server *server, const struct effect *effect, uint64_t number)
+STORES_OUTSIDE_VAULT static void perform(const struct server *server, const struct effect *effect, uint64_t number)
 {
     struct message m;
     switch ((enum effect_kind)effect->kind) {
@@ -94,7 +95,7 @@ void outbox_perform(const struct server *server)
     for (uint32_t i = 0; i < vault.header->n_effects; i++) perform(server, &vault.outbox[i], EFFECT_NUMBER(i));
 }
 
-void answer_load(struct message *m)
+STORES_OUTSIDE_VAULT void answer_load(struct message *m)
 {
     const struct vault_header *header = vault.header;
     const struct answer *answer = &header->answer;

@@ -96,7 +96,6 @@ static err_t make_process(struct process *parent, struct thread **thread)
     struct space *space = parent->space;
     unsigned area;
     if (!child || !area_take(&space->process_areas, PROCESS_AREAS, &area)) return ERR_LINUX(EAGAIN);
-    process_inherit(child, parent);
     child->space = space;
     space->n_processes++;
     child->area = area;

@@ -65,7 +65,7 @@ static void map_around(const struct place *place)
     const struct region *region = place->region;
     struct chunk *chunk = place->delta == 0 ? page_set_chunk(place->set, place->number) : NULL;
     uint64_t low = place->number & ~(uint64_t)(CHUNK_PAGES - 1), high = low + CHUNK_PAGES;
-    uint32_t mapped = 0;
+    uint32_t mapped = 0, writable_bits = 0;
     if (low < PAGE_NUMBER(region->start)) low = PAGE_NUMBER(region->start);
     if (high > PAGE_NUMBER(region->end)) high = PAGE_NUMBER(region->end);
     for (uint64_t at = low, n; at < high; at += n) {
@@ -76,9 +76,17 @@ static void map_around(const struct place *place)
         for (uint32_t page; at + n < high && (page = page_to_map(place, chunk, at + n)); n++)
             if (page != first + n || may_write_page(place, page) != writable) break;
         space_map(place->space, place->space->pool, at << PAGE_BITS, first, n, rights_for(place, writable));
-        mapped |= (uint32_t)((1ull << n) - 1) << at % CHUNK_PAGES;
+        mapped |= chunk_bits(at, n);
+        if (writable) writable_bits |= chunk_bits(at, n);
     }
-    if (chunk) chunk->mapped |= mapped;
+    if (!chunk) return;
+    chunk->mapped |= mapped;
+    chunk->writable |= writable_bits;
+}
+
+void space_map_chunk(struct space *space, struct region *region, uint64_t number)
+{
+    map_around(&(struct place){.space = space, .region = region, .set = &space->pages, .number = number});
 }
 
 // How many pages to give at once: several when the memory before is there and the memory behind is not.
@@ -126,6 +134,13 @@ static struct fault_verdict give_copy(const struct place *place, uint32_t shared
     page_set_replace(place->set, place->number, page);
     page_drop(shared);
     return NO_VERDICT;
+}
+
+// The permission to write that a fork took: to the page itself when nobody else holds it any more, else to a copy.
+static struct fault_verdict give_back(const struct place *place, uint32_t page)
+{
+    page_set_chunk(place->set, place->number)->hot |= chunk_bits(place->number, 1);
+    return page_is_shared(page) ? give_copy(place, page) : NO_VERDICT;
 }
 
 // Private copies of the file's page, and of those behind it when they are being written in order.
@@ -190,8 +205,8 @@ static struct fault_verdict fault_page(const struct place *place)
     if (!page && (region->kind == REGION_FILE || region->kind == REGION_FILE_SHARED)) return fault_file(place);
     if (!page)
         verdict = give_zeroed(place);
-    else if (place->write && !may_write_page(place, page))
-        verdict = give_copy(place, page);
+    else if (place->write && region->kind != REGION_SHARED)
+        verdict = give_back(place, page);
     if (verdict.signal == 0) map_around(place);
     return verdict;
 }

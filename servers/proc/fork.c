@@ -2,8 +2,8 @@
 // fork: a new space that shares the parent's pages until one of them writes.
 //
 // On paper: the child's objects, records and page holders are made in the step; its few pages of liblinux are copied at
-// once, since both sides write them before anything else; the parent's private pages lose their write permission
-// and the child starts after the commit. Killed before: nothing has been made. Killed after: the next instance protects
+// once, since both sides write them before anything else, and so are those that it has had to copy before; the parent's
+// private pages lose their write permission and the child starts after the commit. Killed before: nothing has been made. Killed after: the next instance protects
 // and starts again, which changes nothing.
 #include "servers/proc/proc.h"
 #include <asm/mman.h>
@@ -46,7 +46,36 @@ static bool copy_regions(struct space *to, const struct space *from)
     return true;
 }
 
+// What the parent shares and may have mapped for writing, of one chunk.
+static uint32_t to_protect(const struct chunk *chunk)
+{
+    uint32_t present = 0;
+    for (unsigned i = 0; i < CHUNK_PAGES; i++) present |= (uint32_t)(chunk->pages[i] != 0) << i;
+    return present & chunk->writable & ~chunk->hot;
+}
+
+// Take the permission to write from pages of one chunk, by runs.
+static void protect_chunk(struct space *space, struct chunk *chunk, uint32_t bits)
+{
+    uint64_t base = chunk->key * CHUNK_PAGES;
+    chunk->writable &= ~bits;
+    while (bits) {
+        unsigned first = (unsigned)__builtin_ctz(bits), n = (unsigned)__builtin_ctzll(~((uint64_t)bits >> first));
+        space_protect(space, (base + first) << PAGE_BITS, (base + first + n) << PAGE_BITS, RIGHT_READ | RIGHT_EXEC);
+        bits &= ~chunk_bits(first, n);
+    }
+}
+
 // From now on the parent faults when it writes to a page that it shares.
+static void protect_shared(struct space *space)
+{
+    for (struct chunk *chunk = space->pages.first; chunk; chunk = chunk->next) {
+        uint32_t bits = chunk->key * CHUNK_PAGES < PAGE_NUMBER(LIBLINUX_BASE) ? to_protect(chunk) : 0;
+        if (bits) protect_chunk(space, chunk, bits);
+    }
+}
+
+// The same for a space with more pages than can be looked at one by one.
 static void protect_private(struct space *space)
 {
     for (const struct region *region = space->regions; region; region = region->next)
@@ -57,12 +86,47 @@ static void protect_private(struct space *space)
 // Sharing a page stores its holders' count; records and liblinux's own pages want some more.
 #define WORDS_A_PAGE 3
 #define WORDS_BESIDE 4096
+// A space with no more chunks is small: what of it is hot is copied, and the child finds its memory mapped.
+#define SMALL_CHUNKS 16
+
+static bool is_small(const struct space *space) { return space->pages.n_chunks <= SMALL_CHUNKS; }
+
+static bool has_private_pages(const struct space *space, const struct region *region)
+{
+    struct chunk_walk walk;
+    chunk_walk_start(&walk, &space->pages, PAGE_NUMBER(region->start), PAGE_NUMBER(region->end));
+    return chunk_walk_next(&walk) != NULL;
+}
+
+// Map what a small child will use at once: text, then the pages that it shares and has copies of. A hint: where page
+// tables are lacking there will be faults.
+static void map_small(struct space *space)
+{
+    for (const struct region *region = space->regions; region; region = region->next)
+        if (region->kind == REGION_FILE && (region->protection & (PROT_READ | PROT_WRITE)) == PROT_READ &&
+            !has_private_pages(space, region))
+            space_map_file(space, region);
+    for (struct chunk *chunk = space->pages.first; chunk; chunk = chunk->next) {
+        uint64_t start = chunk->key * CHUNK_PAGES << PAGE_BITS, end = start + (CHUNK_PAGES << PAGE_BITS);
+        struct region *region = start < LIBLINUX_BASE ? region_at_or_after(space, start) : NULL;
+        for (; region && region->start < end; region = region->next)
+            if (region->protection & PROT_READ && region->kind != REGION_SHARED)
+                space_map_chunk(space, region, PAGE_NUMBER(region->start > start ? region->start : start));
+    }
+}
 
 static bool copy_space(struct space *to, struct space *from)
 {
+    bool small = is_small(from);
     if ((uint64_t)from->pages.n_pages * WORDS_A_PAGE + WORDS_BESIDE > vault_log_room()) return false;
-    if (!copy_regions(to, from) || !page_set_share(&to->pages, &from->pages, PAGE_NUMBER(LIBLINUX_BASE))) return false;
-    protect_private(from);
+    if (!copy_regions(to, from) || !page_set_share(&to->pages, &from->pages, PAGE_NUMBER(LIBLINUX_BASE), small))
+        return false;
+    if (small) {
+        protect_shared(from);
+        map_small(to);
+    } else {
+        protect_private(from);
+    }
     return true;
 }
 
@@ -133,7 +197,6 @@ err_t proc_fork(const struct request *request, struct answer *answer)
     if (limit_of_processes_reached(parent)) return ERR_LINUX(EAGAIN);
     struct process *child = process_new(parent);
     if (!child || !(child->space = space_make())) return server_abort(ERR_LINUX(EAGAIN));
-    process_inherit(child, parent);
     if (!fill_space(child, parent, thread) || !fill_thread(child, thread) || !process_give_aspace(child) ||
         cspace_copy_all(child->descriptions, parent->descriptions) != OK)
         return server_abort(ERR_LINUX(ENOMEM));

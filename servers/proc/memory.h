@@ -54,8 +54,10 @@ struct chunk {
     struct chunk *next, *previous;  // of the same set
     struct page_set *set;
     uint64_t key;  // page number / CHUNK_PAGES
+    uint32_t mapped;    // bit i: mapped once; so a fault maps its neighbours only if they have not been. A hint
+    uint32_t writable;  // bit i, of pages that are there: may be mapped for writing. Never missing
     uint32_t n_used;
-    uint32_t mapped;  // bit i: mapped once; so a fault maps its neighbours only if they have not been. A hint
+    uint32_t hot;  // bit i: was written to behind a fork that took the permission; the next fork copies it. A hint
     uint32_t pages[CHUNK_PAGES];
 };
 struct page_set {
@@ -79,9 +81,9 @@ void page_set_replace(struct page_set *set, uint64_t number, uint32_t page);
 bool page_set_put(struct page_set *set, uint64_t number, uint32_t page);
 // The same for n neighbouring pages; `mapped`: this step maps them.
 bool page_set_put_run(struct page_set *set, uint64_t number, uint32_t first, unsigned n, bool mapped);
-// Share all pages numbered below `end` with an empty set. False: no memory for the records, or a page has too many
-// holders.
-bool page_set_share(struct page_set *to, const struct page_set *from, uint64_t end);
+// Share all pages numbered below `end` with an empty set; with `copies`, hot ones are copied instead where there is
+// memory. False: no memory for the records, or a page has too many holders.
+bool page_set_share(struct page_set *to, const struct page_set *from, uint64_t end, bool copies);
 // Take a page out with its hold, 0: none.
 uint32_t page_set_take(struct page_set *set, uint64_t number);
 // Pages in [first, end), and their neighbours in a chunk, may be mapped with more rights than they are: the next fault
@@ -91,6 +93,8 @@ void page_set_forget_mapped(struct page_set *set, uint64_t first, uint64_t end);
 uint64_t page_set_drop(struct page_set *set, uint64_t first, uint64_t end);
 // Drop at most about `n` pages of the whole set; true when it is empty.
 bool page_set_drop_some(struct page_set *set, unsigned n);
+// n bits of a chunk's masks from page number `number` on.
+static inline uint32_t chunk_bits(uint64_t number, uint64_t n) { return (uint32_t)((1ull << n) - 1) << number % CHUNK_PAGES; }
 // The chunks that touch [first, end), in no order: walk_start, then walk_next until null. The chunk returned may be
 // emptied.
 void chunk_walk_start(struct chunk_walk *walk, const struct page_set *set, uint64_t first, uint64_t end);
@@ -197,6 +201,8 @@ unsigned rights_of(unsigned protection);
 
 // Give the first pages of a new region, as a hint; the step must have freed none. False: records are used up, abort.
 bool space_populate(struct space *space, const struct region *region);
+// Map the first pages that the file has of a region.
+void space_map_file(struct space *space, const struct region *region);
 // n zeroed pages at an address of liblinux's, where the first is not there yet; returns that one, 0: none left, abort.
 // Where it is there already it is taken as it is.
 uint32_t space_give(struct space *space, uint64_t address, unsigned n);
@@ -207,6 +213,8 @@ uint32_t space_give(struct space *space, uint64_t address, unsigned n);
 
 // --- fault.c
 
+// Map what is there of a private region in one chunk, as far as it has not been mapped.
+void space_map_chunk(struct space *space, struct region *region, uint64_t number);
 // Store a 32-bit word of the program's; false: it cannot be written.
 bool space_store32(struct space *space, uint64_t address, uint32_t value);
 bool space_load32(struct space *space, uint64_t address, uint32_t *value);

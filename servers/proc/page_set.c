@@ -77,12 +77,13 @@ bool page_set_put_run(struct page_set *set, uint64_t number, uint32_t first, uns
     set->n_pages += n;
     while (n > 0) {
         unsigned at = number % CHUNK_PAGES, part = n < CHUNK_PAGES - at ? n : CHUNK_PAGES - at;
-        uint32_t bits = (uint32_t)((1ull << part) - 1) << at;
+        uint32_t bits = chunk_bits(at, part);
         struct chunk *chunk = find(set, number / CHUNK_PAGES);
         if (!chunk) chunk = make(set, number / CHUNK_PAGES);
         if (!chunk) return false;
         fill(&chunk->pages[at], first, part);
         chunk->mapped = mapped ? chunk->mapped | bits : chunk->mapped & ~bits;
+        chunk->writable |= bits;
         chunk->n_used += part;
         number += part;
         first += part;
@@ -91,16 +92,30 @@ bool page_set_put_run(struct page_set *set, uint64_t number, uint32_t first, uns
     return true;
 }
 
-bool page_set_share(struct page_set *to, const struct page_set *from, uint64_t end)
+// What the sharer gets of one page: a copy of a hot one, which it alone may write, else a hold. 0: too many holders.
+static uint32_t share(uint32_t page, bool copies)
+{
+    uint32_t copy = copies ? page_alloc() : 0;
+    if (copy) page_copy(copy, page);
+    return copy ? copy : page_hold(page) ? page : 0;
+}
+
+// Into a new record, whose stores need no notes. False: a page has too many holders.
+static VAULT_NOTES_ITSELF bool fill_shared(struct chunk *copy, const struct chunk *chunk, uint32_t hot)
+{
+    for (unsigned i = 0; i < CHUNK_PAGES; i++)
+        if (chunk->pages[i] && !(copy->pages[i] = share(chunk->pages[i], hot >> i & 1))) return false;
+    copy->n_used = chunk->n_used;
+    copy->hot = chunk->hot;
+    return true;
+}
+
+bool page_set_share(struct page_set *to, const struct page_set *from, uint64_t end, bool copies)
 {
     for (struct chunk *chunk = from->first; chunk; chunk = chunk->next) {
         if (chunk->key * CHUNK_PAGES >= end) continue;
         struct chunk *copy = make(to, chunk->key);
-        if (!copy) return false;
-        memcpy(copy->pages, chunk->pages, sizeof copy->pages);
-        for (unsigned i = 0; i < CHUNK_PAGES; i++)
-            if (chunk->pages[i] && !page_hold(chunk->pages[i])) return false;
-        copy->n_used = chunk->n_used;
+        if (!copy || !fill_shared(copy, chunk, copies ? chunk->hot : 0)) return false;
         to->n_pages += chunk->n_used;
     }
     return true;

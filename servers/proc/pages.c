@@ -81,10 +81,11 @@ uint32_t page_alloc_neighbours(unsigned n)
     return 0;
 }
 
-bool page_hold(uint32_t page)
+VAULT_NOTES_ITSELF bool page_hold(uint32_t page)
 {
     uint16_t *count = &state->pages.counts[page];
     if (*count == PAGE_HOLDERS_MAX) return false;
+    vault_log(count, sizeof *count);
     ++*count;
     return true;
 }

@@ -12,10 +12,11 @@
 
 static uint64_t smaller(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
-static void map_pages_of_file(struct space *space, const struct region *region, unsigned protection)
+void space_map_file(struct space *space, const struct region *region)
 {
     uint64_t n = smaller(smaller(region->held, PAGE_NUMBER(region->end - region->start)), MAPPED_PAGES);
-    if (n > 0) space_map(space, region->source->slot, region->start, region->first, n, rights_of(protection));
+    if (n > 0)
+        space_map(space, region->source->slot, region->start, region->first, n, rights_of(region->protection));
 }
 
 // Copies of the file's pages, or zeros, for [number, number + n). False: the records are used up.
@@ -46,7 +47,7 @@ bool space_populate(struct space *space, const struct region *region)
     if (!(protection & PROT_READ) || both || (is_file && !region->source)) return true;
     if (!space_tables(space, TABLES_A_MAPPING)) return false;
     if (region->kind == REGION_FILE_SHARED || (is_file && !(protection & PROT_WRITE))) {
-        map_pages_of_file(space, region, protection);
+        space_map_file(space, region);
         return true;
     }
     if (region->kind == REGION_SHARED || !(protection & PROT_WRITE)) return true;

@@ -145,6 +145,7 @@ struct process *process_new(struct process *parent)
     *pid_bucket(pid) = process;
     process->start_ns = server_now();
     process_set_parent(process, parent);
+    if (parent) process_inherit(process, parent);  // while the record is fresh
     return make_objects(process, parent ? parent->n_descriptions : 0) ? process : NULL;
 }
 
