@@ -54,8 +54,7 @@ static long map_words(struct process *p)
     struct message m = {0};
     result = ask(SERVER_ROOT, FS_WORDS, 0, &m);
     if (result < 0) return result;
-    return errno_of(frames_map(WORDS_PSLOT, PSLOT_ASPACE, words_address(p), 0,
-                               FS_WORD_COUNT * sizeof(uint64_t) / PAGE_SIZE, RIGHT_READ));
+    return map_own(WORDS_PSLOT, words_address(p), 0, FS_WORD_COUNT * sizeof(uint64_t) / PAGE_SIZE, RIGHT_READ);
 }
 
 bool words_try(bool at_once)

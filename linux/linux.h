@@ -205,6 +205,8 @@ int compare_swap_user(uint64_t address, uint32_t old, uint32_t new, uint32_t *fo
 long session_use(unsigned server);  // make sure that there is one; before filling in long words
 long ask(unsigned server, uint32_t operation, size_t inline_bytes, struct message *m);
 long ask_proc(uint32_t operation, size_t inline_bytes, struct message *m);
+// Map n pages of frames, at most 2 MiB, at an address of the process's own areas; proc finds the page tables. 0 or -errno.
+long map_own(uint32_t slot, uint64_t address, uint64_t first, uint64_t n, unsigned rights);
 void send_cap(uint32_t cspace, uint32_t slot);                 // with the next request
 void receive_cap(unsigned n, uint32_t cspace, uint32_t slot);  // with its answer; n: 0 to 2
 void *long_words(void);                                        // word 6 and on: IO_INLINE bytes

@@ -78,15 +78,14 @@ void ring_drop(struct file *file)
 }
 
 // Words for reading, the end's own over them for writing, and the data as the end needs it.
-static err_t map_ring(const struct ring *ring)
+static long map_ring(const struct ring *ring)
 {
     uint64_t words = ring->words;
     unsigned own = RIGHT_READ | RIGHT_WRITE, data = ring->end == PIPE_WRITER ? own : RIGHT_READ;
-    err_t err = frames_map(slot_of(ring, SLOT_WORDS), PSLOT_ASPACE, words, 0, RING_PAGES, RIGHT_READ);
-    if (err == OK) err = frames_map(slot_of(ring, SLOT_OWN), PSLOT_ASPACE, words + RING_END_AT(ring->end), 0, 1, own);
-    if (err == OK)
-        err = frames_map(slot_of(ring, SLOT_DATA), PSLOT_ASPACE, words + RING_DATA_AT, 0, PIPE_BYTES / PAGE_SIZE, data);
-    return err;
+    long result = map_own(slot_of(ring, SLOT_WORDS), words, 0, RING_PAGES, RIGHT_READ);
+    if (result == 0) result = map_own(slot_of(ring, SLOT_OWN), words + RING_END_AT(ring->end), 0, 1, own);
+    if (result == 0) result = map_own(slot_of(ring, SLOT_DATA), words + RING_DATA_AT, 0, PIPE_BYTES / PAGE_SIZE, data);
+    return result;
 }
 
 // @path linux-pipe 2/5: the file system offered the end: take it, and map the ring
@@ -107,7 +106,7 @@ void ring_try(struct file *file)
         struct message m = {.words = {file->handle, thread_index()}};
         result = ask(file->server, FS_RING, 0, &m);
     }
-    if (result == 0) result = errno_of(map_ring(ring));
+    if (result == 0) result = map_ring(ring);
     if (result == 0)
         file->ring = (uint8_t)(index_of(ring) + 1);
     else

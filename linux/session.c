@@ -69,6 +69,15 @@ long session_use(unsigned server)
 
 // --- buffers
 
+long map_own(uint32_t slot, uint64_t address, uint64_t first, uint64_t n, unsigned rights)
+{
+    err_t err = frames_map(slot, PSLOT_ASPACE, address, first, n, rights);
+    struct message m = {0};
+    if (err == ERR_NO_TABLES && ask_proc(PROC_TABLES, 0, &m) == 0)
+        err = frames_map(slot, PSLOT_ASPACE, address, first, n, rights);
+    return errno_of(err);
+}
+
 static long map_buffer(struct process *p, unsigned server)
 {
     uint32_t slot = PSLOT_WINDOW + server;
@@ -78,10 +87,9 @@ static long map_buffer(struct process *p, unsigned server)
     long result = ask(server, IO_BUFFER, 0, &m);
     if (result < 0) return result;
     if (m.words[0] < IO_BUFFER_BYTES) return -EIO;
-    err_t err = frames_map(slot, PSLOT_ASPACE, (uint64_t)buffer_of(p, server), 0, IO_BUFFER_BYTES / PAGE_SIZE,
-                           RIGHT_READ | RIGHT_WRITE);
-    if (err == OK) p->buffers |= 1u << server;
-    return errno_of(err);
+    result = map_own(slot, (uint64_t)buffer_of(p, server), 0, IO_BUFFER_BYTES / PAGE_SIZE, RIGHT_READ | RIGHT_WRITE);
+    if (result == 0) p->buffers |= 1u << server;
+    return result;
 }
 
 long data_begin(struct data *data, unsigned server, size_t bytes)

@@ -31,7 +31,7 @@ struct known {
 // Zero at first.
 struct windows {
     uint32_t lock, turn;
-    uint32_t refused, zero;  // there are no page tables for windows
+    uint32_t refused, zero;  // there is no memory for windows
     struct window windows[WINDOWS];
     struct known known[FILES / 2];
 };
@@ -103,7 +103,7 @@ static bool fill(struct process *p, struct file *file, struct window *w, unsigne
     if (ask(file->server, IO_MAP, 0, &m) < 0 || m.words[1] == 0) return false;
     uint64_t first = m.words[0] & ~(uint64_t)(WINDOW_PAGES - 1), before = m.words[0] - first, n = before + m.words[1];
     if (n > WINDOW_PAGES) n = WINDOW_PAGES;
-    if (frames_map(FILE_PSLOT + index, PSLOT_ASPACE, address_of(p, index), first, n, RIGHT_READ) != OK) {
+    if (map_own(FILE_PSLOT + index, address_of(p, index), first, n, RIGHT_READ) < 0) {
         (void)cspace_delete(PSLOT_CSPACE, FILE_PSLOT + index, 1);
         windows_of(p)->refused = 1;
         return false;

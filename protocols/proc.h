@@ -19,6 +19,7 @@ enum {
                             //  same PSLOT_DESCRIPTIONS
 
     // --- memory; addresses page aligned as Linux demands
+    PROC_TABLES,    // () there are page tables for one more mapping of the process's own, of at most 2 MiB
     PROC_MMAP,      // (address, bytes, PROT_* | MAP_* << 32, first page in the frames, pages that the frames hold from
                     //  there, file offset; capability: frames, or none: anonymous) -> address. Pages beyond those held
                     //  read as SIGBUS. MAP_PRIVATE of frames copies on write; word 6: inode, word 7: device, for

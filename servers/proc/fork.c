@@ -3,8 +3,8 @@
 //
 // On paper: the child's objects, records and page holders are made in the step; its few pages of liblinux are copied at
 // once, since both sides write them before anything else, and so are those that it has had to copy before; the parent's
-// private pages lose their write permission and the child starts after the commit. Killed before: nothing has been made. Killed after: the next instance protects
-// and starts again, which changes nothing.
+// private pages lose their write permission and the child starts after the commit. Killed before: nothing has been made.
+// Killed after: the next instance protects and starts again, which changes nothing.
 #include "servers/proc/proc.h"
 #include <asm/mman.h>
 #include <linux/resource.h>
@@ -113,6 +113,7 @@ static void map_small(struct space *space)
             if (region->protection & PROT_READ && region->kind != REGION_SHARED)
                 space_map_chunk(space, region, PAGE_NUMBER(region->start > start ? region->start : start));
     }
+    space->tables_free = 0;  // what this takes is not counted: who needs tables next looks
 }
 
 static bool copy_space(struct space *to, struct space *from)

@@ -31,6 +31,7 @@ static const server_handler operations[] = {
 #define HANDLER(operation, handler) [(operation)-PROC_SESSION] = (handler)
     HANDLER(PROC_SESSION, proc_session),
     HANDLER(PROC_DESCRIPTIONS, proc_descriptions),
+    HANDLER(PROC_TABLES, proc_tables),
     HANDLER(PROC_MMAP, proc_mmap),
     HANDLER(PROC_MUNMAP, proc_munmap),
     HANDLER(PROC_MPROTECT, proc_mprotect),

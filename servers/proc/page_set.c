@@ -92,19 +92,24 @@ bool page_set_put_run(struct page_set *set, uint64_t number, uint32_t first, uns
     return true;
 }
 
-// What the sharer gets of one page: a copy of a hot one, which it alone may write, else a hold. 0: too many holders.
-static uint32_t share(uint32_t page, bool copies)
+// What the sharer gets of a chunk's page: a copy of a hot one, which it alone may write, else a hold; where there is no
+// memory for a copy the page is hot no longer. 0: too many holders.
+static uint32_t share(struct chunk *chunk, unsigned i, bool copies)
 {
-    uint32_t copy = copies ? page_alloc() : 0;
-    if (copy) page_copy(copy, page);
-    return copy ? copy : page_hold(page) ? page : 0;
+    uint32_t page = chunk->pages[i], bit = 1u << i, copy = copies && chunk->hot & bit ? page_alloc() : 0;
+    if (copy) {
+        page_copy(copy, page);
+        return copy;
+    }
+    if (copies && chunk->hot & bit) chunk->hot &= ~bit;
+    return page_hold(page) ? page : 0;
 }
 
 // Into a new record, whose stores need no notes. False: a page has too many holders.
-static VAULT_NOTES_ITSELF bool fill_shared(struct chunk *copy, const struct chunk *chunk, uint32_t hot)
+static VAULT_NOTES_ITSELF bool fill_shared(struct chunk *copy, struct chunk *chunk, bool copies)
 {
     for (unsigned i = 0; i < CHUNK_PAGES; i++)
-        if (chunk->pages[i] && !(copy->pages[i] = share(chunk->pages[i], hot >> i & 1))) return false;
+        if (chunk->pages[i] && !(copy->pages[i] = share(chunk, i, copies))) return false;
     copy->n_used = chunk->n_used;
     copy->hot = chunk->hot;
     return true;
@@ -115,7 +120,7 @@ bool page_set_share(struct page_set *to, const struct page_set *from, uint64_t e
     for (struct chunk *chunk = from->first; chunk; chunk = chunk->next) {
         if (chunk->key * CHUNK_PAGES >= end) continue;
         struct chunk *copy = make(to, chunk->key);
-        if (!copy || !fill_shared(copy, chunk, copies ? chunk->hot : 0)) return false;
+        if (!copy || !fill_shared(copy, chunk, copies)) return false;
         to->n_pages += chunk->n_used;
     }
     return true;

@@ -15,8 +15,7 @@ static uint64_t smaller(uint64_t a, uint64_t b) { return a < b ? a : b; }
 void space_map_file(struct space *space, const struct region *region)
 {
     uint64_t n = smaller(smaller(region->held, PAGE_NUMBER(region->end - region->start)), MAPPED_PAGES);
-    if (n > 0)
-        space_map(space, region->source->slot, region->start, region->first, n, rights_of(region->protection));
+    if (n > 0) space_map(space, region->source->slot, region->start, region->first, n, rights_of(region->protection));
 }
 
 // Copies of the file's pages, or zeros, for [number, number + n). False: the records are used up.

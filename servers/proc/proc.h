@@ -189,6 +189,7 @@ err_t process_session(struct process *process, unsigned server,
 void process_changed(struct process *process);  // its published entry is out of date
 err_t proc_session(const struct request *request, struct answer *answer);
 err_t proc_descriptions(const struct request *request, struct answer *answer);
+err_t proc_tables(const struct request *request, struct answer *answer);
 
 // --- blocks.c: untyped memory
 void blocks_init(void);

@@ -62,6 +62,13 @@ err_t space_tables_now(struct space *space, unsigned n)
     return at_once ? OK : ERR_RESTARTED;
 }
 
+err_t proc_tables(const struct request *request, struct answer *answer)
+{
+    (void)answer;
+    struct process *process = caller(request);
+    return process ? space_tables_now(process->space, TABLES_A_MAPPING) : ERR_INVALID;
+}
+
 // Capabilities of the space's own of what is mapped in it.
 static bool derive_frames(const struct space *space)
 {

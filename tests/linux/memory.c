@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -182,5 +183,35 @@ static void check_filemap(void)
     unlink("/tmp/map");
 }
 
-CHECKS({"fork-cow", check_fork_cow}, {"shared", check_shared}, {"mremap", check_mremap}, {"segv", check_segv},
-       {"protect", check_protect}, {"stack", check_stack}, {"madvise", check_madvise}, {"filemap", check_filemap})
+// Use files, directories and pipes for the first time in a process with n page tables for its memory.
+static void use_files(int n, char buffer[8192])
+{
+    int dir = open("/etc", O_RDONLY | O_DIRECTORY), file = open("/bin/busybox", O_RDONLY), ends[2];
+    if (syscall(SYS_getdents64, dir, buffer, 8192) <= 0) printf("%d: getdents64: %s\n", n, strerror(errno));
+    for (int i = 0; i < 4; i++)
+        if (pread(file, buffer, 8192, 65536) != 8192) printf("%d: pread: %s\n", n, strerror(errno));
+    if (pipe(ends) != 0 || write(ends[1], buffer, 5000) != 5000 || read(ends[0], buffer, 5000) != 5000)
+        printf("%d: pipe: %s\n", n, strerror(errno));
+}
+
+static void check_scattered(void)
+{
+    static char buffer[8192];
+    char *p = mmap(0, 64 << 21, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    for (int n = 0; n < 64; n++) {
+        p[(size_t)n << 21] = 1;
+        memset(buffer, n, sizeof buffer);  // in the child, nothing is left to be found by a fault
+        pid_t c = fork();
+        if (!c) {
+            use_files(n, buffer);
+            exit(0);
+        }
+        int s;
+        waitpid(c, &s, 0);
+        if (s) printf("%d: status %x\n", n, s);
+    }
+}
+
+CHECKS({"scattered", check_scattered}, {"fork-cow", check_fork_cow}, {"shared", check_shared}, {"mremap", check_mremap},
+       {"segv", check_segv}, {"protect", check_protect}, {"stack", check_stack}, {"madvise", check_madvise},
+       {"filemap", check_filemap})

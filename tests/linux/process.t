@@ -43,6 +43,8 @@ memory protect
 ### the-stack-grows-to-its-limit
 memory stack
 
+### first-use-of-files-with-scattered-memory
+memory scattered && echo done
 ### madvise-and-brk
 memory madvise
 
