@@ -47,6 +47,11 @@ enum {
 #define SIZE_REPLY 64
 #define SIZE_NOTIFICATION 64
 
+// The first word of an entry of CSPACE_LIST, before its words.
+#define LIST_ENTRY(slot, operation, n_words) ((uint64_t)(slot) | (uint64_t)(operation) << 32 | (uint64_t)(n_words) << 56)
+#define LIST_LABEL(entry) ((uint32_t)((entry) >> 32) & 0xffffff)
+#define LIST_WORDS(entry) ((unsigned)((entry) >> 56))
+
 // Words 2.. of THREAD_SET_REGISTERS, words 0.. of THREAD_GET_REGISTERS (x86-64).
 struct thread_registers {
     uint64_t pc, sp, flags;

@@ -30,7 +30,7 @@ LDFLAGS_ALL    := -nostdlib -static --gc-sections -z max-page-size=4096 -z noexe
 # Code whose stores to the vault are undone when a step does not commit (lib/server/vault.h): a call before every store.
 LOGGED_PARTS   := servers/% drivers/% fs/% lib/server/% tests/update/%
 # Not: the library's own hands, and what stores nothing into the vault (answers and statics are not in its logged part).
-UNLOGGED_PARTS := servers/guardian/% lib/server/vault% lib/server/attach lib/server/server lib/server/outbox \
+UNLOGGED_PARTS := servers/guardian/% lib/server/vault% lib/server/attach lib/server/server lib/server/outbox lib/server/batch \
 	lib/server/io_credentials lib/server/io_data fs/tmpfs/path
 CFLAGS_LOGGED  := --target=$(subst unknown-none-elf,unknown-linux-gnu,$(TARGET_$(ARCH))) -fsanitize=kernel-address \
 	-mllvm -asan-instrumentation-with-call-threshold=0 -mllvm -asan-instrument-reads=0 \

@@ -42,7 +42,8 @@ static __attribute__((noinline)) _Noreturn void invoke(struct thread *self, stru
     struct invocation inv = {.self = self, .cap = cap, .label = INFO_LABEL(info), .n_words = INFO_WORDS(info)};
     if (inv.label != FRAMES_REVOKE_RUN) self->revoke_ticket = 0;
     bool well_formed = !(info & ~INFO_VALID_BITS) && inv.n_words <= MSG_WORDS && INFO_CAPS(info) == 0;
-    err_t err = well_formed ? object_invoke(&inv) : ERR_INVALID;
+    bool is_list = inv.label == CSPACE_LIST && cap->type == CAP_CSPACE;
+    err_t err = !well_formed ? ERR_INVALID : is_list ? list_invoke(&inv) : object_invoke(&inv);
     if (err == ERR_PREEMPTED) {
         context_restart(&self->context);
     } else if (err && err != ERR_NO_TABLES) {

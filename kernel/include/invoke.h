@@ -50,3 +50,5 @@ err_t system_invoke(struct invocation *);
 
 // Invoke the object in inv->cap; the answer is in inv.
 err_t object_invoke(struct invocation *);
+// The same for CSPACE_LIST: each entry of the list in the invoker's UTCB.
+err_t list_invoke(struct invocation *);

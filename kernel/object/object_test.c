@@ -424,3 +424,122 @@ TEST(system_power_leaves_with_the_code)
     check_equal(sys(SYS_CALL, m), HOST_POWERED_OFF);
     check_equal(host.power_code, (uint64_t)POWER_EXIT << 32 | 7);
 }
+
+// --- lists of invocations
+
+static unsigned list_end;
+
+static void list_begin(void) { list_end = MSG_REGISTERS; }
+
+static void list_add(unsigned slot, uint32_t operation, unsigned n, const uint64_t *words)
+{
+    uint64_t *to = &thread_utcb(current_thread())->words[list_end];
+    to[0] = LIST_ENTRY(slot, operation, n);
+    for (unsigned i = 0; i < n; i++) to[1 + i] = words[i];
+    list_end += n + 1;
+}
+#define LIST(slot, operation, ...) \
+    list_add(slot, operation, sizeof((uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t), (uint64_t[]){__VA_ARGS__})
+
+static err_t list_run(uint64_t next, uint64_t go_on)
+{
+    struct thread *self = current_thread();
+    sys(SYS_CALL, (struct message){.cap = BOOT_SLOT_CSPACE,
+                                   .info = INFO(CSPACE_LIST, list_end, 0),
+                                   .words = {next, go_on},
+                                   .deadline = NS_FOREVER});
+    return error_of(self);
+}
+
+TEST(list_does_what_its_entries_would)
+{
+    make(CAP_UNTYPED, 20, U);
+    list_begin();
+    LIST(U, UNTYPED_RETYPE, CAP_CSPACE, 12, 1, 0, A);
+    LIST(U, UNTYPED_RETYPE, CAP_ENDPOINT, 0, 1, 0, B);
+    LIST(A, CSPACE_DERIVE, 5, 0, B, RIGHT_WRITE, 0);  // into what the list has made
+    LIST(BOOT_SLOT_CSPACE, CSPACE_DELETE, B, 1);
+    check_equal(list_run(0, 0), OK);
+    check_equal(first_slot(B)->type, CAP_EMPTY);
+    check_equal(slot_at(first_slot(A)->object + 5)->type, CAP_ENDPOINT);
+    check_equal(slot_at(first_slot(A)->object + 5)->rights, RIGHT_WRITE);
+}
+
+TEST(list_ends_at_the_first_error_or_goes_on)
+{
+    make(CAP_ENDPOINT, 0, A);
+    list_begin();
+    LIST(BOOT_SLOT_CSPACE, CSPACE_DERIVE, B, 0, A, RIGHTS_ALL, 0);
+    LIST(BOOT_SLOT_CSPACE, CSPACE_DERIVE, B, 0, A, RIGHTS_ALL, 0);
+    LIST(BOOT_SLOT_CSPACE, CSPACE_DERIVE, C, 0, A, RIGHTS_ALL, 0);
+    check_equal(list_run(0, 0), ERR_SLOT_FULL);
+    check_equal(first_slot(B)->type, CAP_ENDPOINT);
+    check_equal(first_slot(C)->type, CAP_EMPTY);
+    check_equal(list_run(0, 1), OK);
+    check_equal(first_slot(C)->type, CAP_ENDPOINT);
+    check_equal(invoke(BOOT_SLOT_CSPACE, CSPACE_DELETE, C, 1), OK);
+    check_equal(list_run(MSG_REGISTERS + 12, 0), OK);  // the third alone
+    check_equal(first_slot(C)->type, CAP_ENDPOINT);
+}
+
+TEST(list_refuses_what_is_no_entry)
+{
+    make(CAP_ENDPOINT, 0, A);
+    make(CAP_FRAMES, 12, B);
+    list_begin();
+    LIST(BOOT_SLOT_CSPACE, CSPACE_LIST, 0, 0);
+    check_equal(list_run(0, 0), ERR_NO_SYSCALL);  // not in a list
+    list_begin();
+    LIST(B, FRAMES_REVOKE_RUN, 0, 1);
+    check_equal(list_run(0, 0), ERR_INVALID);
+    list_begin();
+    LIST(A, 1, 0);
+    check_equal(list_run(0, 0), ERR_WRONG_TYPE);  // a server is no kernel object
+    list_begin();
+    LIST(C, CSPACE_DELETE, A, 1);
+    check_equal(list_run(0, 0), ERR_NO_CAP);
+    list_begin();
+    LIST(1u << 31, CSPACE_DELETE, A, 1);
+    check_equal(list_run(0, 0), ERR_NO_CAP);  // beyond the cspace
+    list_begin();
+    LIST(BOOT_SLOT_CSPACE, CSPACE_DELETE, A, 1);
+    list_end--;  // its last word is missing
+    check_equal(list_run(0, 0), ERR_INVALID);
+    list_end++;
+    check_equal(list_run(5, 0), ERR_INVALID);
+    check_equal(list_run(0, 2), ERR_INVALID);
+    thread_utcb(current_thread())->words[MSG_REGISTERS] = LIST_ENTRY(BOOT_SLOT_CSPACE, CSPACE_DELETE, MSG_REGISTERS + 1);
+    check_equal(list_run(0, 0), ERR_INVALID);
+    check_equal(first_slot(A)->type, CAP_ENDPOINT);
+}
+
+TEST(list_survives_preemption)
+{
+    make(CAP_UNTYPED, 22, U);
+    make(CAP_ENDPOINT, 0, A);
+    host.preempt_every = 1;
+    list_begin();
+    LIST(U, UNTYPED_RETYPE, CAP_ENDPOINT, 0, 100, 0, MANY);  // stops in the middle of an entry
+    for (unsigned i = 0; i < 7; i++) LIST(BOOT_SLOT_CSPACE, CSPACE_DERIVE, MANY + 200 + i, 0, A, RIGHTS_ALL, 0);
+    LIST(BOOT_SLOT_CSPACE, CSPACE_DELETE, MANY, 50);
+    check_equal(list_run(0, 0), OK);
+    check(host.preempt_asked > 0);
+    host.preempt_every = 0;
+    check_equal(first_slot(MANY + 49)->type, CAP_EMPTY);
+    check_equal(first_slot(MANY + 99)->type, CAP_ENDPOINT);
+    check_equal(first_slot(MANY + 206)->type, CAP_ENDPOINT);
+}
+
+TEST(list_of_a_thread_that_stops_itself_goes_on_when_it_is_resumed)
+{
+    make(CAP_ENDPOINT, 0, A);
+    struct thread *self = current_thread();
+    list_begin();
+    LIST(BOOT_SLOT_THREAD, THREAD_RUN, 0, 0);
+    LIST(BOOT_SLOT_CSPACE, CSPACE_DERIVE, B, 0, A, RIGHTS_ALL, 0);
+    (void)list_run(0, 0);
+    check_equal(self->state, THREAD_STOPPED);
+    check_equal(first_slot(B)->type, CAP_EMPTY);
+    check(self->context.restart);
+    check_equal(self->context.words[0], MSG_REGISTERS + 3);
+}

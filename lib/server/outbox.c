@@ -3,11 +3,12 @@
 //
 // Performing may be interrupted anywhere and is then done again from the first entry by the next instance. Each kind
 // bears that: signals are hints, replies name an arming count, emptying a slot twice is emptying it once, and
-// invocations and own effects are the server's promise. Errors are not looked at for the same reason. The outbox itself
-// is not logged: what is queued does not count before the commit.
+// invocations and own effects are the server's promise. Errors are not looked at for the same reason. Invocations of
+// kernel objects that follow each other are one system call.
+#include "lib/server/batch.h"
 #include "lib/server/vault_layout.h"
 
-STORES_OUTSIDE_VAULT struct effect *outbox_add(enum effect_kind kind, uint32_t slot)
+struct effect *outbox_add(enum effect_kind kind, uint32_t slot)
 {
     struct vault_header *header = vault.header;
     if (header->n_effects == vault.outbox_limit) panic("a step has more than %u effects", vault.outbox_limit);
@@ -21,7 +22,7 @@ STORES_OUTSIDE_VAULT struct effect *outbox_add(enum effect_kind kind, uint32_t s
 
 void server_signal(uint32_t notification) { outbox_add(EFFECT_SIGNAL, notification); }
 
-STORES_OUTSIDE_VAULT void server_invoke(uint32_t cap, uint32_t operation, uint32_t n_words, const uint64_t *words)
+void server_invoke(uint32_t cap, uint32_t operation, uint32_t n_words, const uint64_t *words)
 {
     struct effect *effect = outbox_add(EFFECT_INVOKE, cap);
     effect->label = operation;
@@ -29,7 +30,7 @@ STORES_OUTSIDE_VAULT void server_invoke(uint32_t cap, uint32_t operation, uint32
     for (uint32_t i = 0; i < n_words; i++) effect->words[i] = words[i];
 }
 
-STORES_OUTSIDE_VAULT void server_send(uint32_t cap, uint32_t operation, uint32_t n_words, const uint64_t *words)
+void server_send(uint32_t cap, uint32_t operation, uint32_t n_words, const uint64_t *words)
 {
     struct effect *effect = outbox_add(EFFECT_CALL, cap);
     effect->label = operation;
@@ -37,7 +38,7 @@ STORES_OUTSIDE_VAULT void server_send(uint32_t cap, uint32_t operation, uint32_t
     for (uint32_t i = 0; i < n_words; i++) effect->words[i] = words[i];
 }
 
-STORES_OUTSIDE_VAULT void server_effect(uint32_t number, uint64_t a, uint64_t b, uint64_t c)
+void server_effect(uint32_t number, uint64_t a, uint64_t b, uint64_t c)
 {
     struct effect *effect = outbox_add(EFFECT_OWN, 0);
     effect->label = number;
@@ -46,7 +47,7 @@ STORES_OUTSIDE_VAULT void server_effect(uint32_t number, uint64_t a, uint64_t b,
     effect->words[2] = c;
 }
 
-STORES_OUTSIDE_VAULT static void load_words(struct message *m, const struct effect *effect)
+static void load_words(struct message *m, const struct effect *effect)
 {
     for (uint32_t i = 0; i < MSG_REGISTERS; i++) m->words[i] = i < effect->n_words ? effect->words[i] : 0;
 }
@@ -63,15 +64,12 @@ static void perform_reply(const struct effect *effect)
     reply_release(effect->slot);
 }
 
-STORES_OUTSIDE_VAULT static void perform(const struct server *server, const struct effect *effect, uint64_t number)
+// What is no invocation of a kernel object.
+static void perform(const struct server *server, const struct effect *effect, uint64_t number)
 {
     struct message m;
     switch ((enum effect_kind)effect->kind) {
     case EFFECT_SIGNAL: (void)sys_signal(effect->slot); break;
-    case EFFECT_INVOKE:
-        load_words(&m, effect);
-        (void)rt_invoke(effect->slot, effect->label, effect->n_words, &m);
-        break;
     case EFFECT_CALL:
         load_words(&m, effect);
         m.info = INFO(effect->label, effect->n_words, 0);
@@ -80,22 +78,65 @@ STORES_OUTSIDE_VAULT static void perform(const struct server *server, const stru
     case EFFECT_OWN: server->effects[effect->label](effect->words[0], effect->words[1], effect->words[2]); break;
     case EFFECT_REPLY: perform_reply(effect); break;
     case EFFECT_FORGET: reply_release(effect->slot); break;
-    case EFFECT_EMPTY: (void)cspace_delete(SLOT_CSPACE, effect->slot, 1); break;
-    case EFFECT_FREE:
-        (void)cspace_delete(SLOT_CSPACE, effect->slot, (unsigned)effect->words[0]);
-        for (uint32_t i = 0; i < effect->words[0]; i++) slot_release(effect->slot + i);
-        break;
-    case EFFECT_REVOKE: (void)cspace_revoke(SLOT_CSPACE, effect->slot); break;
-    case EFFECT_UNMAP: (void)aspace_unmap(SLOT_ASPACE, effect->words[0], effect->words[1]); break;
+    default: break;
     }
+}
+
+static _Bool is_invocation(const struct effect *effect)
+{
+    switch ((enum effect_kind)effect->kind) {
+    case EFFECT_INVOKE:
+    case EFFECT_EMPTY:
+    case EFFECT_FREE:
+    case EFFECT_REVOKE:
+    case EFFECT_UNMAP: return 1;
+    default: return 0;
+    }
+}
+
+static void invoke(const struct effect *effect)
+{
+    const uint64_t slot = effect->slot, *words = effect->words;
+    switch ((enum effect_kind)effect->kind) {
+    case EFFECT_INVOKE: effects_add(LIST_ENTRY(slot, effect->label, effect->n_words), words); break;
+    case EFFECT_EMPTY: effects_add(LIST_ENTRY(SLOT_CSPACE, CSPACE_DELETE, 2), (uint64_t[BATCH_WORDS]){slot, 1}); break;
+    case EFFECT_FREE:
+        effects_add(LIST_ENTRY(SLOT_CSPACE, CSPACE_DELETE, 2), (uint64_t[BATCH_WORDS]){slot, words[0]});
+        for (uint32_t i = 0; i < words[0]; i++) slot_release(effect->slot + i);
+        break;
+    case EFFECT_REVOKE: effects_add(LIST_ENTRY(SLOT_CSPACE, CSPACE_REVOKE, 1), (uint64_t[BATCH_WORDS]){slot}); break;
+    case EFFECT_UNMAP: effects_add(LIST_ENTRY(SLOT_ASPACE, ASPACE_UNMAP, 2), words); break;
+    default: break;
+    }
+}
+
+// Most steps that have an effect have one.
+static void invoke_alone(const struct effect *effect)
+{
+    struct message m;
+    load_words(&m, effect);
+    (void)rt_invoke(effect->slot, effect->label, effect->n_words, &m);
 }
 
 void outbox_perform(const struct server *server)
 {
-    for (uint32_t i = 0; i < vault.header->n_effects; i++) perform(server, &vault.outbox[i], EFFECT_NUMBER(i));
+    if (vault.header->n_effects == 1 && vault.outbox[0].kind == EFFECT_INVOKE) {
+        invoke_alone(&vault.outbox[0]);
+        return;
+    }
+    for (uint32_t i = 0; i < vault.header->n_effects; i++) {
+        const struct effect *effect = &vault.outbox[i];
+        if (is_invocation(effect)) {
+            invoke(effect);
+        } else {
+            effects_run();
+            perform(server, effect, EFFECT_NUMBER(i));
+        }
+    }
+    effects_run();
 }
 
-STORES_OUTSIDE_VAULT void answer_load(struct message *m)
+void answer_load(struct message *m)
 {
     const struct vault_header *header = vault.header;
     const struct answer *answer = &header->answer;

@@ -5,6 +5,7 @@
 // sent by itself, because the loop must know whether it arrived. What is recorded and when it counts is vault.c's
 // matter.
 #include "lib/server/server.h"
+#include "lib/server/batch.h"
 #include "lib/server/trace.h"
 #include "lib/server/vault_layout.h"
 #include "protocols/proc.h"
@@ -18,6 +19,7 @@ static uint32_t proc_channel;
 
 err_t server_abort(err_t err)
 {
+    batch_drop();
     step_rollback();
     return err;
 }

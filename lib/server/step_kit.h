@@ -106,10 +106,26 @@ static void supervisor(struct message *m)
     *m = (struct message){0};
 }
 
+static err_t act(unsigned number, uint64_t cap, uint64_t reply_slot, struct message *m);
+
+// A list's entries are calls of their own; a death may come between two.
+static void cspace_list(const struct message *m)
+{
+    for (unsigned at = MSG_REGISTERS; at < INFO_WORDS(m->info);) {
+        uint64_t entry = the_utcb.words[at];
+        struct message one = {.info = INFO(LIST_LABEL(entry), LIST_WORDS(entry), 0)};
+        for (unsigned i = 0; i < LIST_WORDS(entry); i++) one.words[i] = the_utcb.words[at + 1 + i];
+        (void)act(SYS_CALL, (uint32_t)entry, 0, &one);
+        point();
+        at += LIST_WORDS(entry) + 1;
+    }
+}
+
 static err_t cspace_operation(struct message *m)
 {
     const uint64_t slot = m->words[0];
     switch (INFO_LABEL(m->info)) {
+    case CSPACE_LIST: cspace_list(m); return OK;
     case CSPACE_DERIVE: return place(slot, CAP_ENDPOINT, m->words[4]);
     case CSPACE_DELETE:
         for (uint64_t i = slot; i < slot + m->words[1]; i++) caps[i].used = 0;

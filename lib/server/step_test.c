@@ -33,6 +33,7 @@ static struct trace_ring trace;  // the address of a component's own is the sani
 #undef memmove
 #undef memset
 #include "lib/server/attach.c"
+#include "lib/server/batch.c"
 #include "lib/server/channel.c"
 #include "lib/server/journal.c"
 #include "lib/server/outbox.c"
@@ -252,6 +253,7 @@ static void resume(void)
     the_info.starts++;
     in_rollback = 0;
     memset(&vault, 0, sizeof vault);  // statics begin anew
+    batch_drop();
     wake_at = NS_FOREVER;
     root = server_attach(sizeof *root, 1, init, NULL);
     server_run(&server);

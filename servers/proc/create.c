@@ -47,10 +47,15 @@ bool process_give_page(struct process *process)
     return true;
 }
 
-bool process_give_aspace(struct process *process)
+void process_give_aspace(struct process *process)
 {
     uint64_t range = WINDOW_BASE >> PAGE_BITS | (WINDOW_END - WINDOW_BASE) >> PAGE_BITS << 36;
-    return cspace_derive(process->cspace, PSLOT_ASPACE, 0, process->space->aspace, RIGHT_WRITE, range) == OK;
+    batch_derive(process->cspace, PSLOT_ASPACE, process->space->aspace, RIGHT_WRITE, range);
+}
+
+void process_give_descriptions(struct process *child, const struct process *parent)
+{
+    batch_add(LIST_ENTRY(child->descriptions, CSPACE_COPY_ALL, 1), parent->descriptions, 0, 0, 0, 0);
 }
 
 void process_inherit(struct process *child, const struct process *parent)
@@ -100,9 +105,9 @@ static err_t make_process(struct process *parent, struct thread **thread)
     space->n_processes++;
     child->area = area;
     child->made_by_vfork = 1;
-    if (!process_give_page(child) || !process_give_aspace(child) ||
-        cspace_copy_all(child->descriptions, parent->descriptions) != OK)
-        return ERR_LINUX(ENOMEM);
+    if (!process_give_page(child)) return ERR_LINUX(ENOMEM);
+    process_give_aspace(child);
+    process_give_descriptions(child, parent);
     process_changed(child);
     state->forks++;
     return make_thread(child, child->pid, thread);
@@ -119,6 +124,7 @@ err_t proc_create(const struct request *request, struct answer *answer)
     if (limit_of_processes_reached(process)) return ERR_LINUX(EAGAIN);
     struct thread *thread;
     err = new_process ? make_process(process, &thread) : make_thread(process, pid_alloc(), &thread);
+    if (err == OK && batch_run() != OK) err = ERR_LINUX(ENOMEM);
     if (err != OK) return server_abort(err);
     answer->words[0] = thread->tid;
     answer->words[1] = thread->area;

@@ -64,7 +64,7 @@ static bool begin(struct process *process)
 {
     struct thread *thread = thread_new(process, process->space, MAIN_AREA, process->pid);
     uint64_t area = THREAD_AREA(MAIN_AREA);
-    return thread && thread_give_page(thread, process->space) &&
+    return thread && thread_give_page(thread, process->space) && batch_run() == OK &&
            thread_start(thread, image.start, area + THREAD_AREA_STACK_HIGH - 8, area);
 }
 
@@ -191,7 +191,8 @@ void init_start(void)
     string_copy(process->comm, sizeof process->comm, "init");
     limits_init(process);
     space_map(space, space->pool, LIBLINUX_HANDOVER, page, 1, RIGHT_READ | RIGHT_WRITE);
-    if (!process_give_page(process) || !process_give_aspace(process) || !begin(process))
+    process_give_aspace(process);
+    if (!process_give_page(process) || !begin(process))
         panic("no memory for the first process");
     process_changed(process);
 }

@@ -16,9 +16,8 @@ static struct source *copy_source(struct source *source)
     struct source *copy = table_new(&state->sources);
     if (!copy) return NULL;
     copy->slot = slot_alloc();
-    if (!copy->slot ||
-        cspace_derive(SLOT_CSPACE, copy->slot, 0, source->slot, RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC, 0) != OK)
-        return NULL;
+    if (!copy->slot) return NULL;
+    batch_derive(SLOT_CSPACE, copy->slot, source->slot, RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC, 0);
     source->copy = copy;
     source->copy_step = vault_step();
     return copy;
@@ -180,7 +179,8 @@ static bool fill_space(struct process *child, const struct process *parent, cons
 static bool fill_thread(struct process *child, const struct thread *parent_thread)
 {
     struct thread *thread = thread_new(child, child->space, parent_thread->area, child->pid);
-    if (!thread || thread_clone_state(thread->kit->thread, parent_thread->kit->thread) != OK) return false;
+    if (!thread) return false;
+    batch_add(LIST_ENTRY(thread->kit->thread, THREAD_CLONE_STATE, 1), parent_thread->kit->thread, 0, 0, 0, 0);
     thread->page = page_at(child->space, THREAD_AREA(thread->area) + THREAD_AREA_PAGE);
     thread_page_fill(thread);
     thread->page->robust_list = 0;
@@ -198,9 +198,10 @@ err_t proc_fork(const struct request *request, struct answer *answer)
     if (limit_of_processes_reached(parent)) return ERR_LINUX(EAGAIN);
     struct process *child = process_new(parent);
     if (!child || !(child->space = space_make())) return server_abort(ERR_LINUX(EAGAIN));
-    if (!fill_space(child, parent, thread) || !fill_thread(child, thread) || !process_give_aspace(child) ||
-        cspace_copy_all(child->descriptions, parent->descriptions) != OK)
-        return server_abort(ERR_LINUX(ENOMEM));
+    if (!fill_space(child, parent, thread) || !fill_thread(child, thread)) return server_abort(ERR_LINUX(ENOMEM));
+    process_give_aspace(child);
+    process_give_descriptions(child, parent);
+    if (batch_run() != OK) return server_abort(ERR_LINUX(ENOMEM));
     process_changed(child);
     if (child->ids.uid != 0 || child->crowded) crowd_update(child->ids.uid);
     state->forks++;

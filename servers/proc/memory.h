@@ -175,7 +175,8 @@ struct space {
     uint64_t thread_areas[THREAD_AREAS / 64];
 };
 
-// A new space with liblinux's text and clock in it. Null: nothing left; the step must be aborted.
+// A new space with liblinux's text and clock in it, which batch_run() makes. Null: nothing left; the step must be
+// aborted.
 struct space *space_make(void);
 // One process less; without any the space ends, its pages are dropped in further steps.
 void space_leave(struct space *space);

@@ -9,6 +9,7 @@
 // the kernel lies in blocks of untyped memory of its own; destroying it is revoking them.
 #pragma once
 #include "servers/proc/memory.h"
+#include "lib/server/batch.h"
 #include "lib/server/io.h"
 #include "abi/boot.h"
 #include "protocols/proc.h"
@@ -50,6 +51,7 @@ struct signal_queue {
 struct kit {
     struct kit *next;
     uint32_t thread, context, notification, signal;  // signal: the notification with SERVER_PROC's bit as its badge
+    uint64_t consumed_ns;                            // by the threads that it has served
 };
 
 // What a shared futex word is known by.
@@ -172,8 +174,8 @@ void more_work(void);
 void power(unsigned action, uint64_t code);
 
 // --- process.c: records, pids, sessions
-struct process *process_new(
-    struct process *parent);                 // record, pid, kernel objects; null: something is used up (abort the step)
+// Record, pid, and kernel objects, which batch_run() makes. Null: something is used up (abort the step).
+struct process *process_new(struct process *parent);
 void process_free(struct process *process);  // a reaped zombie
 struct process *process_by_pid(uint64_t pid);  // also zombies
 struct process *process_at(uint32_t slot);     // null: none
@@ -198,9 +200,11 @@ void blocks_release(uint32_t *chain);  // revoke all of a chain after the commit
 
 // --- thread.c
 void kits_drop(struct process *process);                       // their objects went with the blocks
+bool kit_add(struct process *process, uint32_t untyped);       // make one; false: something is used up
 struct kit *kit_take(struct process *process);                 // null: no memory for one
 void kit_give_back(struct process *process, struct kit *kit);  // the next kit_take() gives it again
-// A thread that does not run yet, with its kit configured for the space. Null: something is used up (abort the step).
+// A thread that does not run yet, with its kit configured for the space once batch_run() has said so. Null: something is
+// used up (abort the step).
 struct thread *thread_new(struct process *process, struct space *space, uint32_t area, uint32_t tid);
 // The thread page and the top of liblinux's stack in a thread area; returns the former, 0: nothing left.
 uint32_t thread_area_give(struct space *space, uint32_t area);
@@ -219,7 +223,8 @@ void apply_nice(struct process *process);
 bool process_give_page(struct process *process);  // a fresh process page, mapped after the commit
 void process_page_fill(struct process *process);  // proc's part of it
 void process_inherit(struct process *child, const struct process *parent);
-bool process_give_aspace(struct process *process);  // the window range, to a process that has none yet
+void process_give_aspace(struct process *process);  // the window range, to a process that has none yet
+void process_give_descriptions(struct process *child, const struct process *parent);
 err_t proc_create(const struct request *request, struct answer *answer);
 err_t proc_start(const struct request *request, struct answer *answer);
 err_t proc_thread_exit(const struct request *request, struct answer *answer);

@@ -104,11 +104,12 @@ err_t proc_session(const struct request *request, struct answer *answer)
 static bool fill_cspace(struct process *process)
 {
     uint32_t session;
-    return process_session(process, SERVER_PROC, &session) == OK &&
-           cspace_derive(process->cspace, PSLOT_CSPACE, 0, process->cspace, RIGHTS_ALL, 0) == OK &&
-           cspace_derive(process->cspace, PSLOT_DESCRIPTIONS, 0, process->descriptions, RIGHTS_ALL, 0) == OK &&
-           cspace_derive(process->cspace, PSLOT_PROC, 0, session, RIGHT_WRITE | RIGHT_GRANT, 0) == OK &&
-           (!image.traced || cspace_derive(process->cspace, PSLOT_LOG, 0, SLOT_LOG, RIGHT_WRITE, 0) == OK);
+    if (process_session(process, SERVER_PROC, &session) != OK) return false;
+    batch_derive(process->cspace, PSLOT_CSPACE, process->cspace, RIGHTS_ALL, 0);
+    batch_derive(process->cspace, PSLOT_DESCRIPTIONS, process->descriptions, RIGHTS_ALL, 0);
+    batch_derive(process->cspace, PSLOT_PROC, session, RIGHT_WRITE | RIGHT_GRANT, 0);
+    if (image.traced) batch_derive(process->cspace, PSLOT_LOG, SLOT_LOG, RIGHT_WRITE, 0);
+    return true;
 }
 
 // The descriptions' cspace is as large as the parent's: a grown one fills a block of its own.
@@ -118,8 +119,9 @@ static bool make_descriptions(struct process *process, uint32_t untyped, uint32_
     if (bits == BLOCK_BITS) untyped = block_take(&process->block);
     process->descriptions = slot_alloc();
     process->n_descriptions = (1u << bits) / SLOT_BYTES;
-    return untyped && process->descriptions &&
-           untyped_retype(untyped, CAP_CSPACE, bits, 1, 0, process->descriptions) == OK;
+    if (!untyped || !process->descriptions) return false;
+    batch_retype(untyped, CAP_CSPACE, bits, process->descriptions);
+    return true;
 }
 
 static bool make_objects(struct process *process, uint32_t n_descriptions)
@@ -127,9 +129,9 @@ static bool make_objects(struct process *process, uint32_t n_descriptions)
     uint32_t untyped = block_take(&process->block);
     process->cspace = slot_alloc();
     process->kit_block = untyped;
-    return untyped && process->cspace &&
-           untyped_retype(untyped, CAP_CSPACE, CSPACE_BITS, 1, 0, process->cspace) == OK &&
-           make_descriptions(process, untyped, n_descriptions) && fill_cspace(process);
+    if (!untyped || !process->cspace) return false;
+    batch_retype(untyped, CAP_CSPACE, CSPACE_BITS, process->cspace);
+    return make_descriptions(process, untyped, n_descriptions) && fill_cspace(process) && kit_add(process, untyped);
 }
 
 struct process *process_new(struct process *parent)

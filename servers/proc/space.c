@@ -10,7 +10,9 @@
 #define FREE_AT_ONCE 256  // pages let go in the step that ends a space
 #define FREE_A_STEP 2048
 #define SPACE_SLOTS 4
-#define TABLES_TO_START 6  // page tables for a first process and thread area and a hand-over
+// Of the pages of its block an address space keeps two; image and clock need four tables, a first process and thread
+// area and a hand-over six.
+#define TABLES_AT_FIRST ((1u << BLOCK_BITS) / PAGE_SIZE - 2 - 4 - 6)
 
 unsigned rights_of(unsigned protection)
 {
@@ -70,23 +72,28 @@ err_t proc_tables(const struct request *request, struct answer *answer)
 }
 
 // Capabilities of the space's own of what is mapped in it.
-static bool derive_frames(const struct space *space)
+static void derive_frames(const struct space *space)
 {
-    return cspace_derive(SLOT_CSPACE, space->pool, 0, SLOT_POOL, RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC, 0) == OK &&
-           cspace_derive(SLOT_CSPACE, space->image, 0, image.frames, RIGHT_READ | RIGHT_EXEC, 0) == OK &&
-           cspace_derive(SLOT_CSPACE, space->clock, 0, image.clock, RIGHT_READ, 0) == OK;
+    batch_derive(SLOT_CSPACE, space->pool, SLOT_POOL, RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC, 0);
+    batch_derive(SLOT_CSPACE, space->image, image.frames, RIGHT_READ | RIGHT_EXEC, 0);
+    batch_derive(SLOT_CSPACE, space->clock, image.clock, RIGHT_READ, 0);
+}
+
+static void map(const struct space *space, uint32_t frames, uint64_t address, uint64_t first, uint64_t n,
+                unsigned rights)
+{
+    batch_add(LIST_ENTRY(frames, FRAMES_MAP, 5), space->aspace, address, first, n, rights);
 }
 
 // liblinux's segments and the clock page. The space is new: nothing here can be wrong after a rollback.
-static bool map_image(struct space *space)
+static void map_image(const struct space *space)
 {
     for (unsigned i = 0; i < image.header->n_segments; i++) {
         const struct image_segment *segment = &image.header->segments[i];
-        if (frames_map(space->image, space->aspace, segment->address, PAGE_NUMBER(segment->file_offset),
-                       PAGE_NUMBER(PAGE_ROUND(segment->file_bytes)), segment->rights) != OK)
-            return false;
+        map(space, space->image, segment->address, PAGE_NUMBER(segment->file_offset),
+            PAGE_NUMBER(PAGE_ROUND(segment->file_bytes)), segment->rights);
     }
-    return frames_map(space->clock, space->aspace, LIBLINUX_CLOCK, 0, 1, RIGHT_READ) == OK;
+    map(space, space->clock, LIBLINUX_CLOCK, 0, 1, RIGHT_READ);
 }
 
 struct space *space_make(void)
@@ -99,11 +106,11 @@ struct space *space_make(void)
     space->pool = space->aspace + 1;
     space->image = space->aspace + 2;
     space->clock = space->aspace + 3;
-    if (!space->aspace || untyped_retype(untyped, CAP_ASPACE, BLOCK_BITS, 1, 0, space->aspace) != OK) return NULL;
-    if (!derive_frames(space) || !map_image(space)) return NULL;
-    read_tables_free(space);
-    if (space->tables_free < TABLES_TO_START) return NULL;
-    space->tables_free -= TABLES_TO_START;
+    space->tables_free = TABLES_AT_FIRST;
+    if (!space->aspace) return NULL;
+    batch_retype(untyped, CAP_ASPACE, BLOCK_BITS, space->aspace);
+    derive_frames(space);
+    map_image(space);
     return space;
 }
 

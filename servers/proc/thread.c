@@ -13,20 +13,20 @@
 #define KIT_SLOTS 4
 #define FIRST_FLAGS 0x202  // interrupts on
 
-// Make a kit from an untyped. False: it is used up.
-static bool kit_add(struct process *process, uint32_t untyped)
+bool kit_add(struct process *process, uint32_t untyped)
 {
     uint32_t first = slot_alloc_run(KIT_SLOTS);
     struct kit *kit = first ? table_new(&state->kits) : NULL;
     if (!kit) return false;
     *kit = (struct kit){.thread = first, .context = first + 1, .notification = first + 2, .signal = first + 3};
     kit_give_back(process, kit);
-    return untyped_retype(untyped, CAP_THREAD, 0, 1, 0, kit->thread) == OK &&
-           untyped_retype(untyped, CAP_CONTEXT, 0, 1, 0, kit->context) == OK &&
-           untyped_retype(untyped, CAP_NOTIFICATION, 0, 1, 0, kit->notification) == OK &&
-           cspace_derive(SLOT_CSPACE, kit->signal, 0, kit->notification, RIGHT_WRITE, 1ull << SERVER_PROC) == OK &&
-           context_configure(kit->context, SLICE_NS, SLICE_NS, 0) == OK &&
-           thread_set_context(kit->thread, kit->context) == OK;
+    batch_retype(untyped, CAP_THREAD, 0, kit->thread);
+    batch_retype(untyped, CAP_CONTEXT, 0, kit->context);
+    batch_retype(untyped, CAP_NOTIFICATION, 0, kit->notification);
+    batch_derive(SLOT_CSPACE, kit->signal, kit->notification, RIGHT_WRITE, 1ull << SERVER_PROC);
+    batch_add(LIST_ENTRY(kit->context, CONTEXT_CONFIGURE, 3), SLICE_NS, SLICE_NS, 0, 0, 0);
+    batch_add(LIST_ENTRY(kit->thread, THREAD_SET_CONTEXT, 1), kit->context, 0, 0, 0, 0);
+    return true;
 }
 
 void kit_give_back(struct process *process, struct kit *kit)
@@ -82,7 +82,8 @@ static uint32_t fault_endpoint(const struct thread *thread)
     uint64_t badge =
         BADGE_FAULT | (uint64_t)(process->generation & 0xffffff) << 32 | process->slot << 16 | thread->area;
     uint32_t slot = slot_alloc();
-    if (!slot || cspace_derive(SLOT_CSPACE, slot, 0, SLOT_ENDPOINT, RIGHT_WRITE | RIGHT_GRANT, badge) != OK) return 0;
+    if (!slot) return 0;
+    batch_derive(SLOT_CSPACE, slot, SLOT_ENDPOINT, RIGHT_WRITE | RIGHT_GRANT, badge);
     slot_free(slot);
     return slot;
 }
@@ -114,13 +115,15 @@ static bool configure(struct thread *thread, struct space *space)
     const struct kit *kit = thread->kit;
     uint64_t base = THREAD_AREA(thread->area), stub = base + THREAD_AREA_STUB;
     uint32_t fault = fault_endpoint(thread);
-    return fault &&
-           thread_configure(kit->thread, space->aspace, thread->process->cspace, fault, base + THREAD_AREA_UTCB) ==
-               OK &&
-           frames_map(space->image, space->aspace, stub, image.stub_page, 1, RIGHT_READ | RIGHT_EXEC) == OK &&
-           thread_set_upcalls(kit->thread, stub + image.stub_syscall, stub + image.stub_event,
-                              stub + image.stub_fault) == OK &&
-           thread_set_priority(kit->thread, priority_of(thread->process)) == OK;
+    if (!fault) return false;
+    batch_add(LIST_ENTRY(kit->thread, THREAD_CONFIGURE, 4), space->aspace, thread->process->cspace, fault,
+              base + THREAD_AREA_UTCB, 0);
+    batch_add(LIST_ENTRY(space->image, FRAMES_MAP, 5), space->aspace, stub, image.stub_page, 1,
+              RIGHT_READ | RIGHT_EXEC);
+    batch_add(LIST_ENTRY(kit->thread, THREAD_SET_UPCALLS, 3), stub + image.stub_syscall, stub + image.stub_event,
+              stub + image.stub_fault, 0, 0);
+    batch_add(LIST_ENTRY(kit->thread, THREAD_SET_PRIORITY, 1), priority_of(thread->process), 0, 0, 0, 0);
+    return true;
 }
 
 // Its notification takes the place of an earlier thread's in the process's cspace.
@@ -146,7 +149,7 @@ struct thread *thread_new(struct process *process, struct space *space, uint32_t
     process->n_threads++;
     thread->kit = kit_take(process);
     if (!thread->kit || !configure(thread, space)) return NULL;
-    (void)context_info(thread->kit->context, &thread->consumed_before_ns, NULL);
+    thread->consumed_before_ns = thread->kit->consumed_ns;
     give_notification(thread);
     return thread;
 }
@@ -180,7 +183,9 @@ void thread_destroy(struct thread *thread, bool space_lives)
 {
     struct process *process = thread->process;
     struct space *space = process->space;
-    process->own.user_ns += thread_consumed_ns(thread);
+    uint64_t consumed = thread_consumed_ns(thread);
+    process->own.user_ns += consumed;
+    thread->kit->consumed_ns += consumed;
     futex_thread_died(thread, space_lives);
     server_invoke(thread->kit->thread, THREAD_RUN, 2, (uint64_t[]){0, 0});
     if (thread->stopped_call) server_forget(thread->stopped_call);

@@ -66,8 +66,22 @@ static enum host_exit enter(unsigned number, struct message m)
     return host_syscall();
 }
 
+// Operations go into a list instead of being made, while there is one: where its next entry stands, 0: none.
+static unsigned list_end;
+
+static enum host_exit add_to_list(unsigned cap, uint32_t label, unsigned n, const uint64_t *words)
+{
+    if (list_end + 1 + n > MSG_WORDS) return host_nothing();
+    uint64_t *to = &thread_utcb(current_thread())->words[list_end];
+    *to++ = LIST_ENTRY(cap, label, n);
+    for (unsigned i = 0; i < n; i++) *to++ = words[i];
+    list_end += n + 1;
+    return host_nothing();
+}
+
 static enum host_exit operate(unsigned cap, uint32_t label, unsigned n, const uint64_t *words)
 {
+    if (list_end) return add_to_list(cap, label, n, words);
     struct message m = {.cap = cap, .info = INFO(label, n, 0), .deadline = NS_FOREVER};
     for (unsigned i = 0; i < n; i++) {
         if (i < MSG_REGISTERS)
@@ -165,6 +179,25 @@ static enum host_exit change_mappings(void)
     }
 }
 
+// Several operations in one call, now and then with a word of the list changed.
+static enum host_exit run_list(void)
+{
+    struct message m = {.cap = BOOT_SLOT_CSPACE, .words = {0, random_below(2)}, .deadline = NS_FOREVER};
+    list_end = MSG_REGISTERS;
+    for (uint64_t n = 1 + random_below(8); n > 0; n--) {
+        switch (random_below(4)) {
+        case 0: (void)make_something(); break;
+        case 1: (void)change_tree(); break;
+        case 2: (void)change_thread(); break;
+        default: (void)change_mappings(); break;
+        }
+    }
+    m.info = INFO(CSPACE_LIST, list_end, 0);
+    list_end = 0;
+    if (one_in(10)) thread_utcb(current_thread())->words[MSG_REGISTERS + random_below(20)] = random_below(1ull << 33);
+    return enter(SYS_CALL, m);
+}
+
 static enum host_exit use_devices(void)
 {
     switch (random_below(4)) {
@@ -248,6 +281,7 @@ static enum host_exit step(void)
     case 13: return change_thread();
     case 14:
     case 15: return change_mappings();
+    case 16: return run_list();
     default: return exchange_messages();
     }
 }
