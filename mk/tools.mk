@@ -8,6 +8,7 @@ CLANG   ?= clang
 LLD     ?= ld.lld
 LLVM_AR ?= llvm-ar
 LLVM_LINK ?= llvm-link
+OPT     ?= opt
 OBJDUMP ?= llvm-objdump
 NM      ?= llvm-nm
 PYTHON  ?= python3
@@ -16,7 +17,7 @@ TARGET_x86_64 := x86_64-unknown-none-elf
 
 CFLAGS_ALL := --target=$(TARGET_$(ARCH)) -std=c11 -O2 -g -I. -ffreestanding -fno-stack-protector -nostdlib -fno-pic \
 	-mno-red-zone -mgeneral-regs-only -fno-strict-aliasing -fomit-frame-pointer -ffunction-sections -fdata-sections \
-	-Wall -Wextra -Werror
+	-Wall -Wextra -Werror -Wno-unknown-assumption
 CFLAGS_kernel  := -mcmodel=kernel -Wconversion -Wshadow -Ikernel/include -Ikernel/arch/$(ARCH)/include
 # liblinux lies beyond the reach of 32-bit addresses, and the library is linked into it too.
 CFLAGS_lib     := -fpie -fvisibility=hidden -isystem $(BUILD)/uapi
@@ -27,25 +28,28 @@ CFLAGS_tests    = $(if $(filter tests/bench/%,$*),$(CFLAGS_bench),-isystem $(BUI
 CFLAGS_fs      := -isystem $(BUILD)/uapi
 LDFLAGS_ALL    := -nostdlib -static --gc-sections -z max-page-size=4096 -z noexecstack --no-dynamic-linker --fatal-warnings
 
-# Code whose stores to the vault are undone when a step does not commit (lib/server/vault.h): a call before every store.
-LOGGED_PARTS   := servers/% drivers/% fs/% lib/server/% tests/update/%
+# Components are optimised as a whole by the linker, with their part of lib/server: the way through a request crosses many
+# small files. Then their stores to the vault, which are undone when a step does not commit (lib/server/vault.h), get notes of
+# the old values before them.
+NOTES          := $(BUILD)/tools/notes/notes.so
+WHOLE_PARTS    := servers/% drivers/% fs/% lib/server/% tests/update/%
+CFLAGS_WHOLE   := --target=$(subst unknown-none-elf,unknown-linux-gnu,$(TARGET_$(ARCH))) -fno-pic -flto -fpass-plugin=$(NOTES)
 # Not: the library's own hands, and what stores nothing into the vault (answers and statics are not in its logged part).
 UNLOGGED_PARTS := servers/guardian/% lib/server/vault% lib/server/attach lib/server/server lib/server/outbox lib/server/batch \
 	lib/server/io_credentials lib/server/io_data fs/tmpfs/path
-CFLAGS_LOGGED  := --target=$(subst unknown-none-elf,unknown-linux-gnu,$(TARGET_$(ARCH))) -fsanitize=kernel-address \
-	-mllvm -asan-instrumentation-with-call-threshold=0 -mllvm -asan-instrument-reads=0 \
-	-mllvm -asan-stack=0 -mllvm -asan-globals=0
+NOTE_PASSES    := notes
 # RECOVERY=off: components that do not survive, to measure against (make bench-recovery).
+# RECOVERY=checked: ones that look at every store whether its note is there (lib/server/vault_oracle.c).
 ifeq ($(RECOVERY),off)
 CFLAGS_ALL    += -DRECOVERY_OFF
-CFLAGS_LOGGED :=
+NOTE_PASSES   :=
 endif
-# Components are optimised as a whole by the linker, with their part of lib/server: the way through a request crosses many
-# small files.
-WHOLE_PARTS    := servers/% drivers/% fs/% lib/server/%
-CFLAGS_WHOLE   := --target=$(subst unknown-none-elf,unknown-linux-gnu,$(TARGET_$(ARCH))) -fno-pic -flto
+ifeq ($(RECOVERY),checked)
+CFLAGS_ALL    += -DRECOVERY_CHECKED
+NOTE_PASSES   := notes,check-stores
+LDFLAGS_WHOLE := --undefined=vault_check_store
+endif
 cflags_whole = $(if $(filter $(WHOLE_PARTS),$(1)),$(CFLAGS_WHOLE))
-cflags_logged = $(if $(filter $(LOGGED_PARTS),$(filter-out $(UNLOGGED_PARTS),$(1))),$(CFLAGS_LOGGED))
 
 # V=1 shows commands; otherwise one line a step: $(call say,VERB,what).
 ifeq ($(V),1)
@@ -73,12 +77,20 @@ $(UAPI):
 	@mkdir -p $(@D)
 	$(Q)ln -sfn $(firstword $(wildcard /usr/include/x86_64-linux-gnu/$(@F) /usr/include/$(@F))) $@
 
-$(BUILD)/obj/%.o: %.c $(MAKE_PARTS) | $(UAPI)
+$(BUILD)/obj/%.o: %.c $(MAKE_PARTS) | $(UAPI) $(NOTES)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$(Q)$(CLANG) $(CFLAGS_ALL) $(CFLAGS_$(call top_folder,$*)) $(call cflags_whole,$*) $(call cflags_logged,$*) -MMD -MP -c -o $@ $<
+	$(Q)$(CLANG) $(CFLAGS_ALL) $(CFLAGS_$(call top_folder,$*)) $(call cflags_whole,$*) -MMD -MP -c -o $@ $<
+	$(if $(filter $(UNLOGGED_PARTS),$*),$(Q)$(OPT) -load-pass-plugin=$(NOTES) -passes=unlogged -o $@ $@)
 
 $(BUILD)/obj/%.S.o: %.S $(MAKE_PARTS)
 	@mkdir -p $(@D)
 	$(call say,AS,$<)
 	$(Q)$(CLANG) $(CFLAGS_ALL) $(CFLAGS_$(call top_folder,$*)) -MMD -MP -c -o $@ $<
+
+# The compiler's passes that put notes before stores; loaded into the clang and opt of the same version.
+LLVM_INCLUDE := $(shell llvm-config --includedir 2>/dev/null)
+$(NOTES): tools/notes/notes.cpp $(MAKE_PARTS)
+	@mkdir -p $(@D)
+	$(call say,PLUGIN,$@)
+	$(Q)$(CLANG)++ -std=c++17 -O1 -fPIC -shared -fno-rtti -Wall -Wextra -Werror -isystem $(LLVM_INCLUDE) -o $@ $<

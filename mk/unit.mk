@@ -3,7 +3,7 @@
 #
 # Its comment names the files of its folder that it tests: "Links a.c b.c." Without that, foo.c.
 
-HOST_CC     := $(CLANG) -std=c11 -ffreestanding -O1 -g -I. -DRT_HOST_TEST -Wall -Wextra -Werror -fsanitize=address,undefined -fno-sanitize-recover=all
+HOST_CC     := $(CLANG) -std=c11 -ffreestanding -O1 -g -I. -DRT_HOST_TEST -Wall -Wextra -Werror -Wno-unknown-assumption -fsanitize=address,undefined -fno-sanitize-recover=all
 # The event loop's test dies at every store: the compiler reports them.
 HOST_FLAGS_lib/server/step_test := -fsanitize-coverage=func,trace-stores
 UNIT_TESTS  := $(sort $(wildcard lib/*/*_test.c servers/*/*_test.c drivers/*/*/*_test.c fs/*/*_test.c linux/*_test.c))

@@ -16,12 +16,25 @@ $(BUILD)/lib.a: $(call objects_of,$(LIB_SOURCES))
 # Images for tests of updates: another main.c around tmpfs's own.
 $(foreach folder,$(patsubst %/,%,$(dir $(wildcard tests/update/*/main.c))),$(eval PARTS_$(folder) := $(filter-out fs/tmpfs/main.c,$(wildcard fs/tmpfs/*.c))))
 
+define link
+$(Q)$(LLD) $(LDFLAGS_ALL) -T $(COMPONENT_SCRIPT) -o $@ $(1)
+endef
+
+# What is to be optimised as a whole becomes one object, which gets its notes; the rest is machine code already.
+define link_whole
+$(Q)$(LLD) $(LDFLAGS_ALL) -T $(COMPONENT_SCRIPT) $(LDFLAGS_WHOLE) --save-temps -o $(basename $@).whole $(1)
+$(Q)mv $(basename $@).whole.0.5.precodegen.bc $(basename $@).whole.bc && rm $(basename $@).whole $(basename $@).whole.*.*.bc $(basename $@).whole.resolution.txt $(basename $@).whole.lto.o
+$(Q)$(OPT) $(if $(NOTE_PASSES),-load-pass-plugin=$(NOTES) -passes=$(NOTE_PASSES)) -o $(basename $@).noted.bc $(basename $@).whole.bc
+$(Q)$(CLANG) $(filter-out -MMD -I%,$(CFLAGS_ALL)) $(filter-out -fpass-plugin=%,$(CFLAGS_WHOLE)) -fno-lto -Xclang -disable-llvm-passes -c -o $(basename $@).o $(basename $@).noted.bc
+$(Q)$(LLD) $(LDFLAGS_ALL) -T $(COMPONENT_SCRIPT) -o $@ $(basename $@).o $(filter %.S.o %.a,$(1))
+endef
+
 # One rule a component: its folder's objects, those of other folders it is made of, then what it needs of the library.
 define component
-$(BUILD)/$(1).elf: $(call objects_of,$(wildcard $(1)/*.c $(1)/*.S) $(PARTS_$(1))) $(BUILD)/lib.a $(COMPONENT_SCRIPT)
+$(BUILD)/$(1).elf: $(call objects_of,$(wildcard $(1)/*.c $(1)/*.S) $(PARTS_$(1))) $(BUILD)/lib.a $(COMPONENT_SCRIPT) $(NOTES)
 	@mkdir -p $$(@D)
 	$$(call say,LINK,$$@)
-	$$(Q)$$(LLD) $$(LDFLAGS_ALL) -T $$(COMPONENT_SCRIPT) -o $$@ $$(filter %.o,$$^) $$(BUILD)/lib.a
+	$$(call $(if $(filter $(WHOLE_PARTS),$(1)/),link_whole,link),$$(filter %.o,$$^) $$(BUILD)/lib.a)
 	$$(listings)
 endef
 

@@ -13,9 +13,9 @@
 #define COMPONENT_UTCB_ADDRESS 0x100000010000ull
 #define COMPONENT_CLOCK_ADDRESS 0x100000020000ull   // struct clock_page
 #define COMPONENT_TRACE_ADDRESS 0x100000040000ull   // struct trace_ring (protocols/evidence.h), writable
-#define COMPONENT_VAULT_ADDRESS 0x200000000000ull   // vault memory, zeroed at first start only
-#define COMPONENT_POOL_ADDRESS 0x300000000000ull    // the pool, when the manifest says `pool SIZE mapped`
-#define COMPONENT_DYNAMIC_ADDRESS 0x400000000000ull // free for the component's own mappings (shared frames of peers)
+#define COMPONENT_POOL_ADDRESS 0x200000000000ull    // the pool, when the manifest says `pool SIZE mapped`
+#define COMPONENT_DYNAMIC_ADDRESS 0x300000000000ull // free for the component's own mappings (shared frames of peers)
+#define COMPONENT_VAULT_ADDRESS 0x400000000000ull   // vault memory, zeroed at first start only; nothing lies above it
 
 enum {
     SLOT_CSPACE = 1,

@@ -7,7 +7,7 @@
 set -u
 
 # package:what shows that it is there (a command, or a pattern of files)
-build='clang:clang lld:ld.lld llvm:llvm-link python3:python3 linux-libc-dev:/usr/include/linux/stat.h
+build='clang:clang lld:ld.lld llvm:llvm-link llvm-dev:/usr/lib/llvm-*/include/llvm/Passes/PassPlugin.h python3:python3 linux-libc-dev:/usr/include/linux/stat.h
     libc6-dev:/usr/include/stdio.h libclang-rt-14-dev:/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.asan-x86_64.a'
 run='qemu-system-x86:qemu-system-x86_64'
 bench='musl-tools:musl-gcc gcc:gcc'

@@ -33,7 +33,7 @@ _Bool channel_repeats(const struct request *request, struct answer *answer, err_
     if (!capability_stands(channel)) return 0;
     *err = channel->err;
     answer->n_words = channel->n_words;
-    for (uint32_t i = 0; i < MSG_REGISTERS; i++) answer->words[i] = channel->words[i];
+    for (uint32_t i = 0; i < channel->n_words && i < MSG_REGISTERS; i++) answer->words[i] = channel->words[i];
     answer->n_caps = channel->cap != 0;
     answer->caps[0] = channel->cap;
     return 1;
@@ -53,5 +53,5 @@ void channel_keep(const struct request *request, const struct answer *answer, er
     channel->cap = answer->n_caps > 0 ? answer->caps[0] : 0;
     channel->cap_type = (uint32_t)cap.type;
     channel->cap_badge = cap.badge;
-    for (uint32_t i = 0; i < MSG_REGISTERS; i++) channel->words[i] = answer->words[i];
+    for (uint32_t i = 0; i < channel->n_words; i++) channel->words[i] = answer->words[i];
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a step used from outside: answers of other servers and the time, kept so that its next run sees the same.
+// What a step used from outside: the time and answers of other servers, kept so that its next run sees the same.
 //
 // Rules:
 //  - An entry counts when it is complete; those before journal_next have been used in this run.
@@ -15,15 +15,26 @@ static struct journal_entry *replay(void)
     return header->journal_next < header->n_journal ? &header->journal[header->journal_next++] : NULL;
 }
 
-static void keep(err_t err, uint32_t slot, const struct message *result)
+STORES_OUTSIDE_VAULT static void keep(err_t err, uint32_t slot, const struct message *result)
 {
     if (!RECOVERY) return;
     struct vault_header *header = vault.header;
-    header->journal[header->n_journal] = (struct journal_entry){.err = err, .slot = slot, .result = *result};
+    struct journal_entry *entry = &header->journal[header->n_journal];
+    entry->err = err;
+    entry->slot = slot;
+    entry->info = result->info;
+    for (unsigned i = 0; i < MSG_REGISTERS; i++) entry->words[i] = result->words[i];
     barrier();
     header->journal_next = ++header->n_journal;
     barrier();
     header->receiving = 0;
+}
+
+static err_t recall(const struct journal_entry *kept, struct message *m)
+{
+    m->info = kept->info;
+    for (unsigned i = 0; i < MSG_REGISTERS; i++) m->words[i] = kept->words[i];
+    return kept->err;
 }
 
 static uint64_t next_number(void)
@@ -43,10 +54,7 @@ err_t call_numbered(uint32_t cap, struct message *m, uint64_t number)
 err_t server_call(uint32_t cap, struct message *m)
 {
     const struct journal_entry *kept = replay();
-    if (kept) {
-        *m = kept->result;
-        return kept->err;
-    }
+    if (kept) return recall(kept, m);
     err_t err = call_numbered(cap, m, next_number());
     keep(err, 0, m);
     return err;
@@ -68,10 +76,9 @@ err_t server_call_cap(uint32_t cap, struct message *m, uint32_t *slot)
 {
     const struct journal_entry *kept = replay();
     if (kept) {
-        *m = kept->result;
         *slot = kept->slot;
         if (*slot != 0) slot_claim(*slot);
-        return kept->err;
+        return recall(kept, m);
     }
     uint32_t empty = slot_find();
     if (empty == 0) return ERR_NO_MEMORY;
@@ -84,14 +91,11 @@ err_t server_call_cap(uint32_t cap, struct message *m, uint32_t *slot)
     return err;
 }
 
-uint64_t server_now(void)
+STORES_OUTSIDE_VAULT uint64_t server_now(void)
 {
-    const struct journal_entry *kept = replay();
-    if (kept) return kept->result.words[0];
-    (void)next_number();
-    struct message now = {.words = {now_ns()}};
-    keep(OK, 0, &now);
-    return now.words[0];
+    struct vault_header *header = vault.header;
+    if (header->now == 0) header->now = now_ns();
+    return header->now;
 }
 
 void journal_drop_unclaimed(void)

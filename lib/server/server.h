@@ -136,7 +136,7 @@ err_t server_call(uint32_t cap, struct message *m);
 // The same for an answer that brings a capability: it stands in *slot, which the caller owns then (0: none came).
 err_t server_call_cap(uint32_t cap, struct message *m, uint32_t *slot);
 
-// The time, the same in a re-run of the step.
+// The time, the same throughout the step and in a re-run of it.
 uint64_t server_now(void);
 
 // Ask for tick() at this time (absolute ns; NS_FOREVER: never). One wake-up is kept, the newest. A restart

@@ -21,13 +21,6 @@ static struct trace_ring trace;  // the address of a component's own is the sani
 #define memcpy logged_memcpy
 #define memmove logged_memmove
 #define memset logged_memset
-#define __asan_store1_noabort announce1
-#define __asan_store2_noabort announce2
-#define __asan_store4_noabort announce4
-#define __asan_store8_noabort announce8
-#define __asan_store16_noabort announce16
-#define __asan_storeN_noabort announce_n
-#define __asan_handle_no_return announce_no_return
 #include "lib/server/vault_log.c"
 #undef memcpy
 #undef memmove
@@ -58,7 +51,7 @@ static void stored(uintptr_t address, size_t bytes)
 {
     if (address - COMPONENT_VAULT_ADDRESS >= VAULT_BYTES) return;
     point();
-    if (!in_rollback && address >= (uintptr_t)vault.state) vault_log((const void *)address, bytes);
+    if (!in_rollback && address - (uintptr_t)vault.state < vault.state_limit) vault_log((const void *)address, bytes);
 }
 #define STORED(n, type) \
     void __sanitizer_cov_store##n(type *address); \
@@ -143,7 +136,7 @@ static err_t op_ask(const struct request *request, struct answer *answer)
         mix(m.words[0]);
     }
     answer->words[0] = root->a[3];
-    answer->words[1] = server_now() > before;
+    answer->words[1] = server_now() == before;
     answer->n_words = 2;
     return OK;
 }

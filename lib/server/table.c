@@ -14,7 +14,7 @@
 struct head {
     uint32_t generation;
     uint32_t next;  // IN_USE, or the index + 1 of the next free record
-    uint32_t freed_step;
+    uint32_t freed_step;  // not logged: after a rollback it says only that its record may have been freed in this step
     uint32_t zero;
 };
 
@@ -42,25 +42,14 @@ void table_init(struct table *table, size_t record_bytes, uint32_t n_records)
     };
 }
 
-// What both change of the table and of a record's head are two words, noted by hand.
-static inline void note_change(const struct table *table, const struct head *head)
-{
-    vault_log(&table->free_head, sizeof table->free_head + sizeof table->n_used);
-    vault_log(head, sizeof head->generation + sizeof head->next);
-}
-
-VAULT_NOTES_ITSELF void *table_new(struct table *table)
+void *table_new(struct table *table)
 {
     struct head *head;
     if (table->free_head != 0) {
         head = head_at(table, table->free_head - 1);
-        note_change(table, head);
         table->free_head = head->next;
     } else if (table->n_fresh < table->n_records) {
-        head = head_at(table, table->n_fresh);
-        note_change(table, head);
-        vault_log(&table->n_fresh, sizeof table->n_fresh);
-        table->n_fresh++;
+        head = head_at(table, table->n_fresh++);
     } else {
         return NULL;
     }
@@ -69,20 +58,16 @@ VAULT_NOTES_ITSELF void *table_new(struct table *table)
     size_t bytes = table->stride - sizeof *head;
     if (head->freed_step == (uint32_t)vault_step() && head->generation != 0)
         vault_log(head + 1, bytes);
-    else
-        vault_fresh(head + 1, bytes);
     vault_clear_unlogged(head + 1, bytes);
     return head + 1;
 }
 
-// freed_step is not noted: should the step be undone, it says what is true when the step runs again.
-VAULT_NOTES_ITSELF void table_free(struct table *table, void *record)
+void table_free(struct table *table, void *record)
 {
     struct head *head = head_of(record);
-    note_change(table, head);
     head->generation++;
+    vault_set_unlogged(&head->freed_step, (uint32_t)vault_step());
     head->next = table->free_head;
-    head->freed_step = (uint32_t)vault_step();
     table->free_head = table_index(table, record) + 1;
     table->n_used--;
 }

@@ -5,13 +5,15 @@
 // generation, 56 bits, never used again, so that handles can be description numbers. Freeing makes the handle stale.
 // The structures live in the server's root state.
 #pragma once
-#include <stdint.h>
 #include <stddef.h>
+#include <stdint.h>
+
+#include "lib/server/vault.h"
 
 struct table {
     uint8_t *base;
     uint32_t stride, n_records;
-    uint32_t free_head, n_used;  // index + 1 of the first free record
+    uint32_t free_head, n_used;  // free_head: index + 1 of the first free record
     uint32_t n_fresh, zero;      // records behind n_fresh were never used
 };
 
@@ -21,7 +23,7 @@ void table_init(struct table *table, size_t record_bytes, uint32_t n_records);
 size_t table_bytes(size_t record_bytes, uint32_t n_records);
 
 // A cleared record, null when the table is full.
-void *table_new(struct table *table);
+RETURNS_FRESH void *table_new(struct table *table);
 // The record is free after this step; its handles are stale at once.
 void table_free(struct table *table, void *record);
 // The record of a handle, null when it is stale or no handle at all.

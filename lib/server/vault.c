@@ -34,12 +34,13 @@ _Bool vault_open(void *memory, uint64_t bytes)
     vault.header = lay_out(&at, sizeof *vault.header, AREA_HEADER);
     vault.noted = lay_out(&at, vault.noted_limit * sizeof *vault.noted, AREA_NOTED);
     vault.outbox = lay_out(&at, vault.outbox_limit * sizeof *vault.outbox, AREA_OUTBOX);
-    vault.log = lay_out(&at, (vault.log_limit + 1) * sizeof *vault.log, AREA_LOG);
-    vault.log++;  // an entry that names no word stands before the first, so that there is always one before
-    uint64_t used = (uint64_t)(at - (uint8_t *)memory);
+    uint64_t used = (uint64_t)(at - (uint8_t *)memory) + KEEP_ALIGNED(sizeof(uint64_t)) +
+                    vault.log_limit * sizeof *vault.log;
     if (used + sizeof *vault.state > bytes) panic("the vault of %lu bytes is too small", bytes);
-    vault.state = (struct vault_state *)at;
     vault.state_limit = bytes - used;
+    vault.state = lay_out(&at, vault.state_limit, AREA_STATE);
+    vault.log = (struct undo_entry *)at;
+    vault_log_end = &vault.header->log_end;
     return vault.header->magic != 0;
 }
 
@@ -47,9 +48,9 @@ void vault_clear(void)
 {
     rt_memset(vault.header, 0, sizeof *vault.header);
     rt_memset(vault.state, 0, vault.state_limit);
-    vault.header->bytes = (uint64_t)((uint8_t *)vault.state - (uint8_t *)vault.header) + vault.state_limit;
+    vault.header->bytes = (uint64_t)((uint8_t *)(vault.log + vault.log_limit) - (uint8_t *)vault.header);
+    log_cut(0);
     for (unsigned area = 0; area < VAULT_AREAS; area++) *vault.canaries[area] = VAULT_CANARY + area;
-    vault.log[-1] = (struct undo_entry){0};
     vault.state->allocated = KEEP_ALIGNED(sizeof *vault.state);
     vault.allocating = 1;
 }
@@ -73,11 +74,7 @@ void vault_finish(uint32_t version)
     vault.header->magic = VAULT_MAGIC;
 }
 
-void vault_start_logging(void)
-{
-    vault.logged_start = (uintptr_t)vault.log;
-    vault.logged_bytes = (uintptr_t)vault.state + vault.state_limit - vault.logged_start;
-}
+void vault_start_logging(void) { vault_logged_from = (uintptr_t)vault.state; }
 
 void *vault_alloc(size_t bytes)
 {
@@ -108,11 +105,11 @@ static void drop_received(struct vault_header *header)
 static void undo_down_to(uint32_t n)
 {
     struct vault_header *header = vault.header;
-    while (header->n_undone > n) {
-        const struct undo_entry *entry = &vault.log[header->n_undone - 1];
-        *(uint64_t *)entry->address = entry->old;
+    while (header->log_end > vault.log + n) {
+        const struct undo_entry *entry = header->log_end - 1;
+        vault_copy_unlogged((void *)entry->address, &entry->old, sizeof entry->old);
         barrier();
-        header->n_undone--;
+        header->log_end--;
     }
 }
 
@@ -142,10 +139,10 @@ _Bool vault_migrate(uint32_t version, server_migration migrate)
 {
     struct vault_header *header = vault.header;
     struct vault_state *state = vault.state;
-    header->n_undone = 0;
+    log_cut(0);
     vault_start_logging();
     vault_log(&state->version, sizeof state->version);
-    header->n_migrated = header->n_undone;  // from here on a death undoes it
+    header->n_migrated = log_entries();  // from here on a death undoes it
     barrier();
     vault_log(&state->root, sizeof state->root);
     vault.allocating = 1;
@@ -157,7 +154,7 @@ _Bool vault_migrate(uint32_t version, server_migration migrate)
     }
     state->version = version;
     barrier();
-    header->n_migrated = header->n_undone;
+    header->n_migrated = log_entries();
     barrier();
     return 1;
 }

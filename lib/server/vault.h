@@ -3,8 +3,8 @@
 //
 // Layout: struct vault_header (record of the current step, answer, outbox, undo log: not logged themselves), then the
 // logged range: the library's own durable state, the server's root structure and what vault_alloc() gave out.
-// The compiler calls __asan_store*_noabort before each store of instrumented code (mk: every component's folder
-// and the files of lib/server beside vault.c); vault.c notes the old value when the address lies in the logged range.
+// Before each store of a component's code the compiler puts a note of the old value, made when the address lies in the
+// logged range (tools/notes; mk/tools.mk has the few files that it leaves alone).
 // Addresses in the vault never change, so pointers may be stored there.
 #pragma once
 #include <stddef.h>
@@ -22,18 +22,20 @@ uint32_t vault_log_room(void);
 // Note the old contents of a range before changing it behind the compiler's back (assembler, kernel writes).
 void vault_log(const void *address, size_t bytes);
 // A function whose stores the compiler leaves alone: it notes them itself, as ranges, or stores to no vault.
-#define VAULT_NOTES_ITSELF __attribute__((no_sanitize("kernel-address")))
+#define VAULT_NOTES_ITSELF __attribute__((no_profile_instrument_function))
 
-// This range was allocated in this step and free before it: stores need no note until the step ends. One
-// range is remembered, the newest.
-void vault_fresh(const void *address, size_t bytes);
+// For functions whose stores never reach the vault's logged part (an answer's words, statics, buffers of clients): not even
+// the address is looked at. What they call is logged as ever.
+#define STORES_OUTSIDE_VAULT VAULT_NOTES_ITSELF
 
-// For functions whose stores never reach the vault's logged part (an answer's words, statics, buffers of clients): no
-// call before each. What they call is logged as ever.
-#define STORES_OUTSIDE_VAULT __attribute__((no_sanitize("kernel-address")))
+// A function that returns memory which was free before the step, or which it has noted as a whole: what its caller stores
+// there needs no note.
+#define RETURNS_FRESH __attribute__((assume("vault_fresh"), noinline))
 
 // Store without a note: only for words that never go back (published generations, sequence locks) and for fresh memory.
 void vault_clear_unlogged(void *address, size_t bytes);
+void vault_set_unlogged(uint32_t *word, uint32_t value);
+void vault_copy_unlogged(void *to, const void *from, size_t bytes);
 
 // A number that is different in each step.
 uint64_t vault_step(void);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Whether a vault that was found can be trusted: sizes, canaries, and every number that the recovery is going to use.
 //
-// A component that loses its way stores where it should not. Stores of its own code into the state are undone with the
-// step, and those into the log are caught; what is left are stores that no compiler announced (the kernel's, assembler's,
+// A component that loses its way stores where it should not. Stores of its own code into the state and the log are undone
+// with the step; what is left are stores that no compiler noted (the kernel's, assembler's,
 // this library's own). They must not lead the next instance astray, so it looks first, with nothing but bounds: a
 // vault that fails is declared failed, and its component starts with an empty one. The links of a server's own tables are
 // the server's to check (struct server: check).
@@ -23,16 +23,22 @@ static _Bool canaries_live(void)
 
 static _Bool counts_fit(const struct vault_header *h)
 {
-    return h->phase <= STEP_COMMITTED && h->event <= EVENT_SETUP && h->n_undone <= vault.log_limit &&
+    return h->phase <= STEP_COMMITTED && h->event <= EVENT_SETUP &&
            h->n_migrated <= vault.log_limit && h->n_noted <= vault.noted_limit && h->n_effects <= vault.outbox_limit &&
            h->n_journal <= JOURNAL_ENTRIES && h->n_undelivered <= MSG_CAPS && h->request.n_words <= MSG_WORDS &&
            h->request.n_caps <= MSG_CAPS && h->answer.n_words <= MSG_WORDS && h->answer.n_caps <= MSG_CAPS;
 }
 
+// A store that had lost its way into the log was noted too, and undoing it comes before undoing what it has overwritten.
 static _Bool log_fits(const struct vault_header *h)
 {
-    for (uint32_t i = 0; i < h->n_undone; i++)
-        if (!in_state((const void *)vault.log[i].address, sizeof(uint64_t))) return 0;
+    uint64_t bytes = (uint64_t)((uint8_t *)h->log_end - (uint8_t *)vault.log);
+    if (bytes % sizeof *vault.log != 0 || bytes / sizeof *vault.log > vault.log_limit) return 0;
+    uint64_t end = (uint64_t)(vault.log + vault.log_limit) - (uint64_t)vault.state;
+    for (const struct undo_entry *entry = vault.log; entry < h->log_end; entry++) {
+        uint64_t offset = entry->address - (uint64_t)vault.state;
+        if (offset >= end || end - offset < sizeof entry->old) return 0;
+    }
     return 1;
 }
 
@@ -68,11 +74,11 @@ static _Bool state_fits(const struct vault_state *state, uint32_t n_slots)
 const char *vault_check(uint32_t cspace_slots)
 {
     const struct vault_header *header = vault.header;
-    uint64_t bytes = (uint64_t)((uint8_t *)vault.state - (uint8_t *)header) + vault.state_limit;
+    uint64_t bytes = (uint64_t)((uint8_t *)(vault.log + vault.log_limit) - (uint8_t *)header);
     if (header->magic != VAULT_MAGIC || header->bytes != bytes) return "no vault of this layout";
     if (!canaries_live()) return "an area has been written beyond its end";
     if (!counts_fit(header)) return "a count is out of bounds";
-    if (!log_fits(header)) return "the undo log names words outside the state";
+    if (!log_fits(header)) return "the undo log names words that are not logged";
     if (!slots_fit(header, cspace_slots)) return "a slot is out of bounds";
     if (!outbox_fits(header, cspace_slots)) return "the outbox holds what nobody put there";
     return NULL;

@@ -5,9 +5,9 @@
 //   header      the step: phase, recorded event, answer, journal; fixed size, not logged
 //   noted       slots filled in this step
 //   outbox      effects to perform after the commit
-//   log         old values, undone newest first
 //   state       the library's durable state ---- from here on stores are logged
 //   root        the server's own, then what vault_alloc() gives
+//   log         old values, undone newest first; it ends with the vault, so that an entry too many is a fault
 //
 // The phase is the truth: IDLE, nothing is under way; RUNNING, the event is recorded and the handler may have run in
 // part; COMMITTED, its stores stand and its effects may have been performed in part. It is written by single stores,
@@ -17,9 +17,9 @@
 #include "lib/server/server.h"
 #include "protocols/manifest.h"
 
-#define VAULT_MAGIC 0x32544c554156ull  // "VAULT2": of this layout
+#define VAULT_MAGIC 0x33544c554156ull  // "VAULT3": of this layout
 #define VAULT_CANARY 0x79726e6163ull
-enum vault_area { AREA_HEADER, AREA_NOTED, AREA_OUTBOX, AREA_LOG, VAULT_AREAS };
+enum vault_area { AREA_HEADER, AREA_NOTED, AREA_OUTBOX, AREA_STATE, VAULT_AREAS };
 
 enum step_phase { STEP_IDLE = 0, STEP_RUNNING = 1, STEP_COMMITTED = 2 };
 
@@ -33,7 +33,7 @@ enum event_kind {
 };
 
 struct undo_entry {
-    uint64_t address, old;  // an aligned word
+    uint64_t address, old;  // eight bytes, aligned or not
 };
 
 struct noted_slots {
@@ -64,7 +64,7 @@ struct effect {
 struct journal_entry {
     err_t err;
     uint32_t slot;  // of the capability that came with it, 0: none
-    struct message result;
+    uint64_t info, words[MSG_REGISTERS];
 };
 
 // A call to another server carries its number in the first word behind the registers (channel.c).
@@ -93,7 +93,7 @@ struct vault_header {
     uint32_t phase;       // enum step_phase
     uint32_t event;       // enum event_kind
     uint32_t n_migrated;  // entries of the log that belong to a migration which no step has confirmed yet
-    uint32_t n_undone, n_noted, n_effects;
+    uint32_t n_noted, n_effects;
     uint32_t no_answer;     // the handler put the caller off
     uint32_t journal_next;  // of this run
     uint32_t n_journal;
@@ -102,6 +102,8 @@ struct vault_header {
     uint32_t n_undelivered;
     uint64_t undelivered[MSG_CAPS];  // badges of descriptions whose receiver died before the answer
     uint64_t reply;                  // handle of the caller: slot | arming count << 32, 0: none
+    uint64_t now;                    // the step's time, 0: not asked for yet
+    struct undo_entry *log_end;      // where the next old value goes
     err_t answer_err;
     struct request request;
     struct answer answer;
@@ -139,12 +141,16 @@ struct vault {
     struct vault_state *state;
     uint64_t *canaries[VAULT_AREAS];
     uint32_t noted_limit, outbox_limit, log_limit;
-    uintptr_t logged_start, logged_bytes;  // the log, where no store may go, and the state; bytes 0: logging is off
-    uintptr_t fresh_start, fresh_bytes;
-    uint64_t state_limit;  // bytes from state to the vault's end
+    uint64_t state_limit;  // bytes of the state
     _Bool allocating;      // in init
 };
 extern struct vault vault;
+
+// What the compiler's notes use (tools/notes): stores from this address on are noted, there. All ones: logging is off.
+extern uintptr_t vault_logged_from;
+extern struct undo_entry **vault_log_end;
+// Tells the compiler that words have to be noted anew from here on; no call comes of it.
+void vault_log_emptied(void);
 
 // `make RECOVERY=off` builds components that do not survive, only to measure what surviving costs (make bench-recovery):
 // no store is announced, and nothing is noted, kept or marked.
@@ -153,8 +159,24 @@ extern struct vault vault;
 #else
 #define RECOVERY 1
 #endif
+// `make RECOVERY=checked` builds components that look at every store whether it has been noted.
+#ifdef RECOVERY_CHECKED
+#define CHECKED 1
+#else
+#define CHECKED 0
+#endif
 
 #define barrier() __asm__ volatile("" ::: "memory")
+
+static inline uint32_t log_entries(void) { return (uint32_t)(vault.header->log_end - vault.log); }
+
+// Forget all entries but the oldest n.
+static inline void log_cut(uint32_t n)
+{
+    if (!RECOVERY) return;
+    vault.header->log_end = vault.log + n;
+    vault_log_emptied();
+}
 
 // --- the ends of a step, in every request's way
 
@@ -163,7 +185,7 @@ static inline void step_restart(void)
 {
     struct vault_header *header = vault.header;
     if (RECOVERY) {
-        header->n_undone = header->n_migrated;
+        log_cut(header->n_migrated);
         header->n_noted = 0;
         header->journal_next = 0;
     }
@@ -173,7 +195,6 @@ static inline void step_restart(void)
     header->answer.n_caps = 0;
     for (unsigned i = 0; i < MSG_REGISTERS; i++)  // always sent: nobody may see the last caller's
         header->answer.words[i] = 0;
-    vault.fresh_bytes = 0;
 }
 
 // From IDLE or COMMITTED: nothing is queued or noted any more, and the event may be recorded.
@@ -187,6 +208,7 @@ static inline void step_prepare(void)
         header->deaths = 0;
     }
     step_restart();
+    header->now = 0;
     header->reply = 0;
     header->step++;
 }
@@ -207,9 +229,8 @@ static inline void step_commit(void)
     barrier();
     vault.header->phase = STEP_COMMITTED;
     barrier();
-    vault.header->n_undone = 0;
+    log_cut(0);
     vault.header->n_migrated = 0;
-    vault.fresh_bytes = 0;
 }
 
 // --- vault.c
@@ -226,6 +247,12 @@ void step_rollback(void);
 void vault_unwind(void);
 // Let the server change its layout to this version; undone by vault_unwind() until a step commits. False: it cannot.
 _Bool vault_migrate(uint32_t version, server_migration migrate);
+
+// --- vault_oracle.c, when CHECKED
+// A store is about to be made.
+void vault_check_store(uintptr_t address, size_t bytes);
+// This range was free before the step.
+void vault_check_fresh(const void *address, size_t bytes);
 
 // --- vault_check.c
 // Whether what was found can be worked with: null, or what is wrong. Before anything of it is believed.

@@ -25,7 +25,6 @@ struct pages {
     uint16_t *counts;  // holders
     uint32_t n_free, cursor, n, zero;
 };
-#define PAGE_HOLDERS_MAX 0xffff
 
 // Take the durable tables from the vault and make all pages free; during init only.
 void pages_init(void);
@@ -36,10 +35,12 @@ unsigned page_alloc_run(unsigned want, uint32_t *first);
 uint32_t page_alloc(void);
 // n neighbouring pages, 0 when there are none.
 uint32_t page_alloc_neighbours(unsigned n);
-// One more holder; false when it has too many.
+// One holder more; false when it has too many.
 bool page_hold(uint32_t page);
 // One holder less; without any the page is free.
 void page_drop(uint32_t page);
+// The same for each page of an array, in which 0 stands for none.
+void pages_drop(const uint32_t *numbers, unsigned n);
 bool page_is_shared(uint32_t page);
 // Where proc sees the page. Stores there are not undone by a rollback.
 void *page_address(uint32_t page);

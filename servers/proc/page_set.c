@@ -141,8 +141,7 @@ uint32_t page_set_take(struct page_set *set, uint64_t number)
 static unsigned drop_chunk(struct page_set *set, struct chunk *chunk)
 {
     unsigned dropped = chunk->n_used;
-    for (unsigned i = 0; i < CHUNK_PAGES; i++)
-        if (chunk->pages[i]) page_drop(chunk->pages[i]);
+    pages_drop(chunk->pages, CHUNK_PAGES);
     set->n_pages -= dropped;
     destroy(chunk);
     return dropped;
@@ -153,13 +152,11 @@ static unsigned drop_in_chunk(struct page_set *set, struct chunk *chunk, uint64_
 {
     uint64_t base = chunk->key * CHUNK_PAGES;
     if (base >= first && base + CHUNK_PAGES <= end) return drop_chunk(set, chunk);
-    unsigned dropped = 0;
-    for (unsigned i = 0; i < CHUNK_PAGES; i++) {
-        if (!chunk->pages[i] || base + i < first || base + i >= end) continue;
-        page_drop(chunk->pages[i]);
-        chunk->pages[i] = 0;
-        dropped++;
-    }
+    unsigned dropped = 0, from = first > base ? (unsigned)(first - base) : 0;
+    unsigned to = end < base + CHUNK_PAGES ? (unsigned)(end - base) : CHUNK_PAGES;
+    for (unsigned i = from; i < to; i++) dropped += chunk->pages[i] != 0;
+    pages_drop(&chunk->pages[from], to - from);
+    memset(&chunk->pages[from], 0, (to - from) * sizeof chunk->pages[0]);
     set->n_pages -= dropped;
     chunk->n_used -= dropped;
     if (chunk->n_used == 0) destroy(chunk);

@@ -37,25 +37,34 @@ static uint32_t next_free(const struct pages *pages, uint32_t from)
     return pages->n;
 }
 
-VAULT_NOTES_ITSELF unsigned page_alloc_run(unsigned want, uint32_t *first)
+// Note what the run's state is about to be changed from.
+static void note_run(const struct pages *pages, uint32_t first, unsigned n)
+{
+    vault_log(&pages->counts[first], n * sizeof *pages->counts);
+    vault_log(&pages->free[first / 64], ((first + n - 1) / 64 - first / 64 + 1) * sizeof *pages->free);
+}
+
+static VAULT_NOTES_ITSELF void take_run(struct pages *pages, uint32_t first, unsigned n)
+{
+    note_run(pages, first, n);
+    for (uint32_t page = first; page < first + n; page++) {
+        pages->free[page / 64] &= ~(1ull << page % 64);
+        pages->counts[page] = 1;
+    }
+}
+
+unsigned page_alloc_run(unsigned want, uint32_t *first)
 {
     struct pages *pages = &state->pages;
-    vault_log(&pages->n_free, sizeof pages->n_free + sizeof pages->cursor);
     if (pages->n_free == 0) return 0;
     uint32_t page = next_free(pages, pages->cursor);
     if (page == pages->n) page = next_free(pages, 1);
-    *first = page;
-    unsigned n = 0;
-    while (n < want && is_free(pages, page)) {
-        if (n == 0 || page % 64 == 0) vault_log(&pages->free[page / 64], sizeof *pages->free);
-        pages->free[page / 64] &= ~(1ull << page % 64);
-        if (n == 0 || page % 4 == 0) vault_log(&pages->counts[page / 4 * 4], 4 * sizeof *pages->counts);
-        pages->counts[page] = 1;
-        page++;
-        n++;
-    }
+    unsigned n = 1;
+    while (n < want && is_free(pages, page + n)) n++;
+    take_run(pages, page, n);
     pages->n_free -= n;
-    pages->cursor = page < pages->n ? page : 1;
+    pages->cursor = page + n < pages->n ? page + n : 1;
+    *first = page;
     return n;
 }
 
@@ -81,25 +90,47 @@ uint32_t page_alloc_neighbours(unsigned n)
     return 0;
 }
 
+// A count that wraps is undone with the step.
 VAULT_NOTES_ITSELF bool page_hold(uint32_t page)
 {
     uint16_t *count = &state->pages.counts[page];
-    if (*count == PAGE_HOLDERS_MAX) return false;
     vault_log(count, sizeof *count);
-    ++*count;
-    return true;
+    return ++*count != 0;
 }
 
-VAULT_NOTES_ITSELF void page_drop(uint32_t page)
+// How many pages from numbers[i] on are neighbours in the pool.
+static unsigned run_at(const uint32_t *numbers, unsigned i, unsigned n)
+{
+    unsigned run = 1;
+    while (i + run < n && numbers[i + run] == numbers[i] + run) run++;
+    return run;
+}
+
+// One holder less for each page of the run; how many have none left.
+static VAULT_NOTES_ITSELF unsigned drop_run(struct pages *pages, uint32_t first, unsigned n)
+{
+    unsigned freed = 0;
+    note_run(pages, first, n);
+    for (uint32_t page = first; page < first + n; page++) {
+        if (--pages->counts[page] > 0) continue;
+        pages->free[page / 64] |= 1ull << page % 64;
+        freed++;
+    }
+    return freed;
+}
+
+void pages_drop(const uint32_t *numbers, unsigned n)
 {
     struct pages *pages = &state->pages;
-    vault_log(&pages->counts[page], sizeof *pages->counts);
-    if (--pages->counts[page] > 0) return;
-    vault_log(&pages->free[page / 64], sizeof *pages->free);
-    vault_log(&pages->n_free, sizeof pages->n_free);
-    pages->free[page / 64] |= 1ull << page % 64;
-    pages->n_free++;
+    unsigned freed = 0;
+    for (unsigned i = 0, run; i < n; i += run) {
+        run = numbers[i] ? run_at(numbers, i, n) : 1;
+        if (numbers[i]) freed += drop_run(pages, numbers[i], run);
+    }
+    pages->n_free += freed;
 }
+
+void page_drop(uint32_t page) { pages_drop(&page, 1); }
 
 bool page_is_shared(uint32_t page) { return state->pages.counts[page] > 1; }
 

@@ -84,8 +84,7 @@ err_t stream_write(struct call *call)
     for (uint32_t done = 0, run; done < n; done += run) {
         uint32_t at = (s->output.tail + done) % QUEUE_BYTES;
         run = n - done < QUEUE_BYTES - at ? n - done : QUEUE_BYTES - at;
-        vault_fresh(&s->output.bytes[at], run);
-        memcpy(&s->output.bytes[at], from + done, run);
+        vault_copy_unlogged(&s->output.bytes[at], from + done, run);
     }
     s->output.tail += n;
     call_answer_bytes(call, n);

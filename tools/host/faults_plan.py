@@ -19,7 +19,7 @@ REGISTERS = {"rdx": 6, "rsi": 7, "r14": 16}  # places in struct thread_registers
 KINDS = (*mutations.CLASSES, *DATA, "kill", "recovery", "hang")
 LOOP = ("server_run", "receive", "component_main")
 N_REGISTERS = 18
-VAULT_ADDRESS = 0x200000000000
+VAULT_ADDRESS = 0x400000000000
 STACK_END, STACK_BYTES = 0x100000000000, 0x10000
 
 

@@ -18,7 +18,7 @@ MAY_INCLUDE = {
 COMPONENT_PARTS = {"servers": 2, "drivers": 3, "fs": 2}  # how many folders deep one component is
 ARCHITECTURE = re.compile(r"^\s*#\s*(?:if|ifdef|ifndef|elif)\b.*\b(?:__x86_64__|__aarch64__|__riscv\w*|__amd64__|ARCH_(?:X86|ARM|RISCV)\w*)",
                           re.MULTILINE)
-SPDX_FILES = ("*.c", "*.h", "*.S", "*.def", "*.ld", "*.mk", "*.py", "*.sh", "Makefile", "bulkhead", "tests/run", ".ci/run")
+SPDX_FILES = ("*.c", "*.cpp", "*.h", "*.S", "*.def", "*.ld", "*.mk", "*.py", "*.sh", "Makefile", "bulkhead", "tests/run", ".ci/run")
 SPDX_LINES = 3
 HEADER_EXEMPT = ("abi/errors.def", "abi/objects.def")  # lists: their first line says what they hold
 
