@@ -94,14 +94,17 @@ bool page_set_put_run(struct page_set *set, uint64_t number, uint32_t first, uns
 
 // What the sharer gets of a chunk's page: a copy of a hot one, which it alone may write, else a hold; where there is no
 // memory for a copy the page is hot no longer. 0: too many holders.
-static uint32_t share(struct chunk *chunk, unsigned i, bool copies)
+static VAULT_NOTES_ITSELF uint32_t share(struct chunk *chunk, unsigned i, bool copies)
 {
     uint32_t page = chunk->pages[i], bit = 1u << i, copy = copies && chunk->hot & bit ? page_alloc() : 0;
     if (copy) {
         page_copy(copy, page);
         return copy;
     }
-    if (copies && chunk->hot & bit) chunk->hot &= ~bit;
+    if (copies && chunk->hot & bit) {
+        vault_log(&chunk->hot, sizeof chunk->hot);
+        chunk->hot &= ~bit;
+    }
     return page_hold(page) ? page : 0;
 }
 
