@@ -179,7 +179,7 @@ VAULT_NOTES_ITSELF void page_set_forget_mapped(struct page_set *set, uint64_t fi
 {
     struct chunk_walk walk;
     chunk_walk_start(&walk, set, first, end);
-    for (struct chunk *chunk; (chunk = chunk_walk_next(&walk));) chunk->mapped = 0;
+    for (struct chunk *chunk; (chunk = chunk_walk_next(&walk));) vault_set_unlogged(&chunk->mapped, 0);
 }
 
 bool page_set_drop_some(struct page_set *set, unsigned n)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from . import cpio, elf, gdb, guest, log, qemu, qmp, rootfs
 
-LIMIT = 3           # seconds of the machine's time without a word from the guest
+LIMIT = 3           # seconds of the machine's time without a word from the guest, or a line in the log
 LOOK_EVERY = 0.25   # seconds of ours, whether it will speak at all
 GIVEN_UP = "out of service"
 MEMORY = "128M"     # enough for the work, and quick to restore
@@ -114,7 +114,7 @@ class Machine:
 
     def _run(self):
         """Until the campaign stands at its desk."""
-        end = self.qmp.seconds() + LIMIT
+        self.end, self.logged = self.qmp.seconds() + LIMIT, 0
         self.gdb.resume()
         with selectors.DefaultSelector() as selector:
             for port in self.qemu.ports:  # what they carry is of no interest, but must not dam up
@@ -128,14 +128,18 @@ class Machine:
                                 return
                         elif not guest.receive(key.fileobj):
                             selector.unregister(key.fileobj)
-                    self._look(end)
+                    self._look()
             except gdb.Ended:
                 raise self._ended() from None
 
-    def _look(self, end):
-        """Will it come to its end? The wait for it is over when a component was given up."""
-        given_up, now = GIVEN_UP in self.log_text(), self.qmp.seconds()
-        if now is None or (now < end and not given_up):
+    def _look(self):
+        """Will it come to its end? A sweep takes long where a place is reached once in a heartbeat, but each death is
+        logged. The wait is over when a component was given up."""
+        text, now = self.log_text(), self.qmp.seconds()
+        given_up = GIVEN_UP in text
+        if now is not None and len(text) > self.logged:
+            self.end, self.logged = now + LIMIT, len(text)
+        if now is None or (now < self.end and not given_up):
             return
         self.gdb.interrupt()
         while not self.gdb.wait(None):
