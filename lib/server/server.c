@@ -248,7 +248,10 @@ static _Bool receive(const struct server *server, struct message *m)
         answer_load(m);
         m->count = REPLY_COUNT(header->reply);
     }
-    return sys_reply_wait(SLOT_ENDPOINT, state->reply_slot, m, is_on_trial() ? NS_FOREVER : wake_at) == OK;
+    err_t err = sys_reply_wait(SLOT_ENDPOINT, state->reply_slot, m, is_on_trial() ? NS_FOREVER : wake_at);
+    if (err != OK && err != ERR_TIMEOUT && err != ERR_EVENT)  // above all: the last answer has not gone out
+        panic("nothing can be received: %s", err_name(err));
+    return err == OK;
 }
 
 static void tick_if_due(const struct server *server)
