@@ -94,8 +94,8 @@ static err_t clear(enum twin twin)
 {
     struct twin_order *o = &twin_record(twin)->order;
     if (o->number == 0) return OK;
+    put_original(twin);  // before the order is over: it may be our own text, and the next instruction a trap
     if (o->state != FAULT_DONE) o->state = FAULT_MISSED;
-    put_original(twin);
     twin_record(twin)->n_failures = 0;
     return OK;
 }

@@ -8,9 +8,7 @@
 // instead of waiting. A kill from outside and an end by plan are no failures. A quiet period leads down the ladder again.
 #include "servers/supervisor/supervisor.h"
 
-#define MS 1000000ull
-#define BACKOFF_FIRST_NS (10 * MS)
-#define BACKOFF_MAX_NS (1000 * MS)
+#define BACKOFF_FIRST_NS 10000000ull
 
 static const char *death_name(enum component_death death)
 {

@@ -24,6 +24,7 @@ static void make_components(void)
     struct system *s = the_system;
     s->n_components = s->manifest->n_components;
     s->components = vault_alloc(s->n_components * sizeof *s->components);
+    s->plans = vault_alloc(s->n_components * PLAN_BYTES);
     s->next_slot = SLOT_VIEWS;
     for (unsigned i = 0; i < s->n_components; i++) {
         struct component *c = &s->components[i];
@@ -106,10 +107,12 @@ int component_main(const struct component_info *page)
     for (;;) {
         twin_beat(TWIN_SUPERVISOR);
         uint64_t deadline = earlier(watch_guardian(), converge());
-        if (sys_reply_wait(SLOT_OWN_ENDPOINT, SLOT_OWN_REPLY, &m, deadline) != OK) {
+        err_t err = sys_reply_wait(SLOT_OWN_ENDPOINT, SLOT_OWN_REPLY, &m, deadline);
+        if (err == ERR_TIMEOUT) {
             m.count = 0;
             continue;
         }
+        if (err != OK) panic("nothing can be received: %s", err_name(err));  // the last answer has not gone out
         turn_begin();
         handle_message(&m);
         turn_end();

@@ -78,6 +78,7 @@ struct kills {
 };
 
 #define RESTARTS_KEPT 16
+#define BACKOFF_MAX_NS 1000000000ull
 #define STACK_BITS 16
 
 // What is known of a component, in the vault. The plan, up to `state`, does not change once the system is built.
@@ -90,7 +91,7 @@ struct component {
     uint32_t views[COMPONENT_CAPS];      // per grant: the capability that we keep of it
     uint64_t mapped_at[COMPONENT_CAPS];  // per grant: where it is mapped in the component, 0: nowhere
     uint64_t mapped_pages[COMPONENT_CAPS];
-    uint64_t seal;  // over all above
+    uint64_t seal;  // over all above, of which `plans` of the system has a copy
 
     enum component_state state;
     const struct image_header *image;
@@ -121,6 +122,8 @@ struct component {
     struct kills kills;
 };
 
+#define PLAN_BYTES offsetof(struct component, seal)
+
 // Badge of a fault capability: which component, in which start.
 #define BADGE_FAULT_OF(index, starts) (4ull << 56 | (uint64_t)(starts) << 16 | (index))
 
@@ -145,6 +148,7 @@ struct system {
     const char *command_line;  // the bundle's, may be empty
     unsigned n_components;
     struct component *components;
+    uint8_t *plans;  // PLAN_BYTES of each
     struct kills kills;  // of anyone
     uint32_t next_slot;  // of those for slot_take()
     struct patched patched[PATCHED_PAGES];

@@ -29,18 +29,22 @@ _Bool system_attach(void)
 }
 
 // FNV-1a over the plan.
-static uint64_t seal_of(const struct component *c)
+static uint64_t seal_of(const void *plan)
 {
     uint64_t hash = 0xcbf29ce484222325;
-    const uint8_t *bytes = (const uint8_t *)c;
-    for (size_t i = 0; i < offsetof(struct component, seal); i++) hash = (hash ^ bytes[i]) * 0x100000001b3;
+    const uint8_t *bytes = plan;
+    for (size_t i = 0; i < PLAN_BYTES; i++) hash = (hash ^ bytes[i]) * 0x100000001b3;
     return hash;
 }
 
+static uint8_t *copy_of(unsigned i) { return the_system->plans + i * PLAN_BYTES; }
+
 void system_built(void)
 {
-    for (unsigned i = 0; i < the_system->n_components; i++)
+    for (unsigned i = 0; i < the_system->n_components; i++) {
         the_system->components[i].seal = seal_of(&the_system->components[i]);
+        memcpy(copy_of(i), &the_system->components[i], PLAN_BYTES);
+    }
     vault_finish(VERSION);
     vault_start_logging();
     twins()->built = 1;
@@ -54,13 +58,27 @@ void turn_begin(void)
 
 void turn_end(void) { step_commit(); }
 
+// Numbers that lead somewhere come back into their bounds, and times that we would wait for in vain; figures for people may
+// stay wrong.
+static void mend(struct component *c, uint64_t now)
+{
+    if (c->n_restarts > RESTARTS_KEPT) c->n_restarts = 0;
+    if (c->beat_at > now + c->spec->heartbeat_ns) c->beat_at = now;
+    if (c->retry_at > now + BACKOFF_MAX_NS) c->retry_at = now;
+}
+
 void system_check(void)
 {
     const struct system *s = the_system;
     if (s->n_components > MANIFEST_COMPONENTS) twin_reboot("the supervisor's vault is damaged");
     for (unsigned i = 0; i < s->n_components; i++) {
-        const struct component *c = &s->components[i];
+        struct component *c = &s->components[i];
+        if (c->seal != seal_of(c) && c->seal == seal_of(copy_of(i))) {
+            log_line("the plan of component %u was damaged", i);
+            memcpy(c, copy_of(i), PLAN_BYTES);
+        }
         if (c->state >= COMPONENT_STATES || c->last_death >= COMPONENT_DEATHS || c->seal != seal_of(c))
             twin_reboot("what the supervisor knows of component %u is damaged", i);
+        mend(c, now_ns());
     }
 }
