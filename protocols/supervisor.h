@@ -32,6 +32,7 @@ enum {
     SUPERVISOR_EVIDENCE = 14,  // (number or 0 for the newest, first) -> number, n, oldest, newest; n words of struct evidence
                                // (protocols/evidence.h) from word `first` on in words 8..; a number that is not kept any
                                // more gives the oldest. ERR_NOT_FOUND
+    SUPERVISOR_RENEW = 15,     // () end this instance by plan: the next one runs the step again. Does not return
     SUPERVISOR_FAULT = 16,     // (number, FAULT_ORDER(), address, 3 words of data) inject a fault (protocols/faults.h); only
                                //  with `may power`. The same number again does nothing
     SUPERVISOR_FAULTS = 17,    // (number) -> what FAULT_ORDER() gave, address, enum fault_state, time ns, hits, error.

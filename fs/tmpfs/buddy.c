@@ -116,6 +116,65 @@ void buddy_give(struct buddy *buddy, uint32_t page, unsigned order)
     bitmap_set(&buddy->free[order], block);
 }
 
+// Until it is settled, the bitmap of single pages alone counts.
+void buddy_reset(struct buddy *buddy)
+{
+    for (uint32_t i = 0; i < words_for(buddy->n_pages); i++) buddy->free[0].levels[0][i] = ~0ull;
+    if (buddy->n_pages % 64) buddy->free[0].levels[0][0] = (1ull << buddy->n_pages) - 1;  // a power of two below 64
+}
+
+void buddy_claim(struct buddy *buddy, uint32_t page, unsigned order)
+{
+    for (uint32_t i = page; i < page + (1u << order) && i < buddy->n_pages; i++)
+        buddy->free[0].levels[0][i / 64] &= ~(1ull << i % 64);
+}
+
+// The even bits, put together in the lower half.
+static uint64_t compress(uint64_t bits)
+{
+    bits = (bits | bits >> 1) & 0x3333333333333333ull;
+    bits = (bits | bits >> 2) & 0x0f0f0f0f0f0f0f0full;
+    bits = (bits | bits >> 4) & 0x00ff00ff00ff00ffull;
+    bits = (bits | bits >> 8) & 0x0000ffff0000ffffull;
+    return (bits | bits >> 16) & 0xffffffff;
+}
+
+// Take pairs of free blocks out of this order; they are the blocks of the next.
+static void merge_pairs(struct buddy *buddy, unsigned order, unsigned top)
+{
+    uint64_t *from = buddy->free[order].levels[0];
+    uint64_t *to = order < top ? buddy->free[order + 1].levels[0] : NULL;
+    for (uint32_t i = 0; i < words_for(buddy->n_pages >> order); i++) {
+        buddy->n_free += (uint32_t)__builtin_popcountll(from[i]) << order;
+        if (!to) continue;
+        uint64_t pairs = from[i] & from[i] >> 1 & 0x5555555555555555ull;
+        from[i] &= ~(pairs | pairs << 1);
+        buddy->n_free -= (uint32_t)__builtin_popcountll(pairs) << (order + 1);
+        uint64_t half = compress(pairs);
+        to[i / 2] = i % 2 ? to[i / 2] | half << 32 : half;
+    }
+}
+
+static void summarise(struct bitmap *map, uint32_t n_bits)
+{
+    for (uint32_t level = 1; level < map->n_levels; level++) {
+        n_bits = words_for(n_bits);
+        for (uint32_t i = 0; i < words_for(n_bits); i++) map->levels[level][i] = 0;
+        for (uint32_t i = 0; i < n_bits; i++)
+            if (map->levels[level - 1][i]) map->levels[level][i / 64] |= 1ull << i % 64;
+    }
+}
+
+void buddy_settle(struct buddy *buddy)
+{
+    unsigned top = top_order(buddy);
+    buddy->n_free = 0;
+    for (unsigned order = 0; order <= top; order++) {
+        merge_pairs(buddy, order, top);
+        summarise(&buddy->free[order], buddy->n_pages >> order);
+    }
+}
+
 bool buddy_check(const struct buddy *buddy)
 {
     uint64_t n_free = 0;

@@ -29,5 +29,10 @@ void buddy_init(struct buddy *buddy, uint32_t n_pages, void *memory);
 bool buddy_take(struct buddy *buddy, unsigned order, uint32_t *page);
 // Give a block back.
 void buddy_give(struct buddy *buddy, uint32_t page, unsigned order);
+// All over again: every page is free, then these are in use, then the rest is put together to the largest blocks that
+// there are. In between nothing may be taken or given.
+void buddy_reset(struct buddy *buddy);
+void buddy_claim(struct buddy *buddy, uint32_t page, unsigned order);
+void buddy_settle(struct buddy *buddy);
 // Every free block is aligned, inside, not also free as part of another, and the count is right (tests).
 bool buddy_check(const struct buddy *buddy);

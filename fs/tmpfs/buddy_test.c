@@ -34,6 +34,17 @@ static struct buddy *fresh(uint32_t n_pages)
     return &buddy;
 }
 
+// Find out anew what is free: the pages that nobody owns, in blocks as large as before.
+static bool is_found_again(struct buddy *buddy, const uint8_t owned[PAGES])
+{
+    uint32_t n_free = buddy->n_free;
+    buddy_reset(buddy);
+    for (uint32_t page = 0; page < PAGES; page++)
+        if (owned[page]) buddy_claim(buddy, page, 0);
+    buddy_settle(buddy);
+    return buddy->n_free == n_free && buddy_check(buddy);
+}
+
 static void test_ends(void)
 {
     struct buddy *buddy = fresh(PAGES);
@@ -43,6 +54,9 @@ static void test_ends(void)
     ok(taken == PAGES && buddy->n_free == 0, "every page can be taken");
     for (page = 0; page < PAGES; page++) buddy_give(buddy, page, 0);
     ok(buddy_check(buddy) && buddy_take(buddy, BUDDY_ORDERS - 1, &page), "pages given back join to the largest block");
+    static const uint8_t nothing[PAGES];
+    buddy_give(buddy, page, BUDDY_ORDERS - 1);
+    ok(is_found_again(buddy, nothing) && buddy_take(buddy, BUDDY_ORDERS - 1, &page), "a free pool is found to be free");
     buddy = fresh(1);
     ok(buddy_take(buddy, 0, &page) && page == 0 && !buddy_take(buddy, 0, &page), "a pool of one page");
     buddy = fresh(1 << 20);
@@ -60,7 +74,7 @@ static void test_random(void)
         unsigned order;
         bool used;
     } blocks[BLOCKS];
-    bool right = true;
+    bool right = true, found = true;
     for (unsigned round = 0; round < ROUNDS && right; round++) {
         unsigned i = random_below(BLOCKS);
         if (blocks[i].used) {
@@ -85,8 +99,10 @@ static void test_random(void)
             }
         }
         if (round % 512 == 0) right &= buddy_check(buddy);
+        if (round % 2048 == 0) found &= is_found_again(buddy, owned);
     }
     ok(right && buddy_check(buddy), "random blocks never overlap");
+    ok(found && right, "what is free is found again from what is not");
 }
 
 int main(void)

@@ -166,6 +166,17 @@ bool dir_move(struct entry *entry, struct inode *directory, const struct name *n
     return true;
 }
 
+void dir_rehash(void)
+{
+    memset(fs->buckets, 0, HASH_BUCKETS * sizeof *fs->buckets);
+    for (uint32_t i = 0; i < fs->entries.n_fresh; i++) {
+        struct entry *entry = table_at(&fs->entries, i);
+        if (!audit_reached(&fs->entries, entry)) continue;
+        entry->hash_next = *bucket(entry->hash);
+        *bucket(entry->hash) = entry;
+    }
+}
+
 STORES_OUTSIDE_VAULT size_t entry_name(const struct entry *entry, char *to)
 {
     size_t head = entry->length < ENTRY_INLINE ? entry->length : ENTRY_INLINE;

@@ -65,6 +65,7 @@ int component_main(const struct component_info *info)
         .description_gone = io_description_gone,
         .session_gone = io_session_gone,
         .usage = io_usage,
+        .audit = audit,
         .check = check,
         .effects = ring_effects,
         .n_effects = RING_EFFECTS,

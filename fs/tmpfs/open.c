@@ -108,7 +108,10 @@ static err_t open_terminal(const struct request *request, struct answer *answer,
     };
     err_t err = server_call_cap(cap_named("tty"), &m, &fs->passing);
     if (err != OK) return err;
-    if (!fs->passing) return ERR_LINUX(EIO);
+    if (!fs->passing) {
+        server_doubt("a terminal without a capability");
+        return ERR_LINUX(EIO);
+    }
     *opened =
         (struct io_opened){.mode = inode->mode, .flags = m.words[0], .device = inode->device, .server = SERVER_TTY};
     io_answer(answer, sizeof *opened / sizeof(uint64_t));

@@ -16,7 +16,7 @@
 #define PATIENCE_FIRST 8  // requests in a row that are worth a ring
 #define OTHER(end) (PIPE_WRITER - (end))
 
-static bool uses(uint32_t access, unsigned end)
+bool pipe_uses(uint32_t access, unsigned end)
 {
     return (access & O_ACCMODE) != (end == PIPE_READER ? O_WRONLY : O_RDONLY);
 }
@@ -75,20 +75,20 @@ err_t pipe_open(struct inode *inode, uint32_t access)
     struct pipe *pipe = pipe_of(inode);
     if (!pipe) return ERR_LINUX(ENFILE);
     for (unsigned end = 0; end < PIPE_ENDS; end++)
-        if (uses(access, end)) {
+        if (pipe_uses(access, end)) {
             pipe->ends[end].open++;
             pipe->ends[end].opened++;
         }
     ring_tell_state(pipe);
     for (unsigned end = 0; end < PIPE_ENDS; end++)
-        if (uses(access, end)) pipe_wake(pipe, OTHER(end));
+        if (pipe_uses(access, end)) pipe_wake(pipe, OTHER(end));
     return OK;
 }
 
 void pipe_close(struct inode *inode, uint32_t access)
 {
     struct pipe *pipe = inode->pipe;
-    for (unsigned end = 0; end < PIPE_ENDS; end++) pipe->ends[end].open -= uses(access, end);
+    for (unsigned end = 0; end < PIPE_ENDS; end++) pipe->ends[end].open -= pipe_uses(access, end);
     ring_tell_state(pipe);
     for (unsigned end = 0; end < PIPE_ENDS; end++)
         if (!pipe->ends[end].open) pipe_wake(pipe, OTHER(end));
@@ -213,11 +213,11 @@ err_t pipe_write(struct inode *inode, const uint8_t *from, uint64_t n, uint64_t 
 static uint32_t ready_now(const struct pipe *pipe, uint32_t access)
 {
     uint32_t ready = 0;
-    if (uses(access, PIPE_READER)) {
+    if (pipe_uses(access, PIPE_READER)) {
         if (pipe_bytes(pipe)) ready |= POLLIN | POLLRDNORM;
         if (!pipe_has(pipe, PIPE_WRITER) && pipe->ends[PIPE_WRITER].opened) ready |= POLLHUP;
     }
-    if (uses(access, PIPE_WRITER)) {
+    if (pipe_uses(access, PIPE_WRITER)) {
         if (pipe_room(pipe) >= PIPE_ATOMIC) ready |= POLLOUT | POLLWRNORM;
         if (!pipe_has(pipe, PIPE_READER)) ready |= POLLERR;
     }
@@ -228,15 +228,15 @@ err_t pipe_poll(struct inode *inode, uint32_t access, uint64_t flags, uint32_t e
 {
     struct pipe *pipe = inode->pipe;
     for (unsigned end = 0; end < PIPE_ENDS; end++) {
-        err_t err = uses(access, end) ? ring_take(pipe, end) : OK;
+        err_t err = pipe_uses(access, end) ? ring_take(pipe, end) : OK;
         if (err != OK) return err;
     }
     events |= POLLHUP | POLLERR;
     for (unsigned end = 0; end < PIPE_ENDS; end++)
-        if (uses(access, end) && !(ready_now(pipe, access) & events)) ring_arm(pipe, end, flags);
+        if (pipe_uses(access, end) && !(ready_now(pipe, access) & events)) ring_arm(pipe, end, flags);
     *ready = ready_now(pipe, access) & events;
     for (unsigned end = 0; end < PIPE_ENDS; end++)
-        if (uses(access, end) && !*ready) io_arm(&context.session->io, flags, &pipe->ends[end].queue);
+        if (pipe_uses(access, end) && !*ready) io_arm(&context.session->io, flags, &pipe->ends[end].queue);
     return OK;
 }
 

@@ -12,6 +12,7 @@
 // zero, and growing a file zeroes what it uncovers (data.c).
 #pragma once
 #include "fs/tmpfs/buddy.h"
+#include "lib/server/audit.h"
 #include "lib/server/io.h"
 #include "protocols/fs.h"
 #include "protocols/ring.h"
@@ -239,6 +240,9 @@ static inline void trail_add(const struct inode *inode)
 void trail_answer(struct answer *answer);  // put it into the answer
 uint64_t word_mark(const struct inode *inode);  // of this inode alone, as in a trail
 
+// --- audit.c
+void audit(void);  // for server.audit
+
 // --- text.c
 struct text *text_new(const char *bytes, size_t n);  // null: no room (or n == 0)
 void text_free(struct text *text);
@@ -276,6 +280,7 @@ void name_make(struct name *name, const char *text, size_t n);  // of at most NA
 struct entry *dir_find(const struct inode *directory, const struct name *name);
 struct entry *dir_add(struct inode *directory, const struct name *name, struct inode *inode);  // null: ENOSPC
 void dir_remove(struct entry *entry);
+void dir_rehash(void);  // make the hash table anew of the entries that the audit has reached
 // Give the entry another directory and name; the record stays. False: no room.
 bool dir_move(struct entry *entry, struct inode *directory, const struct name *name);
 size_t entry_name(const struct entry *entry, char *to);  // not terminated; returns the length
@@ -356,6 +361,7 @@ void locks_of_description(struct description *d);
 void lock_forget_wait(struct session *session);
 
 // --- pipe.c
+bool pipe_uses(uint32_t access, unsigned end);  // so opened, it is one of this end's users
 err_t pipe_open(struct inode *inode, uint32_t access);  // count an end; makes the pipe when it is the first
 void pipe_close(struct inode *inode, uint32_t access);
 // Requests on an end. ERR_RESTARTED: it has to be taken from a process first, and the request is sent again.

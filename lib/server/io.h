@@ -113,6 +113,8 @@ struct io {
 void io_init(struct io *io, const struct io_sizes *sizes);
 // For server.check: the helper's tables, and the links of who waits.
 bool io_check(void);
+// For server.audit: its own tables and slots. Behind it, audit_reached() tells of the descriptions that somebody has.
+void io_audit(void);
 // At each start, after server_attach().
 void io_attach(struct io *io, const struct io_server *server);
 

@@ -51,11 +51,19 @@ err_t call_numbered(uint32_t cap, struct message *m, uint64_t number)
     return ipc_call(cap, m);
 }
 
+// The same for a step, whose next run does not see an answer that nobody can have given: the capability was no server's.
+static err_t ask(uint32_t cap, struct message *m, uint64_t number)
+{
+    err_t err = call_numbered(cap, m, number);
+    if (err == ERR_NO_CAP || err == ERR_WRONG_TYPE || err == ERR_NO_RIGHT) server_doubt("a server that is none");
+    return err;
+}
+
 err_t server_call(uint32_t cap, struct message *m)
 {
     const struct journal_entry *kept = replay();
     if (kept) return recall(kept, m);
-    err_t err = call_numbered(cap, m, next_number());
+    err_t err = ask(cap, m, next_number());
     keep(err, 0, m);
     return err;
 }
@@ -67,7 +75,7 @@ static err_t call_into(uint32_t slot, uint32_t cap, struct message *m)
     utcb->recv_cspace = 0;
     utcb->recv_slot[0] = slot;
     for (unsigned i = 1; i < MSG_CAPS; i++) utcb->recv_slot[i] = 0;
-    err_t err = call_numbered(cap, m, next_number());
+    err_t err = ask(cap, m, next_number());
     utcb->recv_slot[0] = 0;
     return err;
 }

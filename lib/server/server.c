@@ -119,7 +119,10 @@ static void run_event(const struct server *server)
     struct trace_entry *trace = trace_begin(header);
     err_t err = OK;
     switch ((enum event_kind)header->event) {
-    case EVENT_REQUEST: err = run_request(server, request, &header->answer); break;
+    case EVENT_REQUEST:
+        err = run_request(server, request, &header->answer);
+        doubt_answer(request->label, err);
+        break;
     case EVENT_FAULT: err = server->fault ? server->fault(request, &header->answer) : ERR_NO_SYSCALL; break;
     case EVENT_NOTIFIED:
         if (server->notified) server->notified(request->words[0]);
@@ -276,12 +279,19 @@ static void give_up(void)
     step_commit();
 }
 
+static void finish_effects(const struct server *server)
+{
+    if (vault.header->phase != STEP_COMMITTED) return;
+    if (vault.header->deaths >= POISON_DEATHS) server_fail("the effects of its last step have brought it down twice");
+    outbox_perform(server);
+    answer_send();
+}
+
 // Bring the step that the last instance was in to its end, whatever it was.
 // @path crash-restart 5/6: the recorded step is rolled back and run again, or its effects are performed again
 static void finish_step(const struct server *server)
 {
     struct vault_header *header = vault.header;
-    if (header->phase != STEP_IDLE) header->deaths += death_is_own(rt_info()->last_death);
     if (header->phase == STEP_RUNNING) {
         step_restart();
         if (header->deaths < POISON_DEATHS)
@@ -289,11 +299,7 @@ static void finish_step(const struct server *server)
         else
             give_up();
         header->deaths = 0;  // from here on they are its effects'
-    }
-    if (header->phase == STEP_COMMITTED) {
-        if (header->deaths >= POISON_DEATHS) server_fail("the effects of its last step have brought it down twice");
-        outbox_perform(server);
-        answer_send();
+        finish_effects(server);
     }
     step_prepare();
     finish_undelivered(server);
@@ -326,6 +332,9 @@ static void start(const struct server *server)
 {
     const struct component_cap *proc = rt_cap("proc");
     proc_channel = proc && proc->kind == COMPONENT_CAP_CALL ? proc->slot : 0;
+    if (vault.header->phase != STEP_IDLE) vault.header->deaths += death_is_own(rt_info()->last_death);
+    finish_effects(server);
+    audit_run(server);
     if (server_restarted() && server->check && !server->check()) server_fail("the links of its state are broken");
     finish_step(server);
     if (!vault.state->is_set_up) step(server, EVENT_SETUP, 0, 0);

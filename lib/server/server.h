@@ -67,6 +67,7 @@ struct server {
     const server_effect_handler *effects;       // for server_effect(), by number
     uint32_t n_effects;
     void (*usage)(uint64_t usage[]);  // for heartbeats: fill in what lies behind USAGE_SLOTS (enum usage)
+    void (*audit)(void);  // after a death of the server's own making, or by plan: give back what is lost (audit.h)
     _Bool (*check)(
         void);           // after a restart, before anything runs: are the links of the state sound? False: the vault is
                          // given up and the component starts with an empty one. It has milliseconds; change nothing
@@ -98,6 +99,11 @@ _Noreturn void server_run(const struct server *server);
 
 // Undo every store of this step and drop its queued effects; use: return server_abort(ERR_...).
 err_t server_abort(err_t err);
+
+// This step is about to do what hardly ever happens, and what cannot be taken back (end a process, say that something is used
+// up): let a fresh instance think it over. The first time it does not return, and the step runs again; when it comes here
+// once more, it is so.
+void server_doubt(const char *what);
 
 // Keep the caller waiting: the step sends no answer. *handle (store it in the vault) stands for the caller until
 // server_reply_later() or server_forget(). ERR_LIMIT: n_deferred callers wait already; ERR_INVALID: it is another

@@ -26,8 +26,10 @@ static struct trace_ring trace;  // the address of a component's own is the sani
 #undef memmove
 #undef memset
 #include "lib/server/attach.c"
+#include "lib/server/audit.c"
 #include "lib/server/batch.c"
 #include "lib/server/channel.c"
+#include "lib/server/doubt.c"
 #include "lib/server/journal.c"
 #include "lib/server/outbox.c"
 #include "lib/server/server.c"

@@ -5,6 +5,7 @@
 // The contents of a free record mean nothing, so a new one is cleared, and first filled, without notes for the undo
 // log; except when it was freed in this very step, since a rollback brings it back to life.
 #include "lib/server/table.h"
+#include "lib/server/audit.h"
 #include "lib/server/vault.h"
 #include "lib/rt/rt.h"
 
@@ -15,7 +16,7 @@ struct head {
     uint32_t generation;
     uint32_t next;  // IN_USE, or the index + 1 of the next free record
     uint32_t freed_step;  // not logged: after a rollback it says only that its record may have been freed in this step
-    uint32_t zero;
+    uint32_t reached;     // by the audit of the instance that was the so many-th (audit.h)
 };
 
 static struct head *head_at(const struct table *table, uint32_t index)
@@ -110,6 +111,39 @@ _Bool table_holds(const struct table *table, const void *record)
     if (!record) return 1;
     size_t offset = (size_t)((const uint8_t *)head_of(record) - table->base);
     return offset % table->stride == 0 && offset / table->stride < table->n_fresh && head_of(record)->next == IN_USE;
+}
+
+// --- audits (audit.h): marks need no clearing, since each start has a number of its own
+
+static uint32_t mark(void) { return rt_info()->starts; }
+
+_Bool audit_reached(const struct table *table, const void *record)
+{
+    return record && table_holds(table, record) && head_of(record)->reached == mark();
+}
+
+_Bool audit_reach(const struct table *table, const void *record)
+{
+    if (!record || !table_holds(table, record) || head_of(record)->reached == mark()) return 0;
+    head_of(record)->reached = mark();
+    return 1;
+}
+
+void audit_sweep(struct table *table)
+{
+    uint32_t n_used = 0;
+    table->free_head = 0;
+    for (uint32_t i = table->n_fresh; i-- > 0;) {
+        struct head *head = head_at(table, i);
+        if (head->next == IN_USE && head->reached == mark()) {
+            n_used++;
+            continue;
+        }
+        if (head->next == IN_USE) head->generation++;
+        head->next = table->free_head;
+        table->free_head = i + 1;
+    }
+    table->n_used = n_used;
 }
 
 // --- sessions: the head's `next` holds IN_USE, its generation is the process's

@@ -62,6 +62,7 @@ void vault_format(uint32_t cspace_slots, uint32_t starts)
     vault.header->step = starts * STEPS_A_START;
     vault.state->n_slots = cspace_slots;
     vault.state->slot_map = vault_alloc((cspace_slots + 63) / 64 * 8);
+    vault.state->slots_reached = vault_alloc((cspace_slots + 63) / 64 * 8);
     for (uint32_t slot = 0; slot < SLOT_DYNAMIC && slot < cspace_slots; slot++)
         vault.state->slot_map[slot / 64] |= 1ull << slot % 64;
 }
@@ -75,6 +76,8 @@ void vault_finish(uint32_t version)
 }
 
 void vault_start_logging(void) { vault_logged_from = (uintptr_t)vault.state; }
+
+void vault_stop_logging(void) { vault_logged_from = UINTPTR_MAX; }
 
 void *vault_alloc(size_t bytes)
 {

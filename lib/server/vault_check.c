@@ -67,7 +67,8 @@ static _Bool state_fits(const struct vault_state *state, uint32_t n_slots)
     for (unsigned i = 0; i < REPLIES; i++)
         if (state->replies_free[i] >= n_slots) return 0;
     return state->allocated <= vault.state_limit && state->n_slots == n_slots && in_state(state->root, 1) &&
-           in_state(state->slot_map, (n_slots + 63) / 64 * 8) && state->slot_hint <= n_slots / 64 &&
+           in_state(state->slot_map, (n_slots + 63) / 64 * 8) &&
+           in_state(state->slots_reached, (n_slots + 63) / 64 * 8) && state->slot_hint <= n_slots / 64 &&
            state->reply_slot < n_slots && state->n_replies_free <= REPLIES;
 }
 

@@ -100,6 +100,8 @@ struct vault_header {
     uint32_t deaths;     // that this event has caused
     uint32_t receiving;  // the slot that a call's capability is to arrive in
     uint32_t n_undelivered;
+    uint32_t audit;  // one is due or has begun (audit.c)
+    uint64_t doubted_step, doubted_ns;  // the step that was doubted last, and when (doubt.c)
     uint64_t undelivered[MSG_CAPS];  // badges of descriptions whose receiver died before the answer
     uint64_t reply;                  // handle of the caller: slot | arming count << 32, 0: none
     uint64_t now;                    // the step's time, 0: not asked for yet
@@ -123,6 +125,7 @@ struct vault_state {
     uint64_t version;    // of the server's layout
     void *root;
     uint64_t *slot_map;  // a bit each slot, set: in use
+    uint64_t *slots_reached;  // by an audit
     uint32_t n_slots, slot_hint;
     uint32_t is_set_up, reply_slot;
     uint32_t n_replies_free;
@@ -241,6 +244,7 @@ void vault_clear(void);  // the memory only
 void vault_format(uint32_t cspace_slots, uint32_t starts);
 void vault_finish(uint32_t version);
 void vault_start_logging(void);
+void vault_stop_logging(void);
 // Undo the stores, empty the slots that were filled, drop the queued effects.
 void step_rollback(void);
 // The same, and a migration that no step has confirmed.
@@ -294,6 +298,14 @@ void outbox_perform(const struct server *server);
 void answer_send(void);
 // Put the answer into a message; long words and capability slots into the UTCB.
 void answer_load(struct message *m);
+
+// --- audit.c
+// Run the audit if one is due.
+void audit_run(const struct server *server);
+
+// --- doubt.c
+// Doubt the step if this is not what requests usually end in.
+void doubt_answer(uint32_t label, err_t err);
 
 // --- mapping.c
 void mapping_restore(void);

@@ -326,6 +326,7 @@ static err_t deliver(struct thread *thread, const struct request *fault, struct 
         thread->page->fault_code = verdict.code;
         return FAULT_REFLECT;
     }
+    server_doubt("a process ends for its fault");
     log_fault(thread, fault, verdict);
     process_exit(thread->process, (uint32_t)verdict.signal);
     return ERR_GONE;
@@ -351,6 +352,7 @@ err_t proc_fault(const struct request *request, struct answer *answer)
                               (unsigned)request->words[FAULT_WORD_CODE], process->limits[RLIMIT_STACK][0]);
     if (verdict.signal == 0) return FAULT_RESUME;
     if (verdict.signal == SIGKILL) {
+        server_doubt("no memory for a page");
         (void)server_abort(OK);
         return memory_make_room(process) ? FAULT_RESUME : ERR_GONE;
     }

@@ -195,9 +195,15 @@ err_t proc_fork(const struct request *request, struct answer *answer)
     struct thread *thread = parent ? thread_of(parent, request->words[0]) : NULL;
     if (!thread) return ERR_INVALID;
     if (parent->sent_later) return ERR_RESTARTED;  // the child may not miss it
-    if (limit_of_processes_reached(parent)) return ERR_LINUX(EAGAIN);
+    if (limit_of_processes_reached(parent)) {
+        server_doubt("too many processes");
+        return ERR_LINUX(EAGAIN);
+    }
     struct process *child = process_new(parent);
-    if (!child || !(child->space = space_make())) return server_abort(ERR_LINUX(EAGAIN));
+    if (!child || !(child->space = space_make())) {
+        server_doubt("no room for a process");
+        return server_abort(ERR_LINUX(EAGAIN));
+    }
     if (!fill_space(child, parent, thread) || !fill_thread(child, thread)) return server_abort(ERR_LINUX(ENOMEM));
     process_give_aspace(child);
     process_give_descriptions(child, parent);

@@ -140,6 +140,7 @@ static struct server server = {
     .description_gone = io_description_gone,
     .session_gone = session_gone,
     .usage = io_usage,
+    .audit = audit,
     .check = check,
     .effects = effects,
     .n_effects = EFFECT_COUNT,

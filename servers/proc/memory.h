@@ -65,6 +65,8 @@ struct page_set {
     struct chunk *first;
     uint32_t n_chunks, n_pages;
 };
+// Make the hash table anew of the chunks in use.
+void chunks_rehash(void);
 struct chunk_walk {
     const struct page_set *set;
     uint64_t key, key_end;
@@ -160,6 +162,7 @@ void regions_drop(struct space *space);
 bool liblinux_region(const struct space *space, uint64_t address, struct region *region);
 
 // --- space.c
+#define SPACE_SLOTS 4  // aspace, pool, image, clock
 
 struct space {
     uint32_t n_processes, n_regions;

@@ -48,6 +48,18 @@ static void destroy(struct chunk *chunk)
     table_free(&state->chunks, chunk);
 }
 
+void chunks_rehash(void)
+{
+    memset(state->chunk_buckets, 0, sizeof *state->chunk_buckets << CHUNK_BUCKET_BITS);
+    for (uint32_t i = 0; i < state->chunks.n_fresh; i++) {
+        struct chunk *chunk = table_at(&state->chunks, i);
+        if (!chunk) continue;
+        struct chunk **bucket = bucket_of(chunk->set, chunk->key);
+        chunk->hash_next = *bucket;
+        *bucket = chunk;
+    }
+}
+
 uint32_t page_set_get(const struct page_set *set, uint64_t number)
 {
     struct chunk *chunk = find(set, number / CHUNK_PAGES);

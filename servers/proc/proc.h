@@ -141,7 +141,8 @@ struct state {
     uint32_t generations[PROCESS_SLOTS];  // newest ever used
     uint32_t last_pid, n_blocks, free_block, n_free_blocks;
     struct {
-        uint32_t slot, next;  // next: block + 1 of a chain or the free list, 0: its end
+        uint32_t slot, next;  // next: of a chain or the free list, 0: its end
+        uint32_t reached, zero;  // by the audit of this start
     } * blocks;               // numbered from 1
     struct space *dead_spaces;
     struct process *timers;  // by deadline
@@ -197,6 +198,11 @@ err_t proc_tables(const struct request *request, struct answer *answer);
 void blocks_init(void);
 uint32_t block_take(uint32_t *chain);  // a block, put in front of a chain (0: empty); returns its slot, 0: none left
 void blocks_release(uint32_t *chain);  // revoke all of a chain after the commit, then they are free
+
+#define KIT_SLOTS 4
+
+// --- audit.c
+void audit(void);  // for server.audit
 
 // --- thread.c
 void kits_drop(struct process *process);                       // their objects went with the blocks

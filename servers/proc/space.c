@@ -9,7 +9,6 @@
 
 #define FREE_AT_ONCE 256  // pages let go in the step that ends a space
 #define FREE_A_STEP 2048
-#define SPACE_SLOTS 4
 // Of the pages of its block an address space keeps two; image and clock need four tables, a first process and thread
 // area and a hand-over six.
 #define TABLES_AT_FIRST ((1u << BLOCK_BITS) / PAGE_SIZE - 2 - 4 - 6)

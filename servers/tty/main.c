@@ -128,6 +128,7 @@ static const struct server server = {
     .tick = tick,
     .description_gone = io_description_gone,
     .session_gone = io_session_gone,
+    .audit = io_audit,
     .check = io_check,
     .usage = io_usage,
     .effects = line_effects,

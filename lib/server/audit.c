@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+// When an audit is due, and the library's part of it: slots and reply objects (audit.h).
+//
+// It runs when the step before has been rolled back or its effects have been performed, and before anything else does.
+// Notes are off meanwhile: what it stores stands, whatever becomes of the step behind it.
+#include "lib/server/audit.h"
+#include "lib/server/vault_layout.h"
+
+enum { AUDIT_NONE, AUDIT_DUE, AUDIT_BEGUN };
+
+static uint64_t *reached(uint32_t slot) { return &vault.state->slots_reached[slot / 64]; }
+
+void audit_slots(uint32_t first, uint32_t n)
+{
+    if (first == 0) return;
+    for (uint32_t slot = first; slot < first + n && slot < vault.state->n_slots; slot++)
+        *reached(slot) |= 1ull << slot % 64;
+}
+
+void audit_reply(uint64_t handle) { audit_slots(REPLY_SLOT(handle), 1); }
+
+// What the library itself holds.
+static void reach_own_slots(void)
+{
+    const struct vault_state *state = vault.state;
+    const struct vault_header *header = vault.header;
+    for (uint32_t i = 0; i < state->n_replies_free; i++) audit_slots(state->replies_free[i], 1);
+    for (unsigned i = 0; i < MSG_CAPS; i++) audit_slots(state->recv_slot[i], 1);
+    for (unsigned i = 0; i < MAPPINGS; i++) audit_slots(state->mappings[i].frames, 1);
+    for (uint32_t i = 0; i < header->n_journal; i++) audit_slots(header->journal[i].slot, 1);
+    audit_slots(state->reply_slot, 1);
+    audit_slots(REPLY_SLOT(header->reply), 1);
+}
+
+// A reply object that nobody knows of comes back to the stock, and who waits at it asks again.
+static _Bool is_reply(uint32_t slot)
+{
+    struct cap_identity cap;
+    if (cspace_identify(SLOT_CSPACE, slot, &cap) != OK || cap.type != CAP_REPLY) return 0;
+    struct message m = {.info = INFO(ERR_RESTARTED, 0, 0)};
+    (void)sys_reply(slot, cap.detail, &m);
+    if (vault.state->n_replies_free < REPLIES) reply_release(slot);
+    return 1;
+}
+
+// Those in use that nobody has named.
+static unsigned give_back_slots(void)
+{
+    const struct vault_state *state = vault.state;
+    unsigned n = 0;
+    for (uint32_t slot = SLOT_DYNAMIC; slot < state->n_slots; slot++) {
+        if (!(state->slot_map[slot / 64] & ~*reached(slot) & 1ull << slot % 64) || is_reply(slot)) continue;
+        (void)cspace_revoke(SLOT_CSPACE, slot);
+        (void)cspace_delete(SLOT_CSPACE, slot, 1);
+        slot_release(slot);
+        n++;
+    }
+    return n;
+}
+
+void audit_run(const struct server *server)
+{
+    struct vault_header *header = vault.header;
+    enum component_death death = rt_info()->last_death;
+    if (header->audit == AUDIT_BEGUN && death_is_own(death)) {
+        log_line("the audit has brought its own instance down");
+        header->audit = AUDIT_NONE;
+    } else if (header->audit != AUDIT_NONE || (server_restarted() && death != DEATH_KILLED)) {
+        header->audit = AUDIT_DUE;
+    }
+    if (header->audit == AUDIT_NONE || !server->audit || !vault.state->is_set_up) return;
+    header->audit = AUDIT_BEGUN;
+    barrier();
+    vault_stop_logging();
+    memset(vault.state->slots_reached, 0, (vault.state->n_slots + 63) / 64 * 8);
+    reach_own_slots();
+    server->audit();
+    unsigned n = give_back_slots();
+    vault_start_logging();
+    if (n > 0) log_line("%u capabilities were lost and are free again", n);
+    barrier();
+    header->audit = AUDIT_NONE;
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+// Second thoughts: what hardly ever happens is not done because one instance says so.
+//
+// An instance whose memory or text has gone wrong often shows it first by a decision that a sound one hardly ever comes to: out
+// of memory, an internal error, a process ended for its fault. Before such a step commits, it is undone, the instance
+// is replaced by plan, and the next one runs the recorded event. When that comes to the same, it is so. It costs a restart,
+// therefore one is made at most every DOUBT_NS.
+#include "lib/server/vault_layout.h"
+#include "protocols/supervisor.h"
+#include <asm/errno.h>
+
+#define DOUBT_NS 100000000ull
+
+void server_doubt(const char *what)
+{
+    struct vault_header *header = vault.header;
+    uint64_t now = now_ns();
+    if (!RECOVERY || header->doubted_step == header->step) return;
+    if (header->doubted_ns != 0 && now - header->doubted_ns < DOUBT_NS) return;
+    header->doubted_step = header->step;
+    header->doubted_ns = now;
+    log_line("%s: is it so?", what);
+    struct message m = {.info = INFO(SUPERVISOR_RENEW, 0, 0)};
+    (void)ipc_call(SLOT_SUPERVISOR, &m);  // ends with this instance
+}
+
+// Errors that are rare in the life of a sound system: something is used up, a client does not know its own handles.
+static _Bool is_unusual(err_t err)
+{
+    if (err >= OK) return 0;
+    if (!ERR_IS_LINUX(err))
+        return err != ERR_AGAIN && err != ERR_RESTARTED && err != ERR_NO_SYSCALL && err != ERR_NOT_FOUND;
+    switch (ERR_TO_LINUX(err)) {
+    case EBADF:  // clients know which handles they have
+    case EFAULT:
+    case ENFILE:
+    case ENOMEM:
+    case ENOSPC:
+    case ENOTEMPTY:
+    case ESRCH: return 1;
+    default: return 0;
+    }
+}
+
+void doubt_answer(uint32_t label, err_t err)
+{
+    if (!is_unusual(err)) return;
+    char what[64];
+    if (ERR_IS_LINUX(err))
+        snprintf(what, sizeof what, "operation %x ends in errno %d", label, ERR_TO_LINUX(err));
+    else
+        snprintf(what, sizeof what, "operation %x ends in %s", label, err_name(err));
+    server_doubt(what);
+}

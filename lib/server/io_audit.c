@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+// The io helper's part of an audit (audit.h): sessions are its roots; handles, threads, buffers and descriptions what they
+// reach.
+//
+// Who waits is signalled and forgotten: signals are hints, and who is woken asks again and waits again. So a wake-up that was
+// lost is made good, and no queue keeps a link to what the audit frees.
+#include "lib/server/audit.h"
+#include "lib/server/io_state.h"
+
+static void wake_everybody(struct io *io)
+{
+    for (uint32_t i = 0; i < io->waiters.n_fresh; i++) {
+        const struct io_waiter *w = table_at(&io->waiters, i);
+        if (w && w->queue) w->queue->first = NULL;
+    }
+    for (uint32_t i = 0; i < io->threads.n_fresh; i++) {
+        struct io_thread *thread = table_at(&io->threads, i);
+        if (!thread || !thread->waiters) continue;
+        thread->waiters = NULL;
+        (void)sys_signal(thread->slot);
+    }
+    audit_sweep(&io->waiters);  // none was reached
+}
+
+// The chunk that holds this number's entry, null: none; all on the way have been reached.
+static struct io_chunk *reach_chunk(const struct io *io, const struct io_vector *v, uint64_t number)
+{
+    if (v->levels > 8 || number >= 1ull << 4 * v->levels) return NULL;
+    struct io_chunk *chunk = v->root;
+    for (unsigned level = v->levels; chunk && table_holds(&io->chunks, chunk); level--) {
+        (void)audit_reach(&io->chunks, chunk);
+        if (level <= 1) return chunk;
+        chunk = (struct io_chunk *)chunk->entries[number >> 4 * (level - 1) & 15];
+    }
+    return NULL;
+}
+
+static void reach_handles(const struct io *io, const struct io_session *session)
+{
+    for (uint32_t number = 0; number < session->n_handles; number++) {
+        const struct io_chunk *chunk = reach_chunk(io, &session->handles, number);
+        uint64_t entry = chunk ? chunk->entries[number % IO_FANOUT] : 0;
+        struct io_description *d = entry & 1 ? NULL : (struct io_description *)entry;
+        if (!d || !table_holds(&io->descriptions, d)) continue;
+        (void)audit_reach(&io->descriptions, d);
+        d->handles++;
+    }
+}
+
+static void reach_threads(const struct io *io, const struct io_session *session)
+{
+    for (uint32_t index = 0; index < session->n_threads; index++) {
+        const struct io_chunk *chunk = reach_chunk(io, &session->threads, index);
+        const struct io_thread *thread =
+            chunk ? (const struct io_thread *)chunk->entries[index % IO_FANOUT] : NULL;
+        if (audit_reach(&io->threads, thread)) audit_slots(thread->slot, 1);
+    }
+}
+
+// A description that no session has a handle of lives while somebody holds its capability.
+static void reach_descriptions(const struct io *io)
+{
+    for (uint32_t i = 0; i < io->descriptions.n_fresh; i++) {
+        const struct io_description *d = table_at(&io->descriptions, i);
+        struct cap_identity cap = {0};
+        if (!d) continue;
+        if (d->slot && cspace_identify(SLOT_CSPACE, d->slot, &cap) == OK && cap.children)
+            (void)audit_reach(&io->descriptions, d);
+        if (audit_reached(&io->descriptions, d)) audit_slots(d->slot, 1);
+    }
+}
+
+void io_audit(void)
+{
+    struct io *io = io_state;
+    wake_everybody(io);
+    for (uint32_t i = 0; i < io->descriptions.n_fresh; i++) {
+        struct io_description *d = table_at(&io->descriptions, i);
+        if (d) d->handles = 0;
+    }
+    for (uint32_t slot = 0; slot < io->sessions.n_slots; slot++) {
+        const struct io_session *session = session_at(&io->sessions, slot);
+        if (!session) continue;
+        reach_handles(io, session);
+        reach_threads(io, session);
+        audit_slots(session->buffer_slot, 1);
+    }
+    reach_descriptions(io);
+    audit_slots(io->arena_slot, 1);
+    audit_sweep(&io->descriptions);
+    audit_sweep(&io->chunks);
+    audit_sweep(&io->threads);
+}

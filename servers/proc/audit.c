@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT
+// The audit (lib/server/audit.h): processes found by their pids are the roots; their threads, kits, spaces, regions, pages,
+// blocks and signals are what they reach. Holders are counted anew, and what has none is free.
+#include "servers/proc/proc.h"
+#include "lib/server/audit.h"
+
+#define for_each(type, each, table) \
+    for (uint32_t each##_index = 0; each##_index < (table)->n_fresh; each##_index++) \
+        for (struct type *each = table_at((table), each##_index); each; each = NULL)
+
+static void reach_signals(const struct signal_queue *queue)
+{
+    for (const struct queued_signal *s = queue->first; audit_reach(&state->signals, s); s = s->next)
+        ;
+}
+
+static void reach_kit(const struct kit *kit)
+{
+    if (audit_reach(&state->kits, kit)) audit_slots(kit->thread, KIT_SLOTS);
+}
+
+static void reach_pages(const struct page_set *set)
+{
+    for (const struct chunk *chunk = set->first; audit_reach(&state->chunks, chunk); chunk = chunk->next)
+        ;
+}
+
+static void reach_region(const struct region *region)
+{
+    if (region->source && table_holds(&state->sources, region->source)) {
+        if (audit_reach(&state->sources, region->source)) audit_slots(region->source->slot, 1);
+        region->source->holders++;
+    }
+    if (region->shared && table_holds(&state->shareds, region->shared)) {
+        if (audit_reach(&state->shareds, region->shared)) reach_pages(&region->shared->pages);
+        region->shared->holders++;
+    }
+}
+
+static void reach_space(struct space *space)
+{
+    if (!audit_reach(&state->spaces, space)) return;
+    reach_pages(&space->pages);
+    space->hint = NULL;
+    for (const struct region *r = space->regions; audit_reach(&state->regions, r); r = r->next) reach_region(r);
+}
+
+static void reach_process(struct process *process)
+{
+    reach_signals(&process->signals);
+    for (unsigned i = 0; i < SERVERS; i++) audit_slots(process->sessions[i], 1);
+    if (process->life != PROCESS_LIVE) return;
+    audit_slots(process->cspace, 1);
+    audit_slots(process->descriptions, 1);
+    for (const struct kit *kit = process->free_kits; kit && table_holds(&state->kits, kit); kit = kit->next) {
+        if (audit_reached(&state->kits, kit)) break;
+        reach_kit(kit);
+    }
+    for (const struct thread *t = process->threads; audit_reach(&state->threads, t); t = t->next) {
+        reach_signals(&t->signals);
+        reach_kit(t->kit);
+        audit_reply(t->stopped_call);
+    }
+    if (!process->space || !table_holds(&state->spaces, process->space)) return;
+    reach_space(process->space);
+    audit_slots(process->space->aspace, SPACE_SLOTS);
+    process->space->n_processes++;
+}
+
+static void reach_processes(void)
+{
+    for_each(space, space, &state->spaces) space->n_processes = 0;
+    for_each(source, source, &state->sources) source->holders = 0;
+    for_each(shared, shared, &state->shareds) shared->holders = 0;
+    for (unsigned bucket = 0; bucket < PID_BUCKETS; bucket++)
+        for (struct process *p = state->pid_buckets[bucket]; audit_reach(&state->processes, p); p = p->pid_next)
+            reach_process(p);
+    for (struct space *space = state->dead_spaces; space && table_holds(&state->spaces, space);
+         space = space->next_dead) {
+        if (audit_reached(&state->spaces, space)) break;
+        reach_space(space);
+    }
+}
+
+// --- blocks: those in no chain are free, and nothing that was made of them is left
+
+static bool block_reach(uint32_t block)
+{
+    if (!block || block > state->n_blocks || state->blocks[block].reached == rt_info()->starts) return false;
+    state->blocks[block].reached = rt_info()->starts;
+    return true;
+}
+
+static void audit_blocks(void)
+{
+    for_each(process, process, &state->processes) if (process->life == PROCESS_LIVE)
+        for (uint32_t block = process->block; block_reach(block); block = state->blocks[block].next)
+            ;
+    for_each(space, space, &state->spaces) if (space->n_processes)
+        for (uint32_t block = space->block; block_reach(block); block = state->blocks[block].next)
+            ;
+    state->free_block = state->n_free_blocks = 0;
+    for (uint32_t block = 1; block <= state->n_blocks; block++) {
+        audit_slots(state->blocks[block].slot, 1);
+        if (!block_reach(block)) continue;
+        (void)cspace_revoke(SLOT_CSPACE, state->blocks[block].slot);
+        state->blocks[block].next = state->free_block;
+        state->free_block = block;
+        state->n_free_blocks++;
+    }
+}
+
+// --- pages
+
+static void count_pages(void)
+{
+    struct pages *pages = &state->pages;
+    memset(pages->counts, 0, pages->n * sizeof *pages->counts);
+    for_each(chunk, chunk, &state->chunks) for (unsigned i = 0; i < CHUNK_PAGES; i++)
+        if (chunk->pages[i] < pages->n) pages->counts[chunk->pages[i]]++;
+    for (uint32_t slot = 0; slot < state->io.sessions.n_slots; slot++) {
+        const struct io_session *session = session_at(&state->io.sessions, slot);
+        uint64_t first = session ? ((uint64_t)session->buffer - COMPONENT_POOL_ADDRESS) >> PAGE_BITS : 0;
+        for (uint64_t i = 0; session && session->buffer_slot && i < session->buffer_bytes >> PAGE_BITS; i++)
+            if (first + i < pages->n) pages->counts[first + i]++;
+    }
+    pages->counts[0] = 0;
+    pages->n_free = 0;
+    for (uint32_t page = 1; page < pages->n; page++) {
+        uint64_t bit = 1ull << page % 64, *word = &pages->free[page / 64];
+        *word = pages->counts[page] ? *word & ~bit : *word | bit;
+        pages->n_free += !pages->counts[page];
+    }
+}
+
+void audit(void)
+{
+    uint32_t pages = state->pages.n_free, processes = state->processes.n_used, blocks = state->n_free_blocks;
+    io_audit();
+    reach_processes();
+    struct table *const tables[] = {&state->processes, &state->threads, &state->kits,   &state->spaces, &state->regions,
+                                    &state->sources,   &state->shareds, &state->chunks, &state->signals};
+    for (unsigned i = 0; i < sizeof tables / sizeof tables[0]; i++) audit_sweep(tables[i]);
+    chunks_rehash();
+    audit_blocks();
+    count_pages();
+    if (pages != state->pages.n_free || processes != state->processes.n_used || blocks != state->n_free_blocks)
+        log_line("the audit has found %d pages, %d blocks and %d processes that were lost",
+                 (int)(state->pages.n_free - pages), (int)(state->n_free_blocks - blocks),
+                 (int)(processes - state->processes.n_used));
+}
