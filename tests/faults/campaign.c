@@ -6,8 +6,9 @@
 //
 // WORK is a shell script, run on a pseudoterminal in an empty directory. The undisturbed work is run first, then trial
 // after trial. Host and campaign talk over a desk in our memory: at desk_turn() the machine stands still, the host reads
-// what became of the last trial and writes the next order, "DELAY_US ORDER", the order as /proc/bulkhead/fault takes it
-// (tools/host/faults_machine.py). What is told is a line of KEY=VALUE, and when something is not as it was, what the work
+// what became of the last trial and writes the next order, "DELAY_US AGAIN ORDER", the order as /proc/bulkhead/fault takes it
+// (tools/host/faults_machine.py). AGAIN 1: the work is done once more behind a fault that was survived, to see whether what it
+// has left behind is sound; 0: another trial follows, whose work tells. What is told is a line of KEY=VALUE, and when something is not as it was, what the work
 // had printed. The host judges; nothing here retries.
 //
 // Beside the work a program of high priority asks all three servers again and again: its longest wait is the stall.
@@ -114,12 +115,18 @@ static size_t slurp(const char *path, char *text)
     return n;
 }
 
-static void tell(const char *path, const char *format, const char *name)
+static bool told_it(const char *path, const char *format, const char *name)
 {
     char line[256];
     int n = snprintf(line, sizeof line, format, name), file = open(path, O_WRONLY);
-    if (file < 0 || write(file, line, (size_t)n) != n) fail(line);
+    bool done = file >= 0 && write(file, line, (size_t)n) == n;
     close(file);
+    return done;
+}
+
+static void tell(const char *path, const char *format, const char *name)
+{
+    if (!told_it(path, format, name)) fail(name);
 }
 
 static void order(const char *format, const char *text) { tell("/proc/bulkhead/fault", format, text); }
@@ -137,6 +144,25 @@ static int components(struct component *to)
         if (sscanf(line, "%*d %31s state %ld starts %ld", to[n].name, &to[n].state, &to[n].starts) != 3)
             fail("components");
     return n;
+}
+
+static long starts_of(const char *name)
+{
+    int n = components(after);
+    for (int i = 0; i < n; i++)
+        if (strcmp(after[i].name, name) == 0) return after[i].starts;
+    return 0;
+}
+
+// Replace it by plan, or, where that cannot be, by force.
+static void replace(const char *name)
+{
+    long starts = starts_of(name);
+    if (!told_it("/proc/bulkhead/update", "%s same\n", name)) {
+        end_component(name);
+        return;
+    }
+    for (int64_t deadline = now() + SETTLE_NS; starts_of(name) == starts && now() < deadline;) pause_ns(1000000);
 }
 
 static long resident_pages(const char *path)
@@ -333,7 +359,7 @@ static void show_difference(void)
     fprintf(told, "\n--- ledger %s, before %s\n", ledger_after, ledger_before);
 }
 
-static void trial(const char *work, long delay_us, const char *text)
+static void trial(const char *work, long delay_us, bool again, const char *text)
 {
     char name[32] = "", kind[16] = "", state[16] = "";
     long hits = 0, hits_before = -1;
@@ -367,8 +393,8 @@ static void trial(const char *work, long delay_us, const char *text)
         if (strcmp(after[i].name, name) == 0) died = after[i].starts != before[i].starts;
     pause_ns(BEATS_NS);
     if (!is_kill && hits > 0 && ok) {  // away with the mutated instance: is what it has left behind sound?
-        if (!died) end_component(name);
-        run_work(work, &got);
+        if (!died) replace(name);
+        if (again) run_work(work, &got);
         ok = lasting = same(&got, &expected);
     }
     bool settled = settle(&n);
@@ -397,7 +423,7 @@ static void baseline(const char *work)
     run_work(work, &expected);
     for (int i = 0; i < 2; i++) {  // what is made at first use and kept
         settle(&n);
-        trial(work, 0, "");
+        trial(work, 0, false, "");
         rewind(told);
     }
     ledger(ledger_before);
@@ -419,9 +445,9 @@ int main(int argc, char **argv)
     baseline(argv[1]);
     for (;;) {
         long delay;
-        int at;
+        int again, at;
         next_order();
-        if (sscanf(desk.order, "%ld %n", &delay, &at) != 1) fail(desk.order);
-        trial(argv[1], delay, desk.order + at);
+        if (sscanf(desk.order, "%ld %d %n", &delay, &again, &at) != 2) fail(desk.order);
+        trial(argv[1], delay, again, desk.order + at);
     }
 }

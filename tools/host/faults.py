@@ -21,6 +21,7 @@ from . import faults_machine, faults_plan, faults_report, guest, image, manifest
 from .faults_plan import ENDS, KINDS, CampaignError
 
 FOLDER = "tests/faults"
+ROW = 8  # trials from one saved state
 DEFAULT_TRIALS = 500
 COMPONENTS = ["tmpfs", "tty", "proc", "uart0", "supervisor", "guardian"]
 ALARMS = re.compile(r"panic|given up|out of service|cannot be started")
@@ -84,6 +85,16 @@ def build_program(project):
     return path
 
 
+def take_row(todo, most):
+    """The next trials that can stand in one row; a sweep, which is many in one, stands alone."""
+    row = []
+    while todo and len(row) < most and (todo[0].kind != "sweep" or not row):
+        row.append(todo.popleft())
+        if row[0].kind == "sweep":
+            break
+    return row
+
+
 class Campaign:
     """The trials that are wanted, and what is known of them."""
 
@@ -136,8 +147,9 @@ class Campaign:
         if self.scout:
             self.scout.close()
 
-    def run(self, trials):
-        """Run those of which nothing is known yet, in several machines. Failing sweeps are halved on the way."""
+    def run(self, trials, alone_each=False):
+        """Run those of which nothing is known yet, in several machines, in rows unless each is to be alone. Failing sweeps are
+        halved on the way."""
         todo = collections.deque(t for t in trials if t.name not in self.results)
         progress = Progress(self.say, len(trials) - len(todo), len(trials))
         lock = threading.Lock()
@@ -158,9 +170,12 @@ class Campaign:
             try:
                 while todo:
                     with lock:
-                        trial = todo.popleft() if todo else None
-                    if trial:
-                        report(trial, attempt(machine, trial))
+                        row = take_row(todo, 1 if alone_each else ROW)
+                    left = collections.deque(row)
+                    while left:
+                        for trial, result in attempt_row(machine, list(left)):
+                            left.popleft()
+                            report(trial, result)
             finally:
                 machine.close()
 
@@ -174,10 +189,10 @@ class Campaign:
         progress.close()
 
 
-def attempt(machine, trial):
-    """Carry a trial out."""
+def attempt(machine, trial, fresh=True, again=True):
+    """Carry a trial out: from the saved state, and with the work done once more behind it; or as one of a row."""
     try:
-        values, difference = machine.trial(f"{trial.delay_us} {trial.order}")
+        values, difference = machine.trial(f"{trial.delay_us} {int(again)} {trial.order}", fresh)
     except faults_machine.Lost as lost:
         return Result(trial.name, lost.outcome, 1, detail=f"{lost}\n{machine.log_text()}")
     text = machine.log_text()
@@ -185,6 +200,37 @@ def attempt(machine, trial):
     if result.outcome != "transparent":
         result.detail += "\n--- log\n" + "\n".join(text.splitlines()[-30:])
     return result
+
+
+def attempt_row(machine, trials):
+    """Carry trials out one behind the other, from one saved state: the work of each shows whether the one before has left
+    everything sound. Yields (trial, result); a failing one is carried out alone, and is the row's last."""
+    done = []
+    for n, trial in enumerate(trials):
+        result = attempt(machine, trial, fresh=n == 0, again=n == len(trials) - 1)
+        if result.outcome != "transparent" and n > 0:
+            yield from alone(machine, done, trial, result)
+            return
+        done.append((trial, result))
+        if result.outcome != "transparent":
+            break
+    yield from done
+
+
+def alone(machine, done, trial, result):
+    """The last of a row has failed. If it does not by itself, one of those before it has left the cause: the latest that fails
+    alone; if none does, the failure stays the row's."""
+    by_itself = attempt(machine, trial)
+    if by_itself.outcome != "transparent":
+        yield from [*done, (trial, by_itself)]
+        return
+    for n in reversed(range(len(done))):
+        before = done[n] = (done[n][0], attempt(machine, done[n][0]))
+        if before[1].outcome != "transparent":
+            yield from [*done, (trial, by_itself)]
+            return
+    result.detail = f"only behind {' '.join(t.name for t, _ in done)}\n{result.detail}"
+    yield from [*done, (trial, result)]
 
 
 class Progress:
@@ -237,7 +283,7 @@ def run(project, arguments, say):
         trials = chosen(campaign.plan, arguments)
     finally:
         campaign.close()
-    campaign.run(trials)
+    campaign.run(trials, alone_each=bool(arguments.trial))
     pairs = [(t, campaign.results[t.name]) for t in trials]
     if arguments.trial:
         for trial, result in pairs:

@@ -79,12 +79,13 @@ class Machine:
             raise MachineError(f"without faults already: {text}\n{self.log_text()}")
         self.qmp.save(STATE)
 
-    def trial(self, order):
-        """Carry out an order. What was told of it: values by name, and a text when not all was as before. Raises Lost."""
+    def trial(self, order, fresh=True):
+        """Carry out an order, in the saved state or, not `fresh`, in what the last trial has left. What was told of it:
+        values by name, and a text when not all was as before. Raises Lost."""
         if not self.qemu or self.qemu.process.poll() is not None:
             self.close()
             self._boot()
-        else:
+        elif fresh:
             self.qmp.restore(STATE)
         self.log_at = self.log.stat().st_size
         try:
