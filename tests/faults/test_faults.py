@@ -6,13 +6,14 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "tests/stress")]
 
-from host import cli, faults  # noqa: E402
+from host import cli, faults, guest  # noqa: E402
 from test_stress import FULL, program  # noqa: E402
 
 BUILD = ROOT / (os.environ.get("BUILD") or "build")
@@ -165,6 +166,82 @@ class Textbook(unittest.TestCase):
             self.assertEqual(how, "plan")
             self.assertLess(int(used), int(ceiling))
         self.assertLess(max(int(us) for *_, us in ends) * 1000, 20 * MS)
+
+
+DYING = """
+component dying
+    image     tests/misbehave
+    rank      50
+    priority  240                 # above everything that works
+    vault     4K
+    args      does=die
+    restart   one_for_one 1000/10s
+"""
+# Prints how long it took in ns, then how often the component was started.
+BUSY = """#!/bin/sh
+look() { sed -n "s/^$1 .* $2 \\([0-9]*\\) .*/\\1/p" /proc/bulkhead/status; }
+begin=$(look tmpfs now)
+for n in 1 2 3 4 5 6 7 8; do seq 3000 | sort -rn | tar -c /etc | md5sum; done >/dev/null
+echo $(($(look tmpfs now) - begin)) $(look dying starts)
+"""
+
+
+# Servers are replaced by plan, which audits them, while programs have files, pipes, locks and processes of all kinds.
+AUDITED = """
+work() { (mkdir /tmp/w && cd /tmp/w && sh /work.sh 2>/dev/null); rm -rf /tmp/w; }
+ledger() { grep -v '^forks ' /proc/bulkhead/ledger; df /; df -i /; }
+touch /tmp/on
+work >/tmp/first
+work >/tmp/second
+ledger >/tmp/after; ledger >/tmp/before; ledger >/tmp/before
+while [ -e /tmp/on ]; do
+    for name in tmpfs proc tty; do echo "$name same" >/proc/bulkhead/update; usleep 1500; done
+done 2>/dev/null &
+work >/tmp/second
+cmp /tmp/first /tmp/second || exit
+rm /tmp/on; wait; touch /tmp/on; usleep 300000
+ledger >/tmp/after
+diff /tmp/before /tmp/after && echo 'ledger as before'
+grep -E '^(tmpfs|proc|tty) ' /proc/bulkhead/status | sed 's/.* deaths //'
+"""
+
+
+class Audits(unittest.TestCase):
+    def test_audits_of_sound_servers_at_work_find_nothing(self):
+        program_path = faults.build_program(cli.Project(ROOT, BUILD))
+        status, output = bulkhead("exec", "--icount", "--add", f"{ROOT}/tests/faults/work.sh:/work.sh",
+                                  "--add", f"{program_path}:/bin/campaign", "--", "sh", "-c", AUDITED)
+        self.assertEqual(status, 0, output)
+        self.assertIn("ledger as before\n", output)
+        planned = [int(line.split(",")[-1]) for line in output.splitlines()[-3:]]
+        self.assertGreater(min(planned), 3, output)
+        _, log = bulkhead("log")
+        self.assertIn("ended by plan", log)
+        self.assertNotIn("lost", log)
+
+
+class CrashLoop(unittest.TestCase):
+    """A component that dies at each start, at once, however often it is started."""
+
+    def busy(self, more):
+        """The numbers that BUSY prints, in a system with this in its manifest."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "busybox.system"
+            path.write_text((ROOT / "systems/busybox.system").read_text() + more)
+
+            class Settings(guest.Settings):
+                system_path = path
+            project = cli.Project(ROOT, BUILD)
+            output, errors = bytearray(), bytearray()
+            run = guest.Guest(Settings(ROOT, project.build, project.debian, icount=True), guest.Script(BUSY.encode()))
+            self.assertEqual(run.run(output.extend, errors.extend), 0, errors)
+            return [int(word) for word in output.split()]
+
+    def test_a_crash_loop_takes_no_time_from_programs(self):
+        (undisturbed,) = self.busy("")
+        disturbed, starts = self.busy(DYING)
+        self.assertGreater(starts, 5)
+        self.assertLess(disturbed, undisturbed * 1.02)
 
 
 class Meanwhile(unittest.TestCase):

@@ -3,6 +3,7 @@
 //
 //   hang    stops answering, once             exit     ends with an error, once
 //   overrun uses its budget up, once          grow     has more in use with each heartbeat; leak: slowly
+//   die     faults at each start, at once
 //   crash   faults soon after each start      start    hangs before it is ready, in its second life; faults in the first
 //   call    calls `crash`, which does not answer, and tells what comes of it; it has no heartbeat
 //
@@ -48,7 +49,7 @@ static void misbehave(void)
 {
     log_line("misbehaves now");
     if (am("hang") || am("overrun")) loop_for_ever();
-    if (am("start") || am("crash")) panic("as ordered");
+    if (am("start") || am("crash") || am("die")) panic("as ordered");
 }
 
 static _Bool does_it_in_this_life(void) { return am("crash") || notes->lives == 1; }
@@ -59,6 +60,7 @@ int component_main(const struct component_info *info)
     notes->lives++;
     rt_arg("does", 0, does, sizeof does);
     log_line("life %lu of this vault, the last one ended by %u", notes->lives, info->last_death);
+    if (am("die")) misbehave();
     if (am("start") && notes->lives == 2) loop_for_ever();
     tell(SUPERVISOR_READY, 0);
     if (am("call")) call_it();
