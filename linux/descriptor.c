@@ -348,9 +348,11 @@ long call_flock(uint64_t fd, uint64_t operation)
 
 static long record_lock(struct file *file, unsigned command, uint64_t user)
 {
+    bool get = command == F_GETLK || command == F_OFD_GETLK, wait = command == F_SETLKW || command == F_OFD_SETLKW;
     struct flock l;
     int64_t start;
     if (!copy_in(&l, user, sizeof l)) return -EFAULT;
+    if (command >= F_OFD_GETLK && l.l_pid != 0) return -EINVAL;
     long result = lock_start(file, &l, &start);
     int64_t length = l.l_len;
     if (length < 0) {
@@ -360,12 +362,12 @@ static long record_lock(struct file *file, unsigned command, uint64_t user)
     if (result < 0 || start < 0) return result < 0 ? result : -EINVAL;
     process()->takes_locks = 1;
     for (;;) {
-        uint64_t arm = command == F_SETLKW ? IO_ARM | IO_THREAD(thread_index()) : 0;
+        uint64_t arm = wait ? IO_ARM | IO_THREAD(thread_index()) : 0;
         result = file_attach(file);
         if (result == 0 && arm) result = notify_use(file->server);
         struct message m = {.words = {0, command, (uint64_t)l.l_type, (uint64_t)start, (uint64_t)length, arm}};
         if (result == 0) result = file_ask(file, IO_LOCK, 0, &m);
-        if (result == 0 && command == F_GETLK) {
+        if (result == 0 && get) {
             l.l_type = (short)m.words[0];
             if (l.l_type != F_UNLCK) {
                 l.l_whence = 0;
@@ -397,7 +399,10 @@ long call_fcntl(uint64_t fd, uint64_t command, uint64_t argument)
     case F_SETFL: return set_status(file, argument);
     case F_GETLK:
     case F_SETLK:
-    case F_SETLKW: return file->server == IO_LOCAL ? -EINVAL : record_lock(file, (uint32_t)command, argument);
+    case F_SETLKW:
+    case F_OFD_GETLK:
+    case F_OFD_SETLK:
+    case F_OFD_SETLKW: return file->server == IO_LOCAL ? -EINVAL : record_lock(file, (uint32_t)command, argument);
     default: return -EINVAL;
     }
 }

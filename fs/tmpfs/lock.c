@@ -2,7 +2,8 @@
 // File locks: byte ranges of processes (POSIX) and of descriptions (OFD), and flock(2).
 //
 // Ranges of one owner never overlap, and neighbours of the same kind are one record. An inode has one list for ranges
-// and one for flock, which do not see each other. Who is refused and wants to wait is armed at the inode and asks
+// and one for flock, which do not see each other: owners in the order of their first lock, each one's by their start.
+// The first that is in the way is the one that is told. Who is refused and wants to wait is armed at the inode and asks
 // again. What a process waits for stands in its session, so that a circle of waiting processes is found (EDEADLK); any
 // other request of the session shows that it no longer waits.
 #include "fs/tmpfs/tmpfs.h"
@@ -63,14 +64,16 @@ static err_t clear_range(struct lock **list, uint64_t owner, uint64_t start, uin
 // Set or clear; the wanted range is free of conflicts.
 static err_t apply(struct inode *inode, struct lock **list, const struct lock *wanted, bool unlock)
 {
-    struct lock grown = *wanted;
+    struct lock grown = *wanted, **place = list;
+    while (*place && (*place)->owner != wanted->owner) place = &(*place)->next;
     err_t err = clear_range(list, wanted->owner, wanted->start, wanted->end, unlock ? NULL : &grown);
     struct lock *l = err == OK && !unlock ? table_new(&fs->locks) : NULL;
     if (err != OK || (!unlock && !l)) return server_abort(ERR_LINUX(ENOLCK));
     if (l) {
+        while (*place && (*place)->owner == grown.owner && (*place)->start < grown.start) place = &(*place)->next;
         *l = grown;
-        l->next = *list;
-        *list = l;
+        l->next = *place;
+        *place = l;
     }
     io_wake(&inode->lock_queue);
     return OK;
