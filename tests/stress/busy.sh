@@ -1,21 +1,26 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# In the guest, as root: busy.sh FORKS MESSAGES FILES. The ledger before and after, which must be the same; prints both when
-# they are not, and exits with 1.
+# In the guest, as root: busy.sh FORKS MESSAGES FILES, or busy.sh ROUNDS of processes that are killed in every state. The
+# ledger before and after, which must be the same; prints both when they are not, and exits with 1.
 cd /tmp
+. /quiet.sh
 
 ledger() {
     grep -v '^forks ' /proc/bulkhead/ledger
     cat /proc/bulkhead/components
-    sleep 0.3  # what follows is of the latest heartbeats
-    cat /proc/bulkhead/usage
+    usage
     df /
     df -i /
 }
 
-work() { busy forks "$1" && busy messages "$2" && busy files "$3"; }
+work() {
+    if [ $# = 1 ]; then ends "$1"; else busy forks "$1" && busy messages "$2" && busy files "$3"; fi
+    status=$?
+    rm -f fifo locked mapped file other deleted  # of ends
+    return $status
+}
 
-work 3 3 3 >/dev/null  # what is made at first use and kept
+work 3 ${2:+3 3} >/dev/null  # what is made at first use and kept
 ledger >/tmp/after
 ledger >/tmp/before
 ledger >/tmp/before

@@ -2,12 +2,12 @@
 # In the guest, as root: restarts.sh N. The ledger before and after at least N restarts of all components in turn, the
 # supervisor and the guardian included, which must be the same; prints the difference when they are not, and exits with 1.
 cd /tmp
+. /quiet.sh
 
 ledger() {
     grep -v '^forks ' /proc/bulkhead/ledger
     sed 's/ starts [0-9]*//' /proc/bulkhead/components
-    sleep 0.3  # what follows is of the latest heartbeats
-    cat /proc/bulkhead/usage
+    usage
     df /
     df -i /
 }
@@ -17,17 +17,23 @@ starts() { awk '{ n += $6 } END { print n }' /proc/bulkhead/components; }
 names=$(cut -d ' ' -f 2 /proc/bulkhead/components)
 read -r line </proc/uptime  # this shell has sessions with proc and, from this line on, tty
 echo "restarting:" $names
+
+restart() {  # at least $1 times; the shell's own memory may not grow with their number
+    began=$(starts)
+    round=0
+    while [ $round -lt "$1" ]; do
+        for name in $names; do
+            echo "$name" >/proc/bulkhead/kill
+            round=$((round + 1))
+        done
+    done
+}
+
+restart 1  # what this shell makes at first use and keeps
 ledger >after
 ledger >before
 ledger >before
-began=$(starts)
-round=0
-while [ $round -lt "$1" ]; do  # the shell's own memory may not grow with their number
-    for name in $names; do
-        echo "$name" >/proc/bulkhead/kill
-        round=$((round + 1))
-    done
-done
+restart "$1"
 while [ $(($(starts) - began)) -lt "$1" ]; do echo uart3 >/proc/bulkhead/kill; done
 echo "restarts $(($(starts) - began))"
 for look in 1 2 3 4 5; do  # a heartbeat may have come between two commands, or while one read in /proc

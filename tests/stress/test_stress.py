@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / (os.environ.get("BUILD") or "build")
 FULL = os.environ.get("STRESS") == "full"
 BUSY = ("10000", "1000000", "2000") if FULL else ("100", "5000", "50")
+ROUNDS = 100 if FULL else 3
 RESTARTS = 100000 if FULL else 2000
 HOGS = ("forks", "memory", "pipes", "files", "space")
 
@@ -31,7 +32,7 @@ def program(name):
 def in_guest(script, programs, arguments, *options, timeout):
     """Run a script of this folder on Bulkhead; returns its status and output."""
     command = [sys.executable, ROOT / "bulkhead", "--build", BUILD, "exec", "--timeout", str(timeout), *options,
-               "--add", f"{ROOT}/tests/stress/{script}:/test.sh"]
+               "--add", f"{ROOT}/tests/stress/{script}:/test.sh", "--add", f"{ROOT}/tests/stress/quiet.sh:/quiet.sh"]
     for name in programs:
         command += ["--add", f"{program(name)}:/bin/{name}"]
     result = subprocess.run([*command, "--", "sh", "/test.sh", *arguments], stdin=subprocess.DEVNULL,
@@ -43,6 +44,12 @@ class Stress(unittest.TestCase):
     def test_a_busy_time_leaves_no_trace_in_the_ledger(self):
         # In virtual time: it is quicker, and the same each time.
         status, output = in_guest("busy.sh", ["busy"], BUSY, "--icount", timeout=1800 if FULL else 120)
+        if FULL:
+            print(output)
+        self.assertEqual(status, 0, output)
+
+    def test_processes_killed_in_every_state_leave_no_trace_in_the_ledger(self):
+        status, output = in_guest("busy.sh", ["ends"], [str(ROUNDS)], "--icount", timeout=1800 if FULL else 120)
         if FULL:
             print(output)
         self.assertEqual(status, 0, output)
