@@ -1,4 +1,5 @@
-# Job control in scripts (set -m), which this shell has only with a controlling terminal: onpty gives it one.
+# Job control in scripts (set -m), which this shell has only with a controlling terminal: onpty gives it one. Where ^C or ^Z is
+# typed, the terminal does not echo: Linux signals first, and drops the echo when who hears the signal is gone before it.
 
 ### set-m-job-is-a-group-that-signals-reach
 cat > s <<'EOF'
@@ -13,6 +14,7 @@ chmod +x s; onpty sh -c 'exec ./s 2>/dev/null'
 
 ### set-m-shell-hears-of-the-job-that-control-c-ended
 cat > s <<'EOF'
+stty -echo
 trap 'echo the shell hears it' INT
 set -m
 sh -c 'echo started; exec sleep 100'
@@ -25,6 +27,7 @@ EOF
 
 ### without-set-m-control-c-reaches-the-shell-too
 cat > s <<'EOF'
+stty -echo
 trap 'echo the shell hears it' INT
 sh -c 'echo started; exec sleep 100'
 echo status $?
@@ -36,6 +39,7 @@ EOF
 
 ### set-m-control-z-stops-and-fg-goes-on
 cat > s <<'EOF'
+stty -echo
 set -m
 sh -c 'echo started; read line; echo got $line'
 echo status $?; jobs | tr -s ' '
@@ -52,6 +56,7 @@ EOF
 ### set-m-control-z-stops-a-whole-pipeline
 cat > s <<'EOF'
 #!/bin/sh
+stty -echo
 set -m
 cat | sh -c 'echo started; exec cat' | cat
 echo status $?; jobs | tr -s ' '; kill -KILL %1; wait; echo all gone
