@@ -34,7 +34,7 @@
 
 #define TEXT 16384
 #define COMPONENTS 32
-#define WORK_LIMIT_NS 1000000000ll  // virtual time for one run of the work, which takes 40 ms
+#define WORK_LIMIT 25               // times what the undisturbed work takes
 #define SETTLE_NS 500000000ll       // for everything to be as before
 #define BEATS_NS 150000000ll        // a component that answers no heartbeat is known by then
 #define ERRORS "/tmp/campaign.errors"
@@ -53,6 +53,7 @@ struct component {
 };
 
 static struct outcome expected, got;
+static int64_t work_limit_ns = 10000000000ll;  // virtual time for one run of the work, once it has been seen
 static char ledger_before[TEXT], ledger_after[TEXT];
 static struct component before[COMPONENTS], after[COMPONENTS];
 static struct {
@@ -281,8 +282,8 @@ static void run_work(const char *work, struct outcome *o)
     pid_t pid = fork();
     if (pid == 0) work_run(work, master);
     if (pid < 0 || asking < 0) fail("fork");
-    collect(o, master, start + WORK_LIMIT_NS);
-    o->status = reap(pid, start + WORK_LIMIT_NS);
+    collect(o, master, start + work_limit_ns);
+    o->status = reap(pid, start + work_limit_ns);
     probe->stop = true;
     waitpid(asking, NULL, 0);
     close(master);
@@ -421,6 +422,7 @@ static void baseline(const char *work)
 {
     int n;
     run_work(work, &expected);
+    work_limit_ns = WORK_LIMIT * expected.time_ns;
     for (int i = 0; i < 2; i++) {  // what is made at first use and kept
         settle(&n);
         trial(work, 0, false, "");

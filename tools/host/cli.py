@@ -401,6 +401,7 @@ def build_parser():
     p.add_argument("components", nargs="*", default=faults.COMPONENTS, metavar="COMPONENT",
                    help=f"whose faults ({' '.join(faults.COMPONENTS)})")
     p.add_argument("--kills", action="store_true", help="end them at every instruction, instead of random faults")
+    p.add_argument("--every", action="store_true", help="while programs ask for all that servers have a handler for")
     p.add_argument("--kinds", metavar="KIND,...", help="only these kinds of faults (all); docs/faults.md")
     p.add_argument("-n", type=int, default=0, metavar="N", help="how many trials (500; with --kills all)")
     p.add_argument("--seed", type=int, default=1, help="of the choice (1)")

@@ -16,12 +16,15 @@ import subprocess
 import threading
 import time
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 from . import faults_machine, faults_plan, faults_report, guest, image, manifest_check, sites
 from .faults_plan import ENDS, KINDS, CampaignError
 
 FOLDER = "tests/faults"
 ROW = 8  # trials from one saved state
+EVERY = (f"{FOLDER}/every.c", *(f"tests/linux/{name}.c" for name in (
+    "memory", "threads", "process", "signals", "pipes", "regular")))  # the programs that every.sh uses
 DEFAULT_TRIALS = 500
 COMPONENTS = ["tmpfs", "tty", "proc", "uart0", "supervisor", "guardian"]
 ALARMS = re.compile(r"panic|given up|out of service|cannot be started")
@@ -75,14 +78,18 @@ def judge(trial, values, difference, log_text):
 
 # --- a campaign
 
-def build_program(project):
-    """The campaign's program for the guest, at an address of its own; its path."""
-    source, path = project.root / FOLDER / "campaign.c", project.build / "tests/campaign"
+def build(project, source, *options):
+    """A program for the guest; its path."""
+    source, path = project.root / source, project.build / "tests" / Path(source).stem
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists() or path.stat().st_mtime < source.stat().st_mtime:
-        subprocess.run(["clang", "-O1", "-static", "-Wall", "-Wextra", "-Werror", "-o", path, source,
-                        f"-Wl,-Ttext-segment={faults_machine.PROGRAM_ADDRESS:#x}"], check=True)
+        subprocess.run(["clang", "-O1", "-static", "-pthread", "-Wall", "-Werror", "-o", path, source, *options], check=True)
     return path
+
+
+def build_program(project):
+    """The campaign's program for the guest, at an address of its own; its path."""
+    return build(project, f"{FOLDER}/campaign.c", f"-Wl,-Ttext-segment={faults_machine.PROGRAM_ADDRESS:#x}")
 
 
 def take_row(todo, most):
@@ -98,13 +105,16 @@ def take_row(todo, most):
 class Campaign:
     """The trials that are wanted, and what is known of them."""
 
-    def __init__(self, project, say, jobs=1):
+    def __init__(self, project, say, jobs=1, every=False):
+        """`every`: the programs ask for everything that servers have a handler for."""
         self.project, self.say, self.jobs = project, say, jobs
+        self.command = f"./bulkhead faults {'--every ' if every else ''}--trial"
         system = manifest_check.load(project.system_path("busybox"), project.root)
         images = {c.name: c.image for c in system.components}
         images.update({name: f"servers/{name}" for name in image.TWINS})
-        self.program, self.work = build_program(project), (project.root / FOLDER / "work.sh").read_bytes()
-        digest = hashlib.sha256(self.program.read_bytes() + self.work)
+        self.programs = [build_program(project), *(build(project, source) for source in EVERY if every)]
+        self.scripts = [project.root / FOLDER / name for name in (["every.sh"] if every else []) + ["work.sh"]]
+        digest = hashlib.sha256(b"".join(path.read_bytes() for path in self.programs + self.scripts))
         for name in ("kernel", "liblinux", *sorted(set(images.values()))):
             digest.update((project.build / f"{name}.elf").read_bytes())
         self.folder = project.build / "faults" / digest.hexdigest()[:12]
@@ -121,7 +131,7 @@ class Campaign:
         build = self.project.build
         settings = guest.Settings(self.project.root, build, self.project.debian, icount=True,
                                   sites=lambda image: sites.bitmap(build, image))
-        return faults_machine.Machine(settings, self.program, self.work)
+        return faults_machine.Machine(settings, self.programs, self.scripts)
 
     def reached(self, component, anew=False):
         """Addresses of the instructions that the component executes while the programs work; tried out once."""
@@ -151,7 +161,7 @@ class Campaign:
         """Run those of which nothing is known yet, in several machines, in rows unless each is to be alone. Failing sweeps are
         halved on the way."""
         todo = collections.deque(t for t in trials if t.name not in self.results)
-        progress = Progress(self.say, len(trials) - len(todo), len(trials))
+        progress = Progress(self.say, self.command, len(trials) - len(todo), len(trials))
         lock = threading.Lock()
 
         def report(trial, result):
@@ -236,8 +246,8 @@ def alone(machine, done, trial, result):
 class Progress:
     """One line that tells how far it is; failing trials are printed as they come."""
 
-    def __init__(self, say, done, total):
-        self.say, self.done, self.total, self.new = say, done, total, 0
+    def __init__(self, say, command, done, total):
+        self.say, self.command, self.done, self.total, self.new = say, command, done, total, 0
         self.started = time.monotonic()
         self.failed = 0
 
@@ -247,7 +257,7 @@ class Progress:
         self.total += more
         if result.outcome != "transparent":
             self.failed += 1
-            self.say(f"{result.outcome}; to run just this: ./bulkhead faults --trial {trial.name}")
+            self.say(f"{result.outcome}; to run just this: {self.command} {trial.name}")
         elapsed = time.monotonic() - self.started
         left = elapsed / self.new * (self.total - self.done)
         self.say(f"{self.done}/{self.total} {trial.name}: {result.hits} hits, {result.outcome}, stall {result.stall_us} us; "
@@ -276,7 +286,7 @@ def chosen(plan, arguments):
 
 
 def run(project, arguments, say):
-    campaign = Campaign(project, say, arguments.jobs or os.cpu_count())
+    campaign = Campaign(project, say, arguments.jobs or os.cpu_count(), arguments.every)
     for name in arguments.trial or ():
         campaign.results.pop(name, None)
     try:

@@ -38,15 +38,16 @@ class Lost(Exception):
 class Machine:
     """One machine, booted when it is used first and again when it has ended."""
 
-    def __init__(self, settings, program, work):
-        """`program` is the path of the campaign's program, `work` the script's bytes."""
+    def __init__(self, settings, programs, scripts):
+        """Paths of the programs, the campaign's first, and of the scripts, the one to be run first."""
         settings.memory = MEMORY
         overlay = cpio.Archive(rootfs.MTIME)
-        overlay.file("bin/campaign", Path(program).read_bytes(), 0o755)
-        overlay.file("campaign/work.sh", work, 0o755)
-        script = guest.Script(b"#!/bin/sh\nexec campaign /campaign/work.sh\n", overlay, b"")
+        for folder, paths in (("bin", programs), ("campaign", scripts)):
+            for path in paths:
+                overlay.file(f"{folder}/{path.name}", path.read_bytes(), 0o755)
+        script = guest.Script(f"#!/bin/sh\nexec campaign /campaign/{scripts[0].name}\n".encode(), overlay, b"")
         self.settings, self.guest = settings, guest.Guest(settings, script)
-        symbols = elf.Elf(program).symbols()
+        symbols = elf.Elf(programs[0]).symbols()
         self.desk, self.turn_at = symbols["desk"], symbols["desk_turn"]
         self.qemu = self.gdb = self.qmp = self.folder = None
         self.log_at = 0
