@@ -34,9 +34,9 @@
 
 #define TEXT 16384
 #define COMPONENTS 32
-#define WORK_LIMIT 25               // times what the undisturbed work takes
-#define SETTLE_NS 500000000ll       // for everything to be as before
-#define BEATS_NS 150000000ll        // a component that answers no heartbeat is known by then
+#define WORK_LIMIT 25          // times what the undisturbed work takes
+#define SETTLE_NS 500000000ll  // for everything to be as before
+#define BEATS_NS 150000000ll   // a component that answers no heartbeat is known by then
 #define ERRORS "/tmp/campaign.errors"
 
 struct outcome {
@@ -49,7 +49,7 @@ struct outcome {
 
 struct component {
     char name[32];
-    long state, starts;
+    long state, starts, planned;  // planned: ended by plan, which is no failure
 };
 
 static struct outcome expected, got;
@@ -139,12 +139,21 @@ static void end_component(const char *name) { tell("/proc/bulkhead/kill", "%s\n"
 static int components(struct component *to)
 {
     static char text[TEXT];
-    slurp("/proc/bulkhead/components", text);
+    slurp("/proc/bulkhead/status", text);
     int n = 0;
-    for (char *line = strtok(text, "\n"); line && n < COMPONENTS; line = strtok(NULL, "\n"), n++)
-        if (sscanf(line, "%*d %31s state %ld starts %ld", to[n].name, &to[n].state, &to[n].starts) != 3)
-            fail("components");
+    for (char *line = strtok(text, "\n"); line && n < COMPONENTS; line = strtok(NULL, "\n"), n++) {
+        const char *last = strrchr(line, ',');  // of the deaths by cause
+        if (sscanf(line, "%31s index %*d state %ld starts %ld", to[n].name, &to[n].state, &to[n].starts) != 3 || !last)
+            fail("status");
+        to[n].planned = atol(last + 1);
+    }
     return n;
+}
+
+// How often it was started again without a plan.
+static long failures(const struct component *c, const struct component *since)
+{
+    return c->starts - since->starts - (c->planned - since->planned);
 }
 
 static long starts_of(const char *name)
@@ -408,8 +417,8 @@ static void trial(const char *work, long delay_us, bool again, const char *text)
             got.status, got.errors, (long)(stall / 1000), (long)(took / 1000), settled ? "yes" : "no");
     bool first = true;
     for (int i = 0; i < n; i++)
-        if (after[i].starts != before[i].starts || after[i].state != 2) {
-            fprintf(told, "%s%s:%ld:%ld", first ? "" : ",", after[i].name, after[i].starts - before[i].starts,
+        if (failures(&after[i], &before[i]) || after[i].state != 2) {
+            fprintf(told, "%s%s:%ld:%ld", first ? "" : ",", after[i].name, failures(&after[i], &before[i]),
                     after[i].state);
             first = false;
         }
