@@ -35,9 +35,7 @@ static _Bool is_unusual(err_t err)
     case EFAULT:
     case ENFILE:
     case ENOMEM:
-    case ENOSPC:
-    case ENOTEMPTY:
-    case ESRCH: return 1;
+    case ENOSPC: return 1;
     default: return 0;
     }
 }

@@ -49,7 +49,8 @@ struct outcome {
 
 struct component {
     char name[32];
-    long state, starts, planned;  // planned: ended by plan, which is no failure
+    long state, starts;
+    long failures;  // deaths but those by plan
 };
 
 static struct outcome expected, got;
@@ -142,18 +143,14 @@ static int components(struct component *to)
     slurp("/proc/bulkhead/status", text);
     int n = 0;
     for (char *line = strtok(text, "\n"); line && n < COMPONENTS; line = strtok(NULL, "\n"), n++) {
-        const char *last = strrchr(line, ',');  // of the deaths by cause
-        if (sscanf(line, "%31s index %*d state %ld starts %ld", to[n].name, &to[n].state, &to[n].starts) != 3 || !last)
+        char *deaths = strstr(line, " deaths ");  // by cause, the last is by plan
+        if (sscanf(line, "%31s index %*d state %ld starts %ld", to[n].name, &to[n].state, &to[n].starts) != 3 ||
+            !deaths)
             fail("status");
-        to[n].planned = atol(last + 1);
+        to[n].failures = 0;
+        for (char *at = deaths + 8, *comma; (comma = strchr(at, ',')); at = comma + 1) to[n].failures += atol(at);
     }
     return n;
-}
-
-// How often it was started again without a plan.
-static long failures(const struct component *c, const struct component *since)
-{
-    return c->starts - since->starts - (c->planned - since->planned);
 }
 
 static long starts_of(const char *name)
@@ -417,8 +414,8 @@ static void trial(const char *work, long delay_us, bool again, const char *text)
             got.status, got.errors, (long)(stall / 1000), (long)(took / 1000), settled ? "yes" : "no");
     bool first = true;
     for (int i = 0; i < n; i++)
-        if (failures(&after[i], &before[i]) || after[i].state != 2) {
-            fprintf(told, "%s%s:%ld:%ld", first ? "" : ",", after[i].name, failures(&after[i], &before[i]),
+        if (after[i].failures != before[i].failures || after[i].state != 2) {
+            fprintf(told, "%s%s:%ld:%ld", first ? "" : ",", after[i].name, after[i].failures - before[i].failures,
                     after[i].state);
             first = false;
         }
