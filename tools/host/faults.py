@@ -82,14 +82,16 @@ def build(project, source, *options):
     """A program for the guest; its path."""
     source, path = project.root / source, project.build / "tests" / Path(source).stem
     path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists() or path.stat().st_mtime < source.stat().st_mtime:
-        subprocess.run(["clang", "-O1", "-static", "-pthread", "-Wall", "-Werror", "-o", path, source, *options], check=True)
+    newest = max(file.stat().st_mtime for file in (source, *source.parent.glob("*.h")))
+    if not path.exists() or path.stat().st_mtime < newest:
+        subprocess.run(["clang", "-O1", "-static", "-pthread", "-Wall", "-Werror", "-o", path, source, *options],
+                       check=True)
     return path
 
 
 def build_program(project):
     """The campaign's program for the guest, at an address of its own; its path."""
-    return build(project, f"{FOLDER}/campaign.c", f"-Wl,-Ttext-segment={faults_machine.PROGRAM_ADDRESS:#x}")
+    return build(project, f"{FOLDER}/campaign.c", "-Wextra", f"-Wl,-Ttext-segment={faults_machine.PROGRAM_ADDRESS:#x}")
 
 
 def take_row(todo, most):
