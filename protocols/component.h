@@ -57,11 +57,18 @@ enum component_death {
     DEATH_OVERRUN = 5,  // used up its budget
     DEATH_CEILING = 6,  // grew over its ceiling of memory
     DEATH_PLANNED = 7,  // by plan: rejuvenated, updated, or taken down with a peer
+    DEATH_DOUBT = 8,    // another instance shall say whether it comes to the same (lib/server/doubt.c)
+    DEATH_RENEWAL = 9,  // after a time of work, as the manifest has it
     COMPONENT_DEATHS
 };
 static inline _Bool death_is_own(uint32_t death)
 {
     return death == DEATH_FAULT || death == DEATH_HANG || death == DEATH_OVERRUN;
+}
+// Not meant, and not asked for.
+static inline _Bool death_is_failure(uint32_t death)
+{
+    return death != DEATH_KILLED && death < DEATH_PLANNED;
 }
 
 #define COMPONENT_MAGIC 0x31544e454e4f5043ull

@@ -75,6 +75,7 @@ struct manifest_component {
     uint32_t n_quiesce;
     uint32_t escalate[MANIFEST_ESCALATIONS];  // enum manifest_escalation, in this order
     struct manifest_quiesce quiesce[MANIFEST_QUIESCE];
+    uint64_t renew_ns;  // a component that works is replaced so often; 0: never
 };
 
 struct manifest {
@@ -91,5 +92,5 @@ _Static_assert(offsetof(struct manifest_component, may) == 184, "format");
 _Static_assert(offsetof(struct manifest_component, args) == 192, "format");
 _Static_assert(offsetof(struct manifest_component, grants) == 448, "format");
 _Static_assert(offsetof(struct manifest_component, ceiling_bytes) == 448 + 48 * COMPONENT_CAPS, "format");
-_Static_assert(sizeof(struct manifest_component) == 448 + 48 * COMPONENT_CAPS + 56, "format");
+_Static_assert(sizeof(struct manifest_component) == 448 + 48 * COMPONENT_CAPS + 64, "format");
 _Static_assert(sizeof(struct manifest) == 48, "format");

@@ -71,7 +71,7 @@ enum usage {
 struct component_status {
     char name[COMPONENT_NAME];
     uint32_t state;       // enum component_state
-    uint32_t last_death;  // enum component_death
+    uint32_t last_death;  // enum component_death; no doubt and no renewal
     uint64_t starts;
     uint64_t deaths[COMPONENT_DEATHS];  // by enum component_death
     uint64_t started_ns;        // the instance that runs

@@ -43,13 +43,32 @@ static _Bool is_reply(uint32_t slot)
     return 1;
 }
 
+static _Bool is_reached(uint32_t slot) { return *reached(slot) >> slot % 64 & 1; }
+
+static _Bool is_in_use(uint32_t slot) { return vault.state->slot_map[slot / 64] >> slot % 64 & 1; }
+
+// A slot that is free is empty. One that is not would be filled again in vain, and when it holds the first capability of what
+// does not exist any more, its notice came again and again.
+static void empty_free_slots(void)
+{
+    uint32_t run = 0;
+    for (uint32_t slot = SLOT_DYNAMIC; slot <= vault.state->n_slots; slot++) {
+        if (slot < vault.state->n_slots && !is_in_use(slot) && !is_reached(slot)) {
+            run++;
+        } else if (run > 0) {
+            (void)cspace_delete(SLOT_CSPACE, slot - run, run);
+            run = 0;
+        }
+    }
+}
+
 // Those in use that nobody has named.
 static unsigned give_back_slots(void)
 {
     const struct vault_state *state = vault.state;
     unsigned n = 0;
     for (uint32_t slot = SLOT_DYNAMIC; slot < state->n_slots; slot++) {
-        if (!(state->slot_map[slot / 64] & ~*reached(slot) & 1ull << slot % 64) || is_reply(slot)) continue;
+        if (!is_in_use(slot) || is_reached(slot) || is_reply(slot)) continue;
         (void)cspace_revoke(SLOT_CSPACE, slot);
         (void)cspace_delete(SLOT_CSPACE, slot, 1);
         slot_release(slot);
@@ -75,6 +94,7 @@ void audit_run(const struct server *server)
     memset(vault.state->slots_reached, 0, (vault.state->n_slots + 63) / 64 * 8);
     reach_own_slots();
     server->audit();
+    empty_free_slots();
     unsigned n = give_back_slots();
     vault_start_logging();
     if (n > 0) log_line("%u capabilities were lost and are free again", n);

@@ -2,8 +2,9 @@
 // The io helper's part of an audit (audit.h): sessions are its roots; handles, threads, buffers and descriptions what they
 // reach.
 //
-// Who waits is signalled and forgotten: signals are hints, and who is woken asks again and waits again. So a wake-up that was
-// lost is made good, and no queue keeps a link to what the audit frees.
+// All threads are signalled and nobody waits any more: signals are hints, and who is woken asks again and waits again. So a
+// wake-up that was lost is made good, and one that waits for what was not noted; and no queue keeps a link to what the
+// audit frees.
 #include "lib/server/audit.h"
 #include "lib/server/io_state.h"
 
@@ -15,11 +16,18 @@ static void wake_everybody(struct io *io)
     }
     for (uint32_t i = 0; i < io->threads.n_fresh; i++) {
         struct io_thread *thread = table_at(&io->threads, i);
-        if (!thread || !thread->waiters) continue;
+        if (!thread) continue;
         thread->waiters = NULL;
         (void)sys_signal(thread->slot);
     }
     audit_sweep(&io->waiters);  // none was reached
+}
+
+// How many numbers a vector has room for, at most.
+static uint32_t room_of(const struct io_vector *v, uint32_t n)
+{
+    uint64_t room = !v->root || v->levels == 0 || v->levels > 8 ? 0 : 1ull << 4 * v->levels;
+    return n < room ? n : (uint32_t)room;
 }
 
 // The chunk that holds this number's entry, null: none; all on the way have been reached.
@@ -79,8 +87,10 @@ void io_audit(void)
         if (d) d->handles = 0;
     }
     for (uint32_t slot = 0; slot < io->sessions.n_slots; slot++) {
-        const struct io_session *session = session_at(&io->sessions, slot);
+        struct io_session *session = session_at(&io->sessions, slot);
         if (!session) continue;
+        session->n_handles = room_of(&session->handles, session->n_handles);
+        session->n_threads = room_of(&session->threads, session->n_threads);
         reach_handles(io, session);
         reach_threads(io, session);
         audit_slots(session->buffer_slot, 1);

@@ -121,7 +121,7 @@ static void run_event(const struct server *server)
     switch ((enum event_kind)header->event) {
     case EVENT_REQUEST:
         err = run_request(server, request, &header->answer);
-        doubt_answer(request->label, err);
+        if (err < OK) doubt_error(request->label, err);
         break;
     case EVENT_FAULT: err = server->fault ? server->fault(request, &header->answer) : ERR_NO_SYSCALL; break;
     case EVENT_NOTIFIED:
@@ -282,7 +282,11 @@ static void give_up(void)
 static void finish_effects(const struct server *server)
 {
     if (vault.header->phase != STEP_COMMITTED) return;
-    if (vault.header->deaths >= POISON_DEATHS) server_fail("the effects of its last step have brought it down twice");
+    if (vault.header->deaths >= POISON_DEATHS) {
+        log_line("the effects of label %u are given up: they have brought this server down twice",
+                 vault.header->request.label);
+        vault.header->n_effects = 0;
+    }
     outbox_perform(server);
     answer_send();
 }

@@ -14,11 +14,15 @@ static _Bool in_state(const void *pointer, uint64_t bytes)
     return offset < vault.state_limit && bytes <= vault.state_limit - offset && offset % sizeof(uint64_t) == 0;
 }
 
-static _Bool canaries_live(void)
+// Something was written beyond an area's end. What it was meant for and what it hit besides is not known; every number is
+// looked at in any case, and to begin with an empty vault would be certain loss.
+static void mend_canaries(void)
 {
-    for (unsigned area = 0; area < VAULT_AREAS; area++)
-        if (*vault.canaries[area] != VAULT_CANARY + area) return 0;
-    return 1;
+    for (unsigned area = 0; area < VAULT_AREAS; area++) {
+        if (*vault.canaries[area] == VAULT_CANARY + area) continue;
+        log_line("area %u of the vault has been written beyond its end", area);
+        *vault.canaries[area] = VAULT_CANARY + area;
+    }
 }
 
 static _Bool counts_fit(const struct vault_header *h)
@@ -53,7 +57,6 @@ static _Bool slots_fit(const struct vault_header *h, uint32_t n_slots)
 
 static _Bool outbox_fits(const struct vault_header *h, uint32_t n_slots)
 {
-    if (h->phase != STEP_COMMITTED) return 1;  // nothing of it will be performed, and the last may be half written
     for (uint32_t i = 0; i < h->n_effects; i++) {
         const struct effect *effect = &vault.outbox[i];
         if (effect->kind > EFFECT_UNMAP || effect->n_words > MSG_REGISTERS || effect->slot >= n_slots) return 0;
@@ -77,11 +80,15 @@ const char *vault_check(uint32_t cspace_slots)
     const struct vault_header *header = vault.header;
     uint64_t bytes = (uint64_t)((uint8_t *)(vault.log + vault.log_limit) - (uint8_t *)header);
     if (header->magic != VAULT_MAGIC || header->bytes != bytes) return "no vault of this layout";
-    if (!canaries_live()) return "an area has been written beyond its end";
+    mend_canaries();
     if (!counts_fit(header)) return "a count is out of bounds";
     if (!log_fits(header)) return "the undo log names words that are not logged";
     if (!slots_fit(header, cspace_slots)) return "a slot is out of bounds";
-    if (!outbox_fits(header, cspace_slots)) return "the outbox holds what nobody put there";
+    // Else nothing of it will be performed, and the last may be half written.
+    if (header->phase == STEP_COMMITTED && !outbox_fits(header, cspace_slots)) {
+        log_line("effects that nobody has asked for are dropped");
+        vault.header->n_effects = 0;
+    }
     return NULL;
 }
 

@@ -17,7 +17,7 @@
 #include "lib/server/server.h"
 #include "protocols/manifest.h"
 
-#define VAULT_MAGIC 0x33544c554156ull  // "VAULT3": of this layout
+#define VAULT_MAGIC 0x34544c554156ull  // "VAULT4": of this layout
 #define VAULT_CANARY 0x79726e6163ull
 enum vault_area { AREA_HEADER, AREA_NOTED, AREA_OUTBOX, AREA_STATE, VAULT_AREAS };
 
@@ -113,6 +113,7 @@ struct vault_header {
 };
 
 #define REPLIES 256  // callers that can be put off at a time, at most
+#define KNOWN_ERRORS 128  // a power of two
 
 struct mapping {
     uint32_t frames, rights;  // frames 0: free
@@ -133,6 +134,7 @@ struct vault_state {
     uint32_t recv_slot[MSG_CAPS];
     struct mapping mappings[MAPPINGS];
     struct channel channels[CHANNELS];
+    uint64_t known_errors[KNOWN_ERRORS];  // that two instances have agreed on (doubt.c), 0: none
 };
 
 // Where everything is; computed at each start, the same each time.
@@ -304,8 +306,8 @@ void answer_load(struct message *m);
 void audit_run(const struct server *server);
 
 // --- doubt.c
-// Doubt the step if this is not what requests usually end in.
-void doubt_answer(uint32_t label, err_t err);
+// A request ends in an error: doubt the step if that is not what such requests usually end in.
+void doubt_error(uint32_t label, err_t err);
 
 // --- mapping.c
 void mapping_restore(void);

@@ -15,7 +15,7 @@
 
 static uint64_t looked_ns;  // when we last looked: what we saw then was
 static uint64_t seen_ns;    // the other's beat
-static uint64_t seen_cpu_ns;
+static uint64_t seen_cpu_ns, seen_progress;
 static uint64_t look_ns;  // when to look again
 static unsigned n_missed;
 static uint64_t watchdog_due_ns;
@@ -146,10 +146,10 @@ static void restart(enum twin other, struct twin_record *r)
     look_ns = looked_ns + TWIN_BEAT_NS;
 }
 
-// It has had the processor for itself: a loop that turns without end shows beats, too.
-static _Bool runs_alone(enum twin other, uint64_t elapsed_ns)
+// It has had the processor for itself and brought nothing about: a loop that turns without end shows beats, too.
+static _Bool turns_idly(enum twin other, const struct twin_record *r, uint64_t elapsed_ns)
 {
-    return twin_cpu_ns(other) - seen_cpu_ns > elapsed_ns - elapsed_ns / OTHERS_PART;
+    return r->progress == seen_progress && twin_cpu_ns(other) - seen_cpu_ns > elapsed_ns - elapsed_ns / OTHERS_PART;
 }
 
 static void look(enum twin other, struct twin_record *r, uint64_t now)
@@ -158,13 +158,14 @@ static void look(enum twin other, struct twin_record *r, uint64_t now)
     _Bool punctual = elapsed_ns < TWIN_BEAT_NS + LATENESS_NS;
     look_ns = now + TWIN_BEAT_NS;
     if (elapsed_ns < TWIN_BEAT_NS) return;
-    if (r->beat_ns != seen_ns && !runs_alone(other, elapsed_ns))
+    if (r->beat_ns != seen_ns && !turns_idly(other, r, elapsed_ns))
         n_missed = 0;
     else if (punctual)
         n_missed++;
     looked_ns = now;
     seen_ns = r->beat_ns;
     seen_cpu_ns = twin_cpu_ns(other);
+    seen_progress = r->progress;
     if (n_missed > (twins()->built ? BEATS_MISSED_MAX : BUILD_BEATS)) died(other, DEATH_HANG, NULL);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The audit (lib/server/audit.h): processes found by their pids are the roots; their threads, kits, spaces, regions, pages,
-// blocks and signals are what they reach. Holders are counted anew, and what has none is free.
+// blocks and signals are what they reach. Holders are counted anew, and what has none is free. Threads are signalled: who waits
+// asks again.
 #include "servers/proc/proc.h"
 #include "lib/server/audit.h"
 
@@ -8,10 +9,15 @@
     for (uint32_t each##_index = 0; each##_index < (table)->n_fresh; each##_index++) \
         for (struct type *each = table_at((table), each##_index); each; each = NULL)
 
-static void reach_signals(const struct signal_queue *queue)
+// Over a list, whose end is where a link leads to no record, or to one that was reached before: the link is cut.
+#define for_reached(type, each, table, first) \
+    for (struct type **each##_link = &(first), *each; \
+         audit_reach(table, each = *each##_link) || (*each##_link = NULL); each##_link = &each->next)
+
+static void reach_signals(struct signal_queue *queue)
 {
-    for (const struct queued_signal *s = queue->first; audit_reach(&state->signals, s); s = s->next)
-        ;
+    queue->last = NULL;
+    for_reached(queued_signal, s, &state->signals, queue->first) queue->last = s;
 }
 
 static void reach_kit(const struct kit *kit)
@@ -19,10 +25,24 @@ static void reach_kit(const struct kit *kit)
     if (audit_reach(&state->kits, kit)) audit_slots(kit->thread, KIT_SLOTS);
 }
 
-static void reach_pages(const struct page_set *set)
+static void reach_thread(struct process *process, struct thread *thread)
 {
-    for (const struct chunk *chunk = set->first; audit_reach(&state->chunks, chunk); chunk = chunk->next)
-        ;
+    thread->process = process;
+    reach_signals(&thread->signals);
+    reach_kit(thread->kit);
+    audit_reply(thread->stopped_call);
+    if (audit_reached(&state->kits, thread->kit)) (void)sys_signal(thread->kit->signal);
+}
+
+static void reach_pages(struct page_set *set)
+{
+    struct chunk *previous = NULL;
+    for_reached(chunk, chunk, &state->chunks, set->first)
+    {
+        chunk->set = set;
+        chunk->previous = previous;
+        previous = chunk;
+    }
 }
 
 static void reach_region(const struct region *region)
@@ -42,7 +62,7 @@ static void reach_space(struct space *space)
     if (!audit_reach(&state->spaces, space)) return;
     reach_pages(&space->pages);
     space->hint = NULL;
-    for (const struct region *r = space->regions; audit_reach(&state->regions, r); r = r->next) reach_region(r);
+    for_reached(region, r, &state->regions, space->regions) reach_region(r);
 }
 
 static void reach_process(struct process *process)
@@ -56,11 +76,7 @@ static void reach_process(struct process *process)
         if (audit_reached(&state->kits, kit)) break;
         reach_kit(kit);
     }
-    for (const struct thread *t = process->threads; audit_reach(&state->threads, t); t = t->next) {
-        reach_signals(&t->signals);
-        reach_kit(t->kit);
-        audit_reply(t->stopped_call);
-    }
+    for_reached(thread, t, &state->threads, process->threads) reach_thread(process, t);
     if (!process->space || !table_holds(&state->spaces, process->space)) return;
     reach_space(process->space);
     audit_slots(process->space->aspace, SPACE_SLOTS);

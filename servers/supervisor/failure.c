@@ -5,7 +5,7 @@
 // well. After a first failure it restarts at once, after further ones in the period with a growing delay, so that a
 // crash loop starves nobody. More than `restart_limit` failures within the period lead to the next rung of the manifest's
 // ladder, and behind the last the component is given up: its endpoint is destroyed, so that callers get an error
-// instead of waiting. A kill from outside and an end by plan are no failures. A quiet period leads down the ladder again.
+// instead of waiting. A kill from outside, an end by plan and a renewal are no failures. A quiet period leads down the ladder again.
 #include "servers/supervisor/supervisor.h"
 
 #define BACKOFF_FIRST_NS 10000000ull
@@ -13,7 +13,8 @@
 static const char *death_name(enum component_death death)
 {
     static const char *const names[COMPONENT_DEATHS] = {
-        "nothing", "a kill", "its own exit", "a fault", "a hang", "an overrun of its budget", "growth", "plan"};
+        "nothing", "a kill", "its own exit", "a fault", "a hang", "an overrun of its budget", "growth", "plan",
+        "doubt", "renewal"};
     return names[death];
 }
 
@@ -59,6 +60,7 @@ void component_died(struct component *c, enum component_death death)
     if (!component_runs(c)) return;
     c->state = STATE_DEAD;
     c->last_death = death;
+    if (death < DEATH_DOUBT) c->last_cause = death;
     c->deaths[death]++;
     c->died_at = now_ns();
     c->is_examined = 0;
@@ -145,14 +147,14 @@ void component_bury(struct component *c)
     }
     uint64_t now = now_ns();
     update_failed(c);
-    _Bool failed = c->last_death != DEATH_KILLED && c->last_death != DEATH_PLANNED;
+    _Bool failed = death_is_failure(c->last_death);
     instance_destroy(c);
     quiesce(c);
     if (c->last_death == DEATH_EXIT && c->exit_code == 0) {
         c->state = STATE_ENDED;
         return;
     }
-    if (!failed) log_line("%s ended by %s", c->spec->name, death_name(c->last_death));
+    if (!failed && c->last_death < DEATH_DOUBT) log_line("%s ended by %s", c->spec->name, death_name(c->last_death));
     c->retry_at = failed ? after_failure(c, now) : now;
     c->state = STATE_BACKOFF;
     if (c->retry_at == 0) degrade(c);

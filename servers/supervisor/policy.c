@@ -3,19 +3,21 @@
 // failure.c's matter.
 //
 // Heartbeats are counted, not timed: an interval after which we ourselves come late says nothing, since the machine stood
-// still (an emulator on a busy host). The same count limits how long a start takes.
+// still (an emulator on a busy host), and neither does one through which we were busy ourselves. The same count limits how
+// long a start takes.
 #include "servers/supervisor/supervisor.h"
 
 #define MS 1000000ull
 #define START_LIMIT_NS (5000 * MS)  // a first start: there may be much to set up
 #define BEATS_MAX 2                 // heartbeats in a row without an answer, or, after a death, until it is ready
-#define BEAT_LATENESS 8             // part of an interval that we may come late
+#define BEAT_LATENESS 8             // part of an interval that we may come late, and that we must leave to others
 #define CEILING_WARNING(bytes) ((bytes) / 8 * 7)  // growth up to here is followed by a restart by plan
 
 void component_compare(struct component *c)
 {
     uint64_t state = THREAD_STATE_STOPPED;
     if (!component_runs(c)) return;
+    if (c->beat_open) (void)sys_signal(part_slot(c, PART_BEAT));  // our predecessor may have died before that
     if (thread_info(part_slot(c, PART_THREAD), &state, NULL, NULL) != OK || state == THREAD_STATE_STOPPED)
         component_died(c, DEATH_KILLED);
 }
@@ -35,6 +37,7 @@ static void start(struct component *c, uint64_t now)
     c->beat_at = now + c->spec->heartbeat_ns;
     c->beat_open = 1;
     c->beats_missed = 0;
+    twin_record(TWIN_SUPERVISOR)->progress++;
     if (c->cold) durable_empty(c);
     err_t err = instance_start(c);
     if (err == OK) caps_log(c);
@@ -79,9 +82,10 @@ static uint64_t beat(struct component *c, uint64_t now)
     if (c->spec->heartbeat_ns == 0) return NS_FOREVER;
     if (now < c->beat_at) return c->beat_at;
     _Bool punctual = now - c->beat_at < c->spec->heartbeat_ns / BEAT_LATENESS;
+    _Bool had_time = the_system->waited_ns - c->beat_waited_ns >= c->spec->heartbeat_ns / BEAT_LATENESS;
     if (!c->beat_open)
         c->beats_missed = 0;
-    else if (punctual)
+    else if (punctual && had_time)
         c->beats_missed++;
     unsigned allowed = beats_allowed(c);
     if (c->beats_missed >= allowed && is_excused(c, now)) c->beats_missed = 0;
@@ -93,6 +97,7 @@ static uint64_t beat(struct component *c, uint64_t now)
     }
     c->beat_open = 1;
     c->beat_at = now + c->spec->heartbeat_ns;
+    c->beat_waited_ns = the_system->waited_ns;
     (void)sys_signal(part_slot(c, PART_BEAT));
     return c->beat_at;
 }
@@ -160,9 +165,11 @@ void component_ready(struct component *c)
     if (c->died_at) {
         c->recovery_ns = now - c->died_at;
         if (c->recovery_ns > c->recovery_max_ns) c->recovery_max_ns = c->recovery_ns;
-        log_line("%s serves again, %lu us after its death, %lu us after its start", c->spec->name,
-                 c->recovery_ns / 1000, (now - c->started_at) / 1000);
+        if (c->last_death < DEATH_DOUBT)
+            log_line("%s serves again, %lu us after its death, %lu us after its start", c->spec->name,
+                     c->recovery_ns / 1000, (now - c->started_at) / 1000);
     }
+    c->events_settled = c->last_death == DEATH_RENEWAL ? EVENTS_UNSETTLED : 0;
     if (!the_system->announced) announce();
     update_ready(c);
 }
@@ -179,6 +186,18 @@ static void check_growth(struct component *c, uint64_t now)
     component_died(c, used > ceiling ? DEATH_CEILING : DEATH_PLANNED);
 }
 
+// An instance that works is replaced now and then. What it has lost without showing it, a signal that was not sent, an order
+// to a device, ends there, and so does what has changed in its text or its caches: the next one audits the vault and has
+// everybody who waits look again. What these ask, up to its first heartbeat, is no work.
+static void renew(struct component *c, uint64_t now)
+{
+    uint64_t events = c->trace->n;
+    if (c->events_settled == EVENTS_UNSETTLED) c->events_settled = events;
+    if (c->spec->renew_ns == 0 || events == c->events_settled) return;
+    if (now - c->started_at < c->spec->renew_ns || c->image_next || c->is_on_trial) return;
+    component_died(c, DEATH_RENEWAL);
+}
+
 void component_answered(struct component *c, const uint64_t usage[USAGE_KINDS])
 {
     memcpy(c->usage, usage, sizeof c->usage);
@@ -186,4 +205,5 @@ void component_answered(struct component *c, const uint64_t usage[USAGE_KINDS])
     c->answered_at = now_ns();
     update_confirm(c);
     check_growth(c, c->answered_at);
+    renew(c, c->answered_at);
 }

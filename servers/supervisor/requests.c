@@ -96,7 +96,7 @@ static err_t handle_request(struct component *c, uint32_t operation, struct mess
     case SUPERVISOR_EXIT: return ended(c, m->words[0]);
     case SUPERVISOR_STOPPED: update_stopped(c); return OK;
     case SUPERVISOR_FAILED: component_failed(c); return OK;
-    case SUPERVISOR_RENEW: component_died(c, DEATH_PLANNED); return OK;
+    case SUPERVISOR_RENEW: component_died(c, DEATH_DOUBT); return OK;
     case SUPERVISOR_CONFIRM: update_confirm(c); return OK;
     case SUPERVISOR_STAGE: return update_stage(c, m->words[0], m->words[1]);
     case SUPERVISOR_UPDATE: return update_begin(c, named(m->words[0]), m->words[1]);

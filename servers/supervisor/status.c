@@ -22,7 +22,7 @@ static void fill(struct component_status *status, const struct component *c)
 {
     *status = (struct component_status){
         .state = c->state,
-        .last_death = c->last_death,
+        .last_death = c->last_cause,
         .starts = c->info->starts,
         .started_ns = c->started_at,
         .ready_ns = c->state == STATE_READY ? c->ready_at : 0,

@@ -78,6 +78,7 @@ struct kills {
 };
 
 #define RESTARTS_KEPT 16
+#define EVENTS_UNSETTLED UINT64_MAX
 #define BACKOFF_MAX_NS 1000000000ull
 #define STACK_BITS 16
 
@@ -99,6 +100,7 @@ struct component {
     const struct image_header *image_before;  // to come back while the new one is on trial
     _Bool is_on_trial;
     enum component_death last_death;
+    enum component_death last_cause;    // the same, but for doubts and renewals
     uint64_t deaths[COMPONENT_DEATHS];  // how many of each kind
     uint64_t exit_code;
     uint64_t fault[FAULT_WORDS];  // of the latest death, until its evidence is taken
@@ -113,12 +115,14 @@ struct component {
     uint64_t restarts[RESTARTS_KEPT];       // times of the latest, newest last
     unsigned n_restarts;
     uint64_t beat_at;  // when the next heartbeat is due to be sent
+    uint64_t beat_waited_ns;  // the system's `waited_ns` when the latest was
     unsigned beats_missed;
     _Bool beat_open;  // sent and not answered
     _Bool was_ready;
     _Bool cold;                    // its next instance begins with a fresh vault
     uint32_t rung;                 // of the ladder of escalations: what comes next
     uint64_t rejuvenated_at;       // the latest restart by plan
+    uint64_t events_settled;       // in its trace: up to here what its renewal has brought about; EVENTS_UNSETTLED: not known yet
     struct kills kills;
 };
 
@@ -153,6 +157,8 @@ struct system {
     uint32_t next_slot;  // of those for slot_take()
     struct patched patched[PATCHED_PAGES];
     uint64_t bytes_used, bytes_in_pools;
+    uint64_t waits_since;  // when we began to wait for messages, 0: we do not
+    uint64_t waited_ns;    // of all instances
     _Bool announced;
     struct stage stages[STAGES];
     unsigned staging;  // the area being filled, STAGES: none

@@ -148,7 +148,7 @@ void update_confirm(struct component *c)
 
 void update_failed(struct component *c)
 {
-    if (!c->is_on_trial || c->last_death == DEATH_KILLED || c->last_death == DEATH_PLANNED) return;
+    if (!c->is_on_trial || !death_is_failure(c->last_death)) return;
     log_line("%s: the new version has failed its trial, the one before goes on", c->spec->name);
     c->image = c->image_before;
     c->image_before = NULL;

@@ -50,8 +50,10 @@ struct outcome {
 struct component {
     char name[32];
     long state, starts;
-    long failures;  // deaths but those by plan
+    long ordered, failures, renewals;  // deaths by cause: those that a twin decides on, those of its own doing
 };
+
+enum { KILLS = 1, HANGS = 4, PLANNED = 7, RENEWALS = 9, DEATHS };  // enum component_death (protocols/component.h)
 
 static struct outcome expected, got;
 static int64_t work_limit_ns = 10000000000ll;  // virtual time for one run of the work, once it has been seen
@@ -143,12 +145,20 @@ static int components(struct component *to)
     slurp("/proc/bulkhead/status", text);
     int n = 0;
     for (char *line = strtok(text, "\n"); line && n < COMPONENTS; line = strtok(NULL, "\n"), n++) {
-        char *deaths = strstr(line, " deaths ");  // by cause, the last is by plan
+        char *deaths = strstr(line, "deaths ");
         if (sscanf(line, "%31s index %*d state %ld starts %ld", to[n].name, &to[n].state, &to[n].starts) != 3 ||
             !deaths)
             fail("status");
+        deaths += strlen("deaths");
+        long by[DEATHS] = {0};
+        for (int cause = 0; deaths && cause < DEATHS; cause++) {
+            by[cause] = atol(deaths + 1);
+            deaths = strchr(deaths + 1, ',');
+        }
+        to[n].ordered = by[KILLS] + by[HANGS];
+        to[n].renewals = by[RENEWALS];
         to[n].failures = 0;
-        for (char *at = deaths + 8, *comma; (comma = strchr(at, ',')); at = comma + 1) to[n].failures += atol(at);
+        for (int cause = KILLS + 1; cause < PLANNED; cause++) to[n].failures += cause == HANGS ? 0 : by[cause];
     }
     return n;
 }
@@ -397,7 +407,8 @@ static void trial(const char *work, long delay_us, bool again, const char *text)
     if (strcmp(kind, "cover") == 0) end_component(name);  // its patched pages are free for the next trial
     components(after);
     for (int i = 0; i < n; i++)
-        if (strcmp(after[i].name, name) == 0) died = after[i].starts != before[i].starts;
+        if (strcmp(after[i].name, name) == 0)
+            died = after[i].starts - after[i].renewals != before[i].starts - before[i].renewals;
     pause_ns(BEATS_NS);
     if (!is_kill && hits > 0 && ok) {  // away with the mutated instance: is what it has left behind sound?
         if (!died) replace(name);
@@ -406,7 +417,7 @@ static void trial(const char *work, long delay_us, bool again, const char *text)
     }
     bool settled = settle(&n);
     fprintf(told,
-            "state=%s hits=%ld died=%d work=%s status=%d errors=%ld stall_us=%ld time_us=%ld settled=%s starts=", state,
+            "state=%s hits=%ld died=%d work=%s status=%d errors=%ld stall_us=%ld time_us=%ld settled=%s deaths=", state,
             hits, died,
             !lasting ? "later"
             : ok     ? "same"
@@ -414,9 +425,9 @@ static void trial(const char *work, long delay_us, bool again, const char *text)
             got.status, got.errors, (long)(stall / 1000), (long)(took / 1000), settled ? "yes" : "no");
     bool first = true;
     for (int i = 0; i < n; i++)
-        if (after[i].failures != before[i].failures || after[i].state != 2) {
-            fprintf(told, "%s%s:%ld:%ld", first ? "" : ",", after[i].name, after[i].failures - before[i].failures,
-                    after[i].state);
+        if (after[i].failures != before[i].failures || after[i].ordered != before[i].ordered || after[i].state != 2) {
+            fprintf(told, "%s%s:%ld:%ld:%ld", first ? "" : ",", after[i].name, after[i].failures - before[i].failures,
+                    after[i].ordered - before[i].ordered, after[i].state);
             first = false;
         }
     fprintf(told, "\n");

@@ -187,6 +187,7 @@ echo $(($(look tmpfs now) - begin)) $(look dying starts)
 
 
 # Servers are replaced by plan, which audits them, while programs have files, pipes, locks and processes of all kinds.
+DEATH_PLANNED = 7  # protocols/component.h
 AUDITED = """
 work() { (mkdir /tmp/w && cd /tmp/w && sh /work.sh 2>/dev/null); rm -rf /tmp/w; }
 ledger() { grep -v '^forks ' /proc/bulkhead/ledger; df /; df -i /; }
@@ -213,7 +214,7 @@ class Audits(unittest.TestCase):
                                   "--add", f"{program_path}:/bin/campaign", "--", "sh", "-c", AUDITED)
         self.assertEqual(status, 0, output)
         self.assertIn("ledger as before\n", output)
-        planned = [int(line.split(",")[-1]) for line in output.splitlines()[-3:]]
+        planned = [int(line.split(",")[DEATH_PLANNED]) for line in output.splitlines()[-3:]]
         self.assertGreater(min(planned), 3, output)
         _, log = bulkhead("log")
         self.assertIn("ended by plan", log)

@@ -12,7 +12,7 @@ from host import faults, faults_plan, faults_report  # noqa: E402
 
 TRIAL = faults_plan.Trial("null:tmpfs:0x400000:90@0", "null", "tmpfs", "tmpfs patch 0x400000 90")
 FINE = {"state": "done", "hits": "1", "died": "1", "work": "same", "status": "0", "errors": "0", "stall_us": "66",
-        "time_us": "38000", "settled": "yes", "starts": "tmpfs:1:2"}
+        "time_us": "38000", "settled": "yes", "deaths": "tmpfs:1:0:2"}
 
 
 class Verdict(unittest.TestCase):
@@ -23,8 +23,15 @@ class Verdict(unittest.TestCase):
         self.assertEqual(self.outcome(), "transparent")
 
     def test_another_component_restarted_is_spread_whatever_the_work_says(self):
-        self.assertEqual(self.outcome(starts="tmpfs:1:2,tty:1:2"), "spread")
-        self.assertEqual(self.outcome(starts="tmpfs:1:2,tty:1:2", work="different", errors="7"), "spread")
+        self.assertEqual(self.outcome(deaths="tmpfs:1:0:2,tty:1:0:2"), "spread")
+        self.assertEqual(self.outcome(deaths="tmpfs:1:0:2,tty:1:0:2", work="different", errors="7"), "spread")
+
+    def test_a_twin_may_end_sound_components_when_nobody_sees_it(self):
+        twin = faults_plan.Trial("null:guardian:0x400000:90@0", "null", "guardian", "guardian patch 0x400000 90")
+        result = faults.judge(twin, {**FINE, "died": "0", "deaths": "supervisor:0:1:2"}, "", "")
+        self.assertEqual((result.outcome, result.died), ("transparent", 1))
+        self.assertEqual(faults.judge(twin, {**FINE, "deaths": "supervisor:1:0:2"}, "", "").outcome, "spread")
+        self.assertEqual(self.outcome(deaths="tmpfs:1:0:2,tty:0:1:2"), "spread")
 
     def test_wrong_output_is_silent_damage_unless_somebody_was_told(self):
         self.assertEqual(self.outcome(work="different"), "silent damage")
@@ -36,7 +43,7 @@ class Verdict(unittest.TestCase):
         self.assertEqual(self.outcome(settled="no"), "leak")
 
     def test_a_component_that_does_not_come_back_is_down(self):
-        self.assertEqual(self.outcome(starts="tmpfs:1:6"), "down")
+        self.assertEqual(self.outcome(deaths="tmpfs:1:0:6"), "down")
 
 
 class Counts(unittest.TestCase):

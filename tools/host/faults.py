@@ -51,17 +51,19 @@ def judge(trial, values, difference, log_text):
     hits, same = int(values["hits"]), values["work"] == "same"
     if values["state"] == "refused" and trial.kind != "flip":  # which may miss the vault
         raise CampaignError(f"{trial.name}: the order was refused\n{log_text}")
-    starts = dict(re.findall(r"([^:,]+):(-?\d+):\d+", values["starts"]))
-    states = dict(re.findall(r"([^:,]+):-?\d+:(\d+)", values["starts"]))
+    deaths = [words.split(":") for words in values["deaths"].split(",") if words]  # name, failures, kills and hangs, state
     stall = int(values["stall_us"])
-    others = [name for name in starts if name != trial.component]
+    decides = trial.component in image.TWINS  # to end a sound component is its mistake, and no damage
+    replaced = decides and any(ended != "0" for name, _, ended, _ in deaths if name != trial.component)
+    others = [name for name, failures, ended, _ in deaths
+              if name != trial.component and (failures != "0" or (ended != "0" and not decides))]
     alarms = [line for line in log_text.splitlines()
               if ALARMS.search(line) and not line.startswith(f"{trial.component}: ")]
     if trial.kind == "sweep":
         stall = 0  # of many deaths in a row
     if int(values["status"]) < 0:
         outcome = "hang"
-    elif any(state != "2" for state in states.values()):
+    elif any(state != "2" for *_, state in deaths):
         outcome = "down"
     elif others:
         outcome = "spread"
@@ -73,7 +75,7 @@ def judge(trial, values, difference, log_text):
         outcome = "transparent"
     detail = "" if outcome == "transparent" else "\n".join([*alarms, *([f"also restarted: {' '.join(others)}"]
                                                                        if others else []), difference])
-    return Result(trial.name, outcome, hits, int(values["died"]), stall, detail, values)
+    return Result(trial.name, outcome, hits, int(values["died"]) or int(replaced), stall, detail, values)
 
 
 # --- a campaign

@@ -16,7 +16,7 @@ from . import cpio, elf, gdb, guest, log, qemu, qmp, rootfs
 LIMIT = 3           # seconds of the machine's time without a word from the guest, or a line in the log
 LOOK_EVERY = 0.25   # seconds of ours, whether it will speak at all
 GIVEN_UP = "out of service"
-INIT_ENDED = "the first process has ended"
+ENDS_MACHINE = ("the first process has ended", "restarting the machine:")  # whoever says so, the kernel lives
 MEMORY = "128M"     # enough for the work, and quick to restore
 PROGRAM_ADDRESS = 0x70000000  # of the campaign's program: no other has text there
 STATE = "base"
@@ -102,7 +102,7 @@ class Machine:
         return dict(pair.partition("=")[::2] for pair in line.split(" ")), rest
 
     def _ended(self):
-        outcome = "down" if INIT_ENDED in self.log_text() else "kernel panic"
+        outcome = "down" if any(words in self.log_text() for words in ENDS_MACHINE) else "kernel panic"
         return Lost(outcome, f"the machine has ended (exit code {self.qemu.exit_code()})")
 
     def log_text(self):

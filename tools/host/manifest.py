@@ -87,6 +87,7 @@ class Component:
     restart_limit: int = 0
     restart_period_ns: int = 0
     heartbeat_ns: int = 0
+    renew_ns: int = 0
     budget_strict: bool = False
     ceiling: Size = field(default_factory=Size)
     escalate: list = field(default_factory=list)  # numbers of ESCALATIONS
@@ -282,6 +283,10 @@ def set_heartbeat(c, words, line):
     c.heartbeat_ns = parse_time(words[0])
 
 
+def set_renewal(c, words, line):
+    c.renew_ns = parse_time(words[0])
+
+
 MANY = 1000
 KEYS = {
     "image": (set_image, 1, 1), "rank": (set_rank, 1, 1), "priority": (set_priority, 1, 1),
@@ -291,7 +296,7 @@ KEYS = {
     "signals": (add_peers(SIGNAL), 1, MANY), "bundle": (add_peers(FRAMES), 1, MANY),
     "publishes": (add_published, 2, 2), "reads": (add_read, 1, MANY), "args": (set_args, 0, MANY),
     "may": (add_permission, 1, MANY), "after": (add_after, 1, MANY), "restart": (set_restart, 2, 2),
-    "heartbeat": (set_heartbeat, 1, 1), "ceiling": (set_ceiling, 1, 1),
+    "heartbeat": (set_heartbeat, 1, 1), "renew": (set_renewal, 1, 1), "ceiling": (set_ceiling, 1, 1),
     "escalate": (set_escalation, 1, MAX_ESCALATIONS), "quiesce": (add_quiesce, 2, 2),
 }
 REPEATABLE = {"quiesce", "ioports", "irq", "calls", "mints", "signals", "bundle", "publishes", "reads", "may", "after"}
@@ -403,7 +408,7 @@ def compile_component(system, c):
                         *(c.escalate + [0] * (MAX_ESCALATIONS - len(c.escalate))))
     for port, value, _ in c.quiesce:
         data += struct.pack("<HH", port, value)
-    return data.ljust(448 + 48 * MAX_GRANTS + 56, b"\0")
+    return data.ljust(448 + 48 * MAX_GRANTS + 56, b"\0") + struct.pack("<Q", c.renew_ns)
 
 
 def compile_system(system):

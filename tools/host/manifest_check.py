@@ -51,6 +51,9 @@ class Checker:
             self.problem(c.line, f"'{c.name}' is not restarted, so 'escalate' and 'ceiling' mean nothing; add 'restart'")
         if c.ceiling.bytes and not c.heartbeat_ns:
             self.problem(c.lines["ceiling"], f"'{c.name}' has no heartbeat, with which it would say what it uses; add one")
+        if c.renew_ns and not (c.heartbeat_ns and c.restart):
+            self.problem(c.lines["renew"], f"'{c.name}' is renewed when it answers a heartbeat, as a restart; add 'heartbeat' "
+                                           "and 'restart'")
         seen = {}
         for g in c.grants:
             key = (g.kind, g.name, g.detail if g.kind in (IOPORT, IRQ) else 0)
