@@ -61,6 +61,21 @@ class Campaigns(unittest.TestCase):
     def test_random_mutations_harm_neither_kernel_nor_neighbours(self):
         self.check("-n", "60", "--seed", "6", "tmpfs", "tty", "proc", "uart0")
 
+    def test_signals_that_go_astray_are_made_good_by_renewal(self):
+        campaign = faults.Campaign(cli.Project(ROOT, BUILD), print)
+        sites = [i.address for i in campaign.plan.instructions("tmpfs")
+                 if i.function == "outbox_perform" and i.name == "syscall"]
+        rdi = 8  # in struct thread_registers (abi/objects.h): the capability
+        machine = campaign.machine()
+        try:
+            results = [faults.attempt(machine, campaign.plan.trial(f"register:tmpfs:{site:#x}:{rdi}:0x100000@0"))
+                       for site in sites]
+        finally:
+            machine.close()
+        for result in results:
+            self.assertEqual(result.outcome, "transparent", result.detail)
+        took = [int(result.values["time_us"]) for result in results if result.hits]
+        self.assertGreater(max(took), 100_000, "a program has waited for one of them")
 
     def test_a_trial_ends_the_same_to_the_microsecond_whatever_went_before_it(self):
         campaign = faults.Campaign(cli.Project(ROOT, BUILD), print)

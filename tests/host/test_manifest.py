@@ -74,6 +74,7 @@ class Mistakes(unittest.TestCase):
     def test_supervision_without_a_restart(self):
         self.refused(GOOD + "    escalate cold\n", "'high' is not restarted")
         self.refused(GOOD + "    ceiling 1M\n    restart one_for_one 5/10s\n", "'high' has no heartbeat")
+        self.refused(GOOD + "    renew 1s\n    restart one_for_one 5/10s\n", "'high' is renewed when it answers a heartbeat")
 
     def test_quiesce_of_a_foreign_port(self):
         self.refused(GOOD + "    quiesce 0x400 0\n", "port 0x400 is not among the I/O ports of 'high'")
@@ -164,10 +165,11 @@ class Compiled(unittest.TestCase):
 
     def test_supervision_stands_behind_the_grants(self):
         more = ("    restart one_for_one 5/10s\n    heartbeat 30ms\n    budget 1ms/4ms strict\n    ceiling 1M\n"
-                "    escalate cold reboot\n    quiesce 0x3f9 0\n    quiesce 0x3fc 3\n")
+                "    escalate cold reboot\n    quiesce 0x3f9 0\n    quiesce 0x3fc 3\n    renew 2s\n")
         data = manifest.compile_system(load(GOOD + more))
         fields = struct.unpack_from("<QII4I4H", data, 48 + 448 + 48 * 40)
         self.assertEqual(fields, (1 << 20, 1, 2, 1, 3, 0, 0, 0x3F9, 0, 0x3FC, 3))
+        self.assertEqual(struct.unpack_from("<Q", data, 48 + 448 + 48 * 40 + 56), (2_000_000_000,))
 
     def test_ports_hold_first_and_count(self):
         data = manifest.compile_system(load(GOOD))
