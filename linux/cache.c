@@ -7,30 +7,51 @@
 //  - A question's epoch is taken before it is asked, so that an answer given to the old credentials is not kept.
 //  - Entries are used in turn; what is stale makes room for the new answer to the same question.
 //  - The memory is zero at first and not inherited. A process that asks little maps no words and uses none of it.
+// Who asks about one name of a directory after the other (`ls -l`, find, tar, du) asks the server about the next ones at
+// the same time: more of them the more of the last were then asked about.
 #include <asm/stat.h>
 #include "linux/linux.h"
 
-#define ENTRIES 154
+#define ENTRIES 150
 #define BUCKETS 256
 #define TEXT_BYTES 104  // longer paths are not remembered
 #define QUESTIONS_BEFORE 6
 
-struct entry {
+// What an answer rests on.
+struct trail {
     uint64_t sum;  // of the words, which only grow
+    uint16_t words[FS_TRAIL_MAX];
+    uint32_t n_words;
+};
+
+struct entry {
+    struct trail trail;
     uint64_t directory;
     uint32_t hash, epoch, kind;
     int32_t result;
-    uint16_t words[FS_TRAIL_MAX];
-    uint16_t n_words, bytes;
-    uint16_t next;  // in the bucket: index + 1
-    uint16_t zero;
+    uint16_t bytes;
+    uint16_t next;      // in the bucket: index + 1
+    uint32_t is_ahead;  // nobody has asked yet
     struct stat stat;
     char text[TEXT_BYTES];  // zeros behind it to the end of its last word
 };
 
+// Questions about names in one directory, one after the other, that had to be asked.
+struct series {
+    uint32_t n;           // how many there were
+    uint16_t last;        // entry of the last one
+    uint16_t prefix;      // bytes of its text in front of the name
+    uint16_t told, used;  // names that came ahead with it, and how many of them have been asked about since
+};
+// As many more come ahead when half of the last ones were asked about. Else a few at the second question, the 18th, ...
+#define SERIES_GROWTH 4
+#define SERIES_FIRST 8
+#define SERIES_TRIAL 16
+
 struct cache {
     uint32_t lock;
-    uint32_t turn;              // entries used so far
+    uint32_t turn;  // entries used so far
+    struct series series;
     uint16_t buckets[BUCKETS];  // index + 1 of an entry
     struct entry entries[ENTRIES];
 };
@@ -116,6 +137,7 @@ static struct entry *take(struct cache *cache)
     return e;
 }
 
+// An answer's entry.
 static struct entry *make(struct cache *cache, const struct question *q)
 {
     struct entry *e = take(cache);
@@ -130,19 +152,26 @@ static struct entry *make(struct cache *cache, const struct question *q)
     return e;
 }
 
-// The trail of an answer; false when it has none.
-static bool take_trail(struct entry *e, const struct message *m)
+static inline void trail_add(struct trail *trail, uint64_t mark)
+{
+    trail->words[trail->n_words++] = (uint16_t)FS_TRAIL_WORD(mark);
+    trail->sum += FS_TRAIL_VALUE(mark);
+}
+
+static inline uint64_t mark_of(const struct message *m, unsigned i)
 {
     const uint64_t *more = (const uint64_t *)long_words() + FS_TRAIL_LONG - MSG_REGISTERS;
-    e->sum = 0;
-    e->n_words = 0;
-    for (unsigned i = 0; i < FS_TRAIL_MAX; i++) {
-        uint64_t mark = i < MSG_REGISTERS ? m->words[i] : more[i - MSG_REGISTERS];
-        if (!mark) break;
-        e->words[e->n_words++] = (uint16_t)FS_TRAIL_WORD(mark);
-        e->sum += FS_TRAIL_VALUE(mark);
-    }
-    return e->n_words > 0;
+    return i < MSG_REGISTERS ? m->words[i] : i < FS_TRAIL_MAX ? more[i - MSG_REGISTERS] : 0;
+}
+
+// The trail of an answer but for its last mark, the object's, which is returned; 0: there is none.
+static uint64_t take_trail(struct trail *trail, const struct message *m)
+{
+    uint64_t last = mark_of(m, 0), next;
+    trail->n_words = 0;
+    trail->sum = 0;
+    for (unsigned i = 1; last && (next = mark_of(m, i)); i++, last = next) trail_add(trail, last);
+    return last;
 }
 
 // --- questions
@@ -166,9 +195,12 @@ bool question_known(const struct question *q, void *stat, long *result)
     struct process *p = process();
     struct cache *cache = cache_of(p);
     lock(&cache->lock);
-    const struct entry *e = find(cache, q);
-    bool known = e && e->epoch == q->epoch && sum_words((const void *)words_address(p), e->words, e->n_words) == e->sum;
+    struct entry *e = find(cache, q);
+    bool known = e && e->epoch == q->epoch &&
+                 sum_words((const void *)words_address(p), e->trail.words, e->trail.n_words) == e->trail.sum;
     if (known) {
+        cache->series.used += e->is_ahead;
+        e->is_ahead = false;
         *result = e->result;
         if (stat && e->result == 0) memcpy(stat, &e->stat, sizeof e->stat);
     }
@@ -184,8 +216,68 @@ void question_answered(const struct question *q, const void *stat, long result, 
     lock(&cache->lock);
     struct entry *e = find(cache, q);
     if (!e) e = make(cache, q);
-    e->epoch = take_trail(e, m) ? q->epoch : q->epoch - 1;
+    uint64_t last = take_trail(&e->trail, m);
+    if (last) trail_add(&e->trail, last);
+    e->epoch = last ? q->epoch : q->epoch - 1;
+    e->is_ahead = false;
     e->result = (int32_t)result;
     if (stat && result == 0) memcpy(&e->stat, stat, sizeof e->stat);
+    if (stat && result == 0) cache->series.last = (uint16_t)(e - cache->entries);
+    unlock(&cache->lock);
+}
+
+// --- what is going to be asked
+
+unsigned question_next(struct question *q)
+{
+    struct cache *cache = cache_of(process());
+    struct series *series = &cache->series;
+    unsigned wanted = 0;
+    q->prefix = q->bytes;
+    while (q->prefix > 0 && q->text[q->prefix - 1] != '/') q->prefix--;
+    lock(&cache->lock);
+    const struct entry *last = &cache->entries[series->last];
+    if (series->prefix != q->prefix || last->directory != q->directory || last->kind != q->kind ||
+        memcmp(last->text, q->text, q->prefix) != 0)
+        *series = (struct series){.prefix = (uint16_t)q->prefix};
+    else if (series->told > 0 && series->used >= series->told / 2)
+        wanted = series->told * SERIES_GROWTH;
+    else if (series->n % SERIES_TRIAL == 1)
+        wanted = SERIES_FIRST;
+    series->n++;
+    series->told = series->used = 0;
+    unlock(&cache->lock);
+    return wanted;
+}
+
+void question_ahead(const struct question *q, const struct message *m, const uint8_t *told)
+{
+    struct cache *cache = cache_of(process());
+    struct trail trail;
+    char text[TEXT_BYTES + 8];
+    struct question next = *q;
+    if (!take_trail(&trail, m)) return;
+    memcpy(text, q->text, q->prefix);
+    next.text = text;
+    lock(&cache->lock);
+    for (unsigned n = 0; n < FS_AHEAD_NAMES; n++) {
+        const struct fs_ahead *ahead = (const struct fs_ahead *)told;
+        size_t words = (ahead->length + 7) / 8;
+        if (words == 0 || ahead->length > NAME_MAX) break;
+        told += sizeof *ahead + words * 8;
+        if (q->prefix + ahead->length > TEXT_BYTES) continue;
+        next.bytes = q->prefix + ahead->length;
+        memcpy(text + q->prefix, ahead + 1, ahead->length);
+        memset(text + next.bytes, 0, 8);
+        next.hash = hash_of(&next);
+        struct entry *e = make(cache, &next);
+        e->trail = trail;
+        trail_add(&e->trail, ahead->mark);
+        e->epoch = q->epoch;
+        e->is_ahead = true;
+        e->result = 0;
+        memcpy(&e->stat, ahead->stat, sizeof e->stat);
+        cache->series.told++;
+    }
     unlock(&cache->lock);
 }

@@ -315,6 +315,7 @@ struct path_request {
     uint32_t slot;  // in PSLOT_DESCRIPTIONS, for an answer's capability
     void *answer;   // data of the answer
     size_t answer_bytes;
+    const struct question *question;  // whose answer is going to be remembered
 };
 long walk_begin(struct walk *w, uint64_t dirfd, uint64_t user_path, bool may_be_empty);
 long walk_text(struct walk *w, uint64_t dirfd, const char *path);
@@ -330,6 +331,7 @@ struct question {
     size_t bytes;
     uint32_t kind;  // QUESTION_*, for access with what was asked
     uint32_t epoch, hash;
+    size_t prefix;  // bytes in front of the last component (question_next())
 };
 enum { QUESTION_STAT = 1, QUESTION_FSTAT, QUESTION_ACCESS };
 #define QUESTION_ROOT (~0ull)  // the directory is the process's root
@@ -338,6 +340,9 @@ bool question_begin(struct question *q, uint64_t directory, char *text, size_t b
 // True: *result is the answer, and *stat is filled in (null: not wanted).
 bool question_known(const struct question *q, void *stat, long *result);
 void question_answered(const struct question *q, const void *stat, long result, const struct message *m);
+// Of how many names that come next it is worth asking, too (FS_AHEAD); what was told of them.
+unsigned question_next(struct question *q);
+void question_ahead(const struct question *q, const struct message *m, const uint8_t *told);
 void cache_forget(void);  // the credentials or the root have changed
 enum { WORDS_UNKNOWN, WORDS_MAPPED, WORDS_NONE };
 bool words_try(bool at_once);

@@ -219,15 +219,15 @@ static bool closes_first(const struct walk *w, const struct path_request *r)
            (r->operation == FS_OPEN || r->operation == FS_UNLINK || r->operation == FS_RENAME);
 }
 
-// The flags of the request. What FS_READ_AHEAD brings goes into the buffer, which must not hold the request itself: a
+// The flags of the request. What FS_AHEAD brings goes into the buffer, which must not hold the request itself: a
 // server that dies reads it again.
 static uint64_t ahead_begin(struct data *ahead, const struct walk *w, const struct path_request *r, size_t room)
 {
-    if (!(r->flags & FS_READ_AHEAD)) return r->flags;
+    if (!(r->flags & FS_AHEAD)) return r->flags;
     if (w->server == SERVER_ROOT && room <= IO_INLINE && data_begin(ahead, w->server, IO_BUFFER_BYTES) == 0)
         return r->flags;
     *ahead = (struct data){0};
-    return r->flags & ~(uint64_t)FS_READ_AHEAD;
+    return r->flags & ~(uint64_t)FS_AHEAD;
 }
 
 // One request to one file system. The data: head, path, tail; or with a head and a buffer, the head stays in the
@@ -251,7 +251,8 @@ static long request_once(struct walk *w, const struct path_request *r, struct me
     *m = (struct message){.words = {w->handle, flags | data.flags, w->bytes | (uint64_t)w->symlinks << 32, r->words[0],
                                     r->words[1], r->words[2] | to_close}};
     result = ask(w->server, r->operation, buffered ? head : data.inline_bytes, m);
-    if (result == 0 && flags & FS_READ_AHEAD) ahead_brought(r->slot, m);
+    if (result == 0 && flags & FS_AHEAD && r->question) question_ahead(r->question, m, ahead.at);
+    if (result == 0 && flags & FS_AHEAD && !r->question) ahead_brought(r->slot, m);
     const void *answer = r->operation == FS_STAT || r->operation == FS_STATFS ? long_words() : data.at;
     if (result == FS_CONTINUE) {
         w->bytes = m->words[1] < sizeof w->text ? m->words[1] : 0;
@@ -285,7 +286,13 @@ static long ask_first(struct walk *w, const struct path_request *r, struct messa
     long result;
     if (!is_question(w, r, &q)) return request_once(w, r, m);
     if (question_known(&q, r->answer, &result)) return result;
-    result = request_once(w, r, m);
+    struct path_request request = *r;
+    if (r->operation == FS_STAT) {
+        request.words[0] = question_next(&q);
+        if (request.words[0]) request.flags |= FS_AHEAD;
+        request.question = &q;
+    }
+    result = request_once(w, &request, m);
     if (result != FS_CONTINUE) question_answered(&q, r->answer, result, m);
     return result;
 }
@@ -326,7 +333,7 @@ long path_open(struct walk *w, uint64_t flags, uint64_t o_flags, uint32_t mode, 
     *file = NULL;
     if (!f) return -ENFILE;
     if (o_flags & O_NOFOLLOW || (o_flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL)) flags |= FS_NOFOLLOW;
-    if (is_for_reading(o_flags) && !flags && process()->reads_files && words_use(false)) flags |= FS_READ_AHEAD;
+    if (is_for_reading(o_flags) && !flags && process()->reads_files && words_use(false)) flags |= FS_AHEAD;
     struct path_request request = {.operation = FS_OPEN,
                                    .flags = flags | IO_HANDLE_ONLY,
                                    .words = {o_flags & ~(uint64_t)O_CLOEXEC, mode},

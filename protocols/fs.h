@@ -25,15 +25,25 @@
 #define FS_EXEC 0x100u        // FS_OPEN: for execution: needs execute, not read permission, and a regular file
 #define FS_NO_REPLACE 0x200u  // FS_RENAME: RENAME_NOREPLACE
 #define FS_EXCHANGE 0x400u    // FS_RENAME: RENAME_EXCHANGE
-#define FS_READ_AHEAD 0x800u  // FS_OPEN: bring the bytes of a small file along (FS_AHEAD_BYTES)
+#define FS_AHEAD 0x800u       // FS_OPEN: bring the bytes of a small file along (FS_AHEAD_BYTES). FS_STAT: tell of the names
+                              // that come next in the directory, too (struct fs_ahead)
 
 // FS_OPEN, FS_UNLINK and FS_RENAME may close a handle besides, whatever comes of them: word 5 is its number + 1.
-// What FS_READ_AHEAD brings is at the start of the session's buffer (the path's text is not there then), and true as long
-// as the inode's word stands still: all of a file of at most so many bytes. The answer then has, in words 6 and 7, the
-// word's mark and the file's size. It comes only where reading would change nothing, the access time included.
+// What FS_AHEAD brings is at the start of the session's buffer (the path's text is not there then).
+// FS_OPEN: all of a file of at most so many bytes, true as long as the inode's word stands still. The answer then has, in
+// words 6 and 7, the word's mark and the file's size. It comes only where reading would change nothing, the access time
+// included.
 #define FS_AHEAD_BYTES (16u << 10)
 #define FS_AHEAD_MARK 6
 #define FS_AHEAD_SIZE 7
+// FS_STAT: what the same request would be answered for the names that are listed behind the path's last component, where
+// the asker may list them. The trails would be this answer's, but for the last mark. A length of 0 ends them.
+struct fs_ahead {
+    uint64_t mark;
+    uint64_t length;    // of the name, which stands behind this, with zeros up to a whole word
+    uint64_t stat[18];  // struct stat
+};
+#define FS_AHEAD_NAMES 64  // at most
 
 #define FS_WORD_COUNT 4096u
 #define FS_WORD_OF(inode) ((uint32_t)((inode) % FS_WORD_COUNT))  // of an inode number
@@ -56,7 +66,7 @@ enum {
 enum {
     FS_OPEN = 0x2100,  // (.., 3: O_* flags, 4: mode with umask applied, 5: to close) -> struct io_opened; capability:
                        //  the description
-    FS_STAT,           // -> struct stat in words 6..
+    FS_STAT,           // (.., 3: with FS_AHEAD: how many names) -> struct stat in words 6..
     FS_ACCESS,         // (.., 3: R_OK|W_OK|X_OK)
     FS_READLINK,       // -> bytes; text inline or buffer
     FS_MKDIR,          // (.., 3: mode with umask applied)

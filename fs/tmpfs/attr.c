@@ -98,13 +98,20 @@ static err_t answer_statfs(struct answer *answer)
 
 // --- by path
 
-// The object that a path names; `walk` follows symlinks unless the request says otherwise.
+// What a path names; symlinks are followed unless the request says otherwise.
+static err_t found(const struct request *request, struct answer *answer, struct lookup *lookup)
+{
+    err_t err = path_request(request, answer, request->words[1] & FS_NOFOLLOW ? 0 : WALK_FOLLOW, lookup);
+    return err == OK && !lookup->inode ? ERR_LINUX(ENOENT) : err;
+}
+
+// The object alone.
 static err_t object(const struct request *request, struct answer *answer, struct inode **inode)
 {
     struct lookup lookup;
-    err_t err = path_request(request, answer, request->words[1] & FS_NOFOLLOW ? 0 : WALK_FOLLOW, &lookup);
+    err_t err = found(request, answer, &lookup);
     *inode = lookup.inode;
-    return err == OK && !lookup.inode ? ERR_LINUX(ENOENT) : err;
+    return err;
 }
 
 // The object is the last of what the answer rests on; an answer that sends the client elsewhere has no trail.
@@ -115,12 +122,41 @@ static err_t with_trail(err_t err, const struct inode *inode, struct answer *ans
     return err;
 }
 
+// What FS_STAT would say of the next names of the directory (fs.h).
+STORES_OUTSIDE_VAULT static void tell_ahead(const struct request *request, const struct lookup *lookup)
+{
+    struct io_session *session = &context.session->io;
+    uint64_t n = request->words[3] < FS_AHEAD_NAMES ? request->words[3] : FS_AHEAD_NAMES;
+    if (session->buffer_bytes < IO_BUFFER_BYTES) return;
+    struct fs_ahead *to = (struct fs_ahead *)session->buffer;
+    to->length = 0;
+    if (!lookup->entry || lookup->slash || lookup->linked || !may(lookup->directory, MAY_READ)) return;
+    for (const struct entry *entry = lookup->entry->next; n > 0 && entry; n--, entry = entry->next) {
+        const struct inode *inode = entry->inode;
+        if (inode->covered || (is_type(inode, S_IFLNK) && !(request->words[1] & FS_NOFOLLOW))) continue;
+        char *name = (char *)(to + 1);
+        size_t words = (entry->length + 7) / 8;
+        ((uint64_t *)name)[words - 1] = 0;
+        entry_name(entry, name);
+        inode_stat(inode, (struct stat *)to->stat);
+        to->mark = word_mark(inode);
+        to->length = entry->length;
+        to = (struct fs_ahead *)(name + words * 8);
+        to->length = 0;
+    }
+}
+_Static_assert(sizeof(struct stat) == sizeof((struct fs_ahead *)0)->stat, "fs.h");
+_Static_assert((FS_AHEAD_NAMES + 1) * (sizeof(struct fs_ahead) + NAME_BYTES_MAX + 1) <= IO_BUFFER_BYTES, "they fit");
+
 HANDLER(op_stat)
 {
-    struct inode *inode;
-    err_t err = object(request, answer, &inode);
-    if (err == OK) answer_stat(inode, answer);
-    return with_trail(err, inode, answer);
+    struct lookup lookup;
+    err_t err = found(request, answer, &lookup);
+    if (err == OK) {
+        answer_stat(lookup.inode, answer);
+        if (request->words[1] & FS_AHEAD) tell_ahead(request, &lookup);
+    }
+    return with_trail(err, lookup.inode, answer);
 }
 
 // The real ids count on the way to the object, too.

@@ -33,7 +33,7 @@ static err_t lend(const struct inode *inode, struct extent *e, unsigned kind)
         cspace_derive_frames(SLOT_CSPACE, slot, 0, SLOT_POOL, rights_of[kind], e->pool_page, PAGE_BITS + e->order);
     if (err != OK) return server_abort(ERR_LINUX(ENOMEM));
     e->slots[kind] = slot;
-    if (kind == LEND_WRITE) word_move(inode);  // from now on it may change unseen (FS_READ_AHEAD)
+    if (kind == LEND_WRITE) word_move(inode);  // from now on it may change unseen (FS_AHEAD)
     return OK;
 }
 

@@ -141,7 +141,7 @@ static err_t open_device(const struct request *request, struct answer *answer, c
 
 // --- opening
 
-// FS_READ_AHEAD: what reading the file would give, if it is small and nothing stands against it: a date that reading
+// FS_AHEAD: what reading the file would give, if it is small and nothing stands against it: a date that reading
 // renews, or a mapping through which somebody may write unseen.
 STORES_OUTSIDE_VAULT static void bring_data(const struct description *d, struct answer *answer)
 {
@@ -165,7 +165,7 @@ static err_t finish(struct inode *inode, struct entry *entry, uint32_t flags, ui
     err_t err = io_opened(&context.session->io, &d->io, fs_flags, answer);
     if (err == ERR_NO_MEMORY || err == ERR_LIMIT) err = ERR_LINUX(ENFILE);
     if (err != OK) return server_abort(err);
-    if (fs_flags & FS_READ_AHEAD && !(fs_flags & IO_BUFFERED)) bring_data(d, answer);
+    if (fs_flags & FS_AHEAD && !(fs_flags & IO_BUFFERED)) bring_data(d, answer);
     return OK;
 }
 

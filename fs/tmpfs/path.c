@@ -207,6 +207,7 @@ static void stand_still(const struct walk *w, struct lookup *lookup)
 static err_t resolve(struct walk *w, uint64_t flags, unsigned walk, struct lookup *lookup, struct answer *answer)
 {
     stand_still(w, lookup);
+    lookup->linked = false;
     skip_slashes(w);
     while (w->at < w->end) {
         if (!is_directory(w->directory)) return ERR_LINUX(ENOTDIR);
@@ -220,6 +221,7 @@ static err_t resolve(struct walk *w, uint64_t flags, unsigned walk, struct looku
             err = follow(w, lookup);
             if (err != OK) return err;
             stand_still(w, lookup);
+            lookup->linked |= last;
             continue;
         }
         if (inode->covered) return leave(w, inode, flags, answer);

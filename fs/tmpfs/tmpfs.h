@@ -299,7 +299,8 @@ struct lookup {
     struct inode *inode;      // what it is, null: missing
     struct name name;         // the last component
     enum last_kind kind;
-    bool slash;  // a slash follows it
+    bool slash;   // a slash follows it
+    bool linked;  // it comes from a symlink, not from the path as it was asked
 };
 enum { WALK_FOLLOW = 1, WALK_PARENT = 2 };  // follow a final symlink; stop in front of the last component
 // Resolve the path of a request (text at `skip` bytes of its data). FS_CONTINUE fills in the answer.

@@ -182,7 +182,7 @@ static void test_close_besides(void)
 
 static bool brings(const char *path, size_t bytes)
 {
-    long handle = open_closing(path, FS_READ_AHEAD, O_RDONLY, 0);
+    long handle = open_closing(path, FS_AHEAD, O_RDONLY, 0);
     return handle >= 0 && answer.n_words == FS_AHEAD_SIZE + 1 && answer.words[FS_AHEAD_SIZE] == bytes;
 }
 
@@ -201,6 +201,71 @@ static void test_read_ahead(void)
     ok(brings("/f", sizeof text) && memcmp(session_of(as)->buffer, text, sizeof text) == 0,
        "an open brings a small file");
     ok(!brings("/big", sizeof big), "but no large one");
+}
+
+// Of which names FS_STAT tells ahead, each behind a space, when it is asked about a path.
+static const char *told_ahead(const char *path, uint64_t flags, unsigned n)
+{
+    static char names[(FS_AHEAD_NAMES + 1) * (NAME_BYTES_MAX + 1)];
+    char *end = names;
+    struct stat stat, alone;
+    want_buffer();
+    if (on_path(FS_STAT, path, flags | FS_AHEAD, n, 0) < 0) return "none";
+    const uint64_t object = answer.words[2], *told = (const uint64_t *)session_of(as)->buffer;
+    for (const struct fs_ahead *a; (a = (const void *)told)->length; told += sizeof *a / 8 + (a->length + 7) / 8) {
+        char beside[300];
+        end += sprintf(end, " %.*s", (int)a->length, (const char *)(a + 1));
+        snprintf(beside, sizeof beside, "%.*s/%.*s", (int)(strrchr(path, '/') - path), path, (int)a->length,
+                 (const char *)(a + 1));
+        memcpy(&stat, a->stat, sizeof stat);
+        if (do_stat(beside, flags, &alone) < 0 || memcmp(&stat, &alone, sizeof stat) != 0) return "something else";
+        if (FS_TRAIL_WORD(a->mark) != FS_WORD_OF(stat.st_ino) || a->mark == object) return "another's word";
+    }
+    *end = 0;
+    return names;
+}
+
+static void test_stat_ahead(void)
+{
+    char name[16], long_name[PATH_BYTES_MAX], expected[8192] = "";
+    start(1024);
+    do_mkdir("/d");
+    for (unsigned i = 0; i < FS_AHEAD_NAMES + 10; i++) {
+        sprintf(name, "/d/f%u", i);
+        do_create(name);
+        if (i > 0 && i <= FS_AHEAD_NAMES) sprintf(expected + strlen(expected), " f%u", i);
+    }
+    ok(strcmp(told_ahead("/d/f0", 0, 3), " f1 f2 f3") == 0, "the next names of a directory");
+    ok(strcmp(told_ahead("/d/f0", 0, ~0u), expected) == 0, "as many as there may be");
+    sprintf(name, "/d/f%u", FS_AHEAD_NAMES + 8);
+    sprintf(expected, " f%u", FS_AHEAD_NAMES + 9);
+    ok(strcmp(told_ahead(name, 0, 9), expected) == 0, "or as there are");
+    do_mkdir("/e");
+    do_create("/e/a");
+    do_mkdir("/e/b");
+    do_symlink("a", "/e/c");
+    do_create("/e/d");
+    do_symlink("/e/a", "/d/link");
+    ok(strcmp(told_ahead("/e/a", FS_NOFOLLOW, 9), " b c d") == 0, "of all kinds");
+    ok(strcmp(told_ahead("/e/a", 0, 9), " b d") == 0, "but no symlinks where they would be followed");
+    ok(strcmp(told_ahead("/e/b/", 0, 9), "") == 0 && strcmp(told_ahead("/e/.", 0, 9), "") == 0 &&
+           strcmp(told_ahead("/d/link", 0, 9), "") == 0 && strcmp(told_ahead("/", 0, 9), "") == 0,
+       "none where the last component is not the name that is found");
+    on_path(FS_COVER, "/e/b", 0, 1, 0);
+    ok(strcmp(told_ahead("/e/a", FS_NOFOLLOW, 9), " c d") == 0, "no covered directory");
+    on_path(FS_CHMOD, "/e", 0, 0711, 0);
+    as = 2;
+    ok(strcmp(told_ahead("/e/a", FS_NOFOLLOW, 9), "") == 0, "none to whom may not list the directory");
+    as = 1;
+    memset(long_name, 'x', sizeof long_name);
+    memcpy(long_name, "/d/", 3);
+    for (unsigned i = 0; i < FS_AHEAD_NAMES; i++) {
+        sprintf(long_name + 3 + NAME_BYTES_MAX - 4, "%04u", i);
+        if (do_create(long_name) < 0) return ok(false, "long names");
+    }
+    sprintf(name, "/d/f%u", FS_AHEAD_NAMES + 9);
+    const char *told = told_ahead(name, FS_NOFOLLOW, FS_AHEAD_NAMES);
+    ok(strlen(told) == 5 + (FS_AHEAD_NAMES - 1) * (NAME_BYTES_MAX + 1u), "the longest names");
 }
 
 static void test_permissions(void)
@@ -608,6 +673,7 @@ int main(void)
     test_known_ways();
     test_close_besides();
     test_read_ahead();
+    test_stat_ahead();
     test_permissions();
     test_words_move();
     test_readdir();

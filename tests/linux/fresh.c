@@ -104,10 +104,72 @@ static void check_credentials(void)
     look("root no more");
 }
 
+// --- names asked about one after the other, of which the next ones may be known before they are asked about
+
+#define IN_ORDER 160
+
+// What happens, by another process, to names that come a little later.
+static void change_next(unsigned i)
+{
+    static const char *const what[] = {
+        "chmod 600 d/%03u",
+        "rm d/%03u",
+        "rm d/%03u; mkdir d/%03u",
+        "echo more >>d/%03u; touch -d @1000000005 d/%03u",
+        "mv d/%03u d/away; mv d/away d/e/%03u",
+        "rm d/%03u; ln -s e d/%03u",
+        "chown 7:8 d/%03u",
+        "mv d x; mkdir d; cp -a x/%03u d",
+        "rm -r d; mv x d; touch -d @1000000006 d d/%03u",
+        "chmod 700 d; touch -d @1000000007 d/%03u",
+    };
+    char command[100];
+    unsigned next = i + 2 + i % 3;
+    snprintf(command, sizeof command, what[i / 7 % (sizeof what / sizeof *what)], next, next);
+    fflush(stdout);
+    pid_t child = fork();
+    if (!child) execlp("sh", "sh", "-c", command, NULL);
+    waitpid(child, NULL, 0);
+    printf("-- %s\n", command);
+}
+
+static void look_in_order(int directory, const char *prefix, int flags)
+{
+    struct stat s;
+    char name[32];
+    for (unsigned i = 0; i < IN_ORDER; i++) {
+        snprintf(name, sizeof name, "%s%03u", prefix, i);
+        show(name, fstatat(directory, name, &s, flags), &s);
+        if (i % 7 == 6) change_next(i);
+    }
+}
+
+static void make_in_order(void)
+{
+    system(
+        "rm -rf d x; mkdir -p d/e; i=0; while [ $i -lt 160 ]; do n=$(printf %03u $i); [ $((i % 10)) = 9 ] && "
+        "ln -s e d/$n || echo $i >d/$n; i=$((i + 1)); done; touch -h -d @1000000001 d/* d/e d");
+}
+
+static void check_order(void)
+{
+    make_in_order();
+    look_in_order(AT_FDCWD, "d/", AT_SYMLINK_NOFOLLOW);
+    make_in_order();
+    look_in_order(AT_FDCWD, "./d/e/../", 0);
+    make_in_order();
+    look_in_order(open("d", O_RDONLY | O_DIRECTORY), "", AT_SYMLINK_NOFOLLOW);
+    make_in_order();
+    chmod("d", 0711);
+    if (setgid(1000) || setuid(1000)) return;
+    look_in_order(AT_FDCWD, "d/", AT_SYMLINK_NOFOLLOW);
+}
+
 int main(int n, char **v)
 {
     if (n != 2) return 1;
     setvbuf(stdout, 0, _IOLBF, 0);
+    if (strcmp(v[1], "order") == 0) return check_order(), 0;
     system(
         "mkdir -p d/e; echo text > d/e/f; ln -s e/f d/link; touch -d @1000000001 d/e/f d d/e; touch -h -d @1000000002 "
         "d/link");
