@@ -13,7 +13,7 @@ HELP = """examples:
   ./bulkhead bench --rows pipe,stat      rows that are named so, begin so or end so
   ./bulkhead bench --on bulkhead --profile 10    the functions that execute most
   ./bulkhead bench ipc                   the kernel's own ways, beside other microkernels
-  ./bulkhead bench work                  find, tar, grep, a configure script, sort: whole runs; some minutes
+  ./bulkhead bench work                  find, tar, grep, configure, sort, Python, make and gcc: whole runs; some minutes
   ./bulkhead bench --html report.html --json report.json
   ./bulkhead bench --check               fail if a row, or the kernel, has grown by more than 5 % over the kept figures
   ./bulkhead bench --keep                keep the figures (tests/bench/figures.json, docs/benchmarks.md)
