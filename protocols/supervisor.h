@@ -14,8 +14,8 @@ enum {
     SUPERVISOR_STOPPED = 4,    // () answer to NOTIFY_STOP
     SUPERVISOR_POWER = 5,      // (POWER_*, exit code) only for components with `may power` in the manifest;
                                //  ERR_NO_RIGHT
-    SUPERVISOR_LIST = 6,       // (index) -> state, starts, memory bytes; name in words 8..11; ERR_NOT_FOUND behind the
-                               //  last
+    SUPERVISOR_LIST = 6,       // (index) -> state, starts, memory bytes, how many starts followed doubts and renewals; name
+                               //  in words 8..11; ERR_NOT_FOUND behind the last
     SUPERVISOR_KILL = 7,       // (index, starts) end the component's instance as a fault would, if it is the one of so many
                                //  starts; only with `may power`
     SUPERVISOR_CHANNEL_GONE = 8, // (badge) a server saw KMSG_GONE for a client's channel: the first capability is to be

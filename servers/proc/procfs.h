@@ -106,7 +106,7 @@ err_t store_update(const char *value, size_t bytes);
 err_t store_image(uint64_t offset, const char *bytes, size_t n);
 void effect_update(uint64_t index, uint64_t what, uint64_t c);
 struct component {
-    uint64_t state, starts, memory_bytes;
+    uint64_t state, starts, memory_bytes, renewals;
     char name[COMPONENT_NAME];
 };
 // False: there is none of this index.

@@ -28,7 +28,8 @@ bool component_look_up(uint64_t index, struct component *component)
 {
     struct message m = {.info = INFO(SUPERVISOR_LIST, 1, 0), .words = {index}};
     if (ipc_call(SLOT_SUPERVISOR, &m) != OK) return false;
-    *component = (struct component){.state = m.words[0], .starts = m.words[1], .memory_bytes = m.words[2]};
+    *component = (struct component){
+        .state = m.words[0], .starts = m.words[1], .memory_bytes = m.words[2], .renewals = m.words[3]};
     memcpy(component->name, &rt_utcb()->words[COMPONENT_INFO_WORDS], COMPONENT_NAME);
     component->name[COMPONENT_NAME - 1] = 0;
     return true;
@@ -39,8 +40,8 @@ void make_components(struct text *text, struct process *process)
     (void)process;
     struct component component;
     for (uint64_t index = 0; component_look_up(index, &component); index++)
-        text_add(text, "%lu %s state %lu starts %lu memory %lu\n", index, component.name, component.state,
-                 component.starts, component.memory_bytes);
+        text_add(text, "%lu %s state %lu starts %lu renewals %lu memory %lu\n", index, component.name, component.state,
+                 component.starts, component.renewals, component.memory_bytes);
 }
 
 // What the components had in use when they answered their latest heartbeat.

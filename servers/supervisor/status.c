@@ -78,6 +78,7 @@ err_t status_list(struct message *m)
     m->words[0] = status.state;
     m->words[1] = status.starts;
     m->words[2] = status.memory_bytes;
+    m->words[3] = status.deaths[DEATH_DOUBT] + status.deaths[DEATH_RENEWAL];
     memcpy(&rt_utcb()->words[SUPERVISOR_TEXT_WORD], status.name, COMPONENT_NAME);
     return OK;
 }

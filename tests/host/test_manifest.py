@@ -152,8 +152,8 @@ class Compiled(unittest.TestCase):
         data = manifest.compile_system(load(GOOD))
         magic, count, zero, name = struct.unpack_from("<8sII32s", data)
         self.assertEqual((magic, count, zero, name.rstrip(b"\0")), (b"MANFEST1", 2, 0, b"test"))
-        self.assertEqual(len(data), 48 + 2 * (448 + 48 * 40 + 56))
-        low = data[48 + 448 + 48 * 40 + 56:]
+        self.assertEqual(len(data), 48 + 2 * (448 + 48 * 40 + 64))
+        low = data[48 + 448 + 48 * 40 + 64:]
         self.assertEqual(low[:32].rstrip(b"\0"), b"low")
         self.assertEqual(low[32:72].rstrip(b"\0"), b"servers/low")
         self.assertEqual(struct.unpack_from("<II", low, 72), (10, 100))

@@ -7,7 +7,7 @@ cd /tmp
 
 ledger() {
     grep -v '^forks ' /proc/bulkhead/ledger
-    cat /proc/bulkhead/components
+    awk '{ $6 -= $8; $8 = 0; print }' /proc/bulkhead/components
     usage
     df /
     df -i /

@@ -6,13 +6,13 @@ cd /tmp
 
 ledger() {
     grep -v '^forks ' /proc/bulkhead/ledger
-    sed 's/ starts [0-9]*//' /proc/bulkhead/components
+    sed 's/ starts .* memory/ memory/' /proc/bulkhead/components
     usage
     df /
     df -i /
 }
 
-starts() { awk '{ n += $6 } END { print n }' /proc/bulkhead/components; }
+starts() { awk '{ n += $6 - $8 } END { print n }' /proc/bulkhead/components; }
 
 names=$(cut -d ' ' -f 2 /proc/bulkhead/components)
 read -r line </proc/uptime  # this shell has sessions with proc and, from this line on, tty
