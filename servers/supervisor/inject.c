@@ -122,10 +122,16 @@ static struct patched *patched_page(const struct component *c, uint64_t address)
     return unused;
 }
 
-static void put_bytes(const struct patched *p, uint64_t address, const uint8_t *bytes, unsigned n)
+// Those that lie in the page; how many do.
+static unsigned put_bytes(const struct patched *p, uint64_t address, const uint8_t *bytes, unsigned n)
 {
-    for (unsigned i = 0; i < n; i++)
-        if (address + i - p->address < PAGE_SIZE) bytes_of(p)[address + i - p->address] = bytes[i];
+    unsigned put = 0;
+    for (unsigned i = 0; i < n; i++) {
+        if (address + i - p->address >= PAGE_SIZE) continue;
+        bytes_of(p)[address + i - p->address] = bytes[i];
+        put++;
+    }
+    return put;
 }
 
 static _Bool is_left(uint64_t address)
@@ -134,14 +140,19 @@ static _Bool is_left(uint64_t address)
     return address >= sweep.first && address < sweep.end && sweep.left[i / 8] >> i % 8 & 1;
 }
 
-static void put_sweep(const struct patched *p, const struct component *c)
+static unsigned put_sweep(const struct patched *p, const struct component *c)
 {
-    if (!sweep.order || sweep.order->state != FAULT_ARMED || target(sweep.order) != c) return;
-    for (uint64_t i = 0; i < PAGE_SIZE; i++)
-        if (is_left(p->address + i)) bytes_of(p)[i] = TRAP;
+    unsigned put = 0;
+    if (!sweep.order || sweep.order->state != FAULT_ARMED || target(sweep.order) != c) return 0;
+    for (uint64_t i = 0; i < PAGE_SIZE; i++) {
+        if (!is_left(p->address + i)) continue;
+        bytes_of(p)[i] = TRAP;
+        put++;
+    }
+    return put;
 }
 
-// Map the page with all that is ordered for it, in place of whatever was there.
+// Map the page with all that is ordered for it, in place of whatever was there; when nothing is, the image's own.
 static err_t show(const struct component *c, uint64_t address)
 {
     static const uint8_t trap = TRAP;
@@ -152,13 +163,17 @@ static err_t show(const struct component *c, uint64_t address)
     const struct image_place place = update_place(c);
     uint64_t page = place.first + (s->file_offset + (address - s->address)) / PAGE_SIZE;
     err_t err = frames_copy(p->frames, 0, place.source, page, 1);
-    put_sweep(p, c);
+    unsigned put = put_sweep(p, c);
     for (unsigned i = 0; i < ORDERS; i++) {
         const struct order *o = &orders[i];
         if (!stands_at_site(o) || !concerns(o, c)) continue;
-        if (o->state == FAULT_ARMED) put_bytes(p, o->address, &trap, 1);
+        if (o->state == FAULT_ARMED) put += put_bytes(p, o->address, &trap, 1);
         if (o->state == FAULT_DONE && kind_of(o) == FAULT_PATCH)
-            put_bytes(p, o->address, (const uint8_t *)o->data, FAULT_ORDER_BYTES(o->what));
+            put += put_bytes(p, o->address, (const uint8_t *)o->data, FAULT_ORDER_BYTES(o->what));
+    }
+    if (put == 0) {
+        p->address = 0;
+        return frames_map(place.text, part_slot(c, PART_ASPACE), address, page, 1, RIGHT_READ | RIGHT_EXEC);
     }
     if (err == OK) err = frames_map(p->view, part_slot(c, PART_ASPACE), address, 0, 1, RIGHT_READ | RIGHT_EXEC);
     return err;
@@ -432,7 +447,7 @@ static void strike_sweep(struct component *c, uint64_t pc)
     log_line("%s reached %lx", c->spec->name, pc);
     const struct image_segment *s = text_at(c, pc);
     const uint8_t *original = (const uint8_t *)c->image + s->file_offset + (pc - s->address);
-    put_bytes(patched_page(c, page_of(pc)), pc, original, 1);  // thousands in a row must not look like a hang
+    (void)put_bytes(patched_page(c, page_of(pc)), pc, original, 1);  // thousands in a row must not look like a hang
     resume_with(c, 0, 0);
 }
 

@@ -19,6 +19,7 @@ from test_stress import FULL, program  # noqa: E402
 BUILD = ROOT / (os.environ.get("BUILD") or "build")
 MS = 1000000
 TRIALS = 200 if FULL else 10  # of each mistake of the textbooks
+RANDOM_TRIALS = 2000 if FULL or os.environ.get("CI") else 120
 
 
 def bulkhead(*arguments):
@@ -45,6 +46,7 @@ class Campaigns(unittest.TestCase):
     def check(self, *arguments):
         status, output = bulkhead("faults", *arguments)
         self.assertEqual(status, 0, output)
+        return output
 
     def test_components_killed_at_all_instructions_of_some_ranges(self):
         self.check("--kills", "-n", "24", "--seed", "4")
@@ -58,9 +60,13 @@ class Campaigns(unittest.TestCase):
     def test_supervisor_and_guardian_are_killed_at_instructions_like_others(self):
         self.check("--kinds", "kill,recovery", "-n", "20", "--seed", "8", "supervisor", "guardian")
 
-    def test_random_mutations_harm_neither_kernel_nor_neighbours(self):
-        self.check("-n", "60", "--seed", "6", "tmpfs", "tty", "proc", "uart0")
-
+    def test_random_faults_of_all_kinds_harm_neither_kernel_nor_neighbours(self):
+        output = self.check("-n", f"{RANDOM_TRIALS}", "--seed", "9")
+        summary = re.search(r"^\d+ injected, .* (\d+) manifested, (\d+) of these transparent.*$", output, re.MULTILINE)
+        print(f"# {summary[0]}")
+        manifested, transparent = int(summary[1]), int(summary[2])
+        # What is known (docs/faults.md), and what chance may add to it among so few.
+        self.assertLess(manifested - transparent, 0.08 * manifested + 3 * (0.08 * manifested) ** 0.5)
     def test_signals_that_go_astray_are_made_good_by_renewal(self):
         campaign = faults.Campaign(cli.Project(ROOT, BUILD), print)
         sites = [i.address for i in campaign.plan.instructions("tmpfs")

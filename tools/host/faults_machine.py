@@ -99,7 +99,10 @@ class Machine:
         if text.startswith("campaign: "):
             raise Lost("declared error", text)  # it is a program like the others
         line, _, rest = text.partition("\n")
-        return dict(pair.partition("=")[::2] for pair in line.split(" ")), rest
+        values = dict(pair.partition("=")[::2] for pair in line.split(" "))
+        if "hits" not in values:  # the undisturbed work, of another campaign
+            raise Lost("down", f"all programs were lost and have begun anew\n{text}")
+        return values, rest
 
     def _ended(self):
         outcome = "down" if any(words in self.log_text() for words in ENDS_MACHINE) else "kernel panic"
