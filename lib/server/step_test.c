@@ -367,13 +367,18 @@ static void test_failed(void)
 }
 
 // Spoil something of a vault at rest; whether the next instance sees it and begins anew.
+static _Bool is_found_at_rest(void *at, uint64_t value)
+{
+    memcpy(at, &value, sizeof value);
+    resume();
+    return world.failed == 1;
+}
+
 static _Bool is_found(void *at, uint64_t value)
 {
     const struct sim_request good = {OP_STORE, CLIENT_BADGE, {1234, 2, 3}};
     script(1, &good);
-    memcpy(at, &value, sizeof value);
-    resume();
-    return world.failed == 1;
+    return is_found_at_rest(at, value);
 }
 
 static void test_integrity(void)
@@ -381,8 +386,9 @@ static void test_integrity(void)
     const struct sim_request good = {OP_STORE, CLIENT_BADGE, {1234, 2, 3}};
     script(1, &good);
     check("a sound vault is taken over", (resume(), world.failed == 0));
-    check("another magic is found", is_found(&vault.header->magic, 1));
+    check("a magic is mended", !is_found(&vault.header->magic, 0));
     check("a canary is mended", !is_found(vault.canaries[AREA_OUTBOX], 0));
+    check("two marks are found", (script(1, &good), vault.header->bytes++, is_found_at_rest(vault.canaries[AREA_OUTBOX], 0)));
     check("a count is found", is_found(&vault.header->n_journal, 9));
     check("a root outside is found", is_found(&vault.state->root, 0x1234));
     check("a broken link is found by the server's own check", is_found(&root->broken, 1));

@@ -41,16 +41,17 @@ _Bool vault_open(void *memory, uint64_t bytes)
     vault.state = lay_out(&at, vault.state_limit, AREA_STATE);
     vault.log = (struct undo_entry *)at;
     vault_log_end = &vault.header->log_end;
-    return vault.header->magic != 0;
+    return vault_stands();
 }
 
 void vault_clear(void)
 {
+    for (unsigned area = 0; area < VAULT_AREAS; area++) *vault.canaries[area] = 0;
+    barrier();
     rt_memset(vault.header, 0, sizeof *vault.header);
     rt_memset(vault.state, 0, vault.state_limit);
     vault.header->bytes = (uint64_t)((uint8_t *)(vault.log + vault.log_limit) - (uint8_t *)vault.header);
     log_cut(0);
-    for (unsigned area = 0; area < VAULT_AREAS; area++) *vault.canaries[area] = VAULT_CANARY + area;
     vault.state->allocated = KEEP_ALIGNED(sizeof *vault.state);
     vault.allocating = 1;
 }
@@ -71,6 +72,8 @@ void vault_finish(uint32_t version)
 {
     vault.allocating = 0;
     vault.state->version = version;
+    barrier();
+    for (unsigned area = 0; area < VAULT_AREAS; area++) *vault.canaries[area] = VAULT_CANARY + area;
     barrier();
     vault.header->magic = VAULT_MAGIC;
 }

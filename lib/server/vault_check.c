@@ -14,15 +14,28 @@ static _Bool in_state(const void *pointer, uint64_t bytes)
     return offset < vault.state_limit && bytes <= vault.state_limit - offset && offset % sizeof(uint64_t) == 0;
 }
 
-// Something was written beyond an area's end. What it was meant for and what it hit besides is not known; every number is
-// looked at in any case, and to begin with an empty vault would be certain loss.
-static void mend_canaries(void)
+// The canaries are the last words to be written when a vault is made, but for the magic.
+static unsigned canaries_lost(void)
 {
-    for (unsigned area = 0; area < VAULT_AREAS; area++) {
-        if (*vault.canaries[area] == VAULT_CANARY + area) continue;
-        log_line("area %u of the vault has been written beyond its end", area);
-        *vault.canaries[area] = VAULT_CANARY + area;
-    }
+    unsigned n = 0;
+    for (unsigned area = 0; area < VAULT_AREAS; area++) n += *vault.canaries[area] != VAULT_CANARY + area;
+    return n;
+}
+
+_Bool vault_stands(void) { return vault.header->magic != 0 || canaries_lost() <= 1; }
+
+// One of these five was written over, by what has lost its way or ran beyond an area's end. What else it has hit is not known;
+// every number is looked at in any case, and to begin with an empty vault would be certain loss.
+static _Bool mend_marks(struct vault_header *header, uint64_t bytes)
+{
+    unsigned n_lost = canaries_lost() + (header->magic != VAULT_MAGIC || header->bytes != bytes);
+    if (n_lost == 0) return 1;
+    if (n_lost > 1) return 0;
+    log_line("a mark of the vault has been written over");
+    header->magic = VAULT_MAGIC;
+    header->bytes = bytes;
+    for (unsigned area = 0; area < VAULT_AREAS; area++) *vault.canaries[area] = VAULT_CANARY + area;
+    return 1;
 }
 
 static _Bool counts_fit(const struct vault_header *h)
@@ -77,17 +90,16 @@ static _Bool state_fits(const struct vault_state *state, uint32_t n_slots)
 
 const char *vault_check(uint32_t cspace_slots)
 {
-    const struct vault_header *header = vault.header;
+    struct vault_header *header = vault.header;
     uint64_t bytes = (uint64_t)((uint8_t *)(vault.log + vault.log_limit) - (uint8_t *)header);
-    if (header->magic != VAULT_MAGIC || header->bytes != bytes) return "no vault of this layout";
-    mend_canaries();
+    if (!mend_marks(header, bytes)) return "no vault of this layout";
     if (!counts_fit(header)) return "a count is out of bounds";
     if (!log_fits(header)) return "the undo log names words that are not logged";
     if (!slots_fit(header, cspace_slots)) return "a slot is out of bounds";
     // Else nothing of it will be performed, and the last may be half written.
     if (header->phase == STEP_COMMITTED && !outbox_fits(header, cspace_slots)) {
         log_line("effects that nobody has asked for are dropped");
-        vault.header->n_effects = 0;
+        header->n_effects = 0;
     }
     return NULL;
 }

@@ -18,7 +18,7 @@
 #include "protocols/manifest.h"
 
 #define VAULT_MAGIC 0x34544c554156ull  // "VAULT4": of this layout
-#define VAULT_CANARY 0x79726e6163ull
+#define VAULT_CANARY 0x3479726e6163ull  // the same
 enum vault_area { AREA_HEADER, AREA_NOTED, AREA_OUTBOX, AREA_STATE, VAULT_AREAS };
 
 enum step_phase { STEP_IDLE = 0, STEP_RUNNING = 1, STEP_COMMITTED = 2 };
@@ -261,6 +261,8 @@ void vault_check_store(uintptr_t address, size_t bytes);
 void vault_check_fresh(const void *address, size_t bytes);
 
 // --- vault_check.c
+// An earlier instance has made it.
+_Bool vault_stands(void);
 // Whether what was found can be worked with: null, or what is wrong. Before anything of it is believed.
 const char *vault_check(uint32_t cspace_slots);
 // The library's own state, after the rollback.

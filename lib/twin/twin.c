@@ -8,6 +8,7 @@
 #define BEATS_MISSED_MAX 3
 #define LATENESS_NS (TWIN_BEAT_NS / 4)
 #define OTHERS_PART 32  // of the time, that a twin leaves to others in any case
+#define DOUBT_NS (1000 * MS)
 #define BUILD_BEATS 1000  // while it builds the system, once at boot
 #define WATCHDOG_NS (200 * MS)
 #define FAILURES_KEPT (sizeof((struct twin_record *)0)->failures_ns / sizeof(uint64_t))
@@ -77,6 +78,17 @@ void twin_beat(enum twin self)
     if (!twins()->built || now < watchdog_due_ns) return;
     watchdog_due_ns = now + TWIN_BEAT_NS;
     (void)system_watchdog(BOOT_SLOT_SYSTEM, now + WATCHDOG_NS);
+}
+
+void twin_doubt(enum twin self, const char *what)
+{
+    struct twin_record *r = twin_record(self);
+    uint64_t now = now_ns();
+    if (r->doubted_ns != 0 && now - r->doubted_ns < DOUBT_NS) return;
+    r->doubted_ns = now;
+    log_line("%s: is it so?", what);
+    r->kill_ns = now;
+    for (;;) __asm__ volatile("");  // the other looks within a beat
 }
 
 static const char *death_name(enum component_death death)

@@ -136,7 +136,11 @@ err_t proc_session_closed(const struct request *request, struct answer *answer)
     uint64_t badge = request->words[0];
     struct process *process = process_at(BADGE_SLOT(badge));
     unsigned server = server_of_channel(request->badge);
-    if (server == SERVER_PROC || !process || process->generation != BADGE_GENERATION(badge)) return ERR_NOT_FOUND;
+    _Bool is_open = server != SERVER_PROC && process && process->generation == BADGE_GENERATION(badge) &&
+                    process->sessions[server] != 0;
+    // Its first capability may stand in a slot that we have lost: the server would be told of its end again and again.
+    if (!is_open) server_doubt("a session is closed that is none");
+    if (!is_open) return ERR_NOT_FOUND;
     process_session_gone(process, server);
     return OK;
 }

@@ -42,7 +42,10 @@ static void start(struct component *c, uint64_t now)
     err_t err = instance_start(c);
     if (err == OK) caps_log(c);
     if (err != OK) {
-        log_line("%s cannot be started: %s", c->spec->name, err_name(err));
+        char what[80];
+        snprintf(what, sizeof what, "%s cannot be started: %s", c->spec->name, err_name(err));
+        twin_doubt(TWIN_SUPERVISOR, what);
+        log_line("%s", what);
         component_died(c, DEATH_FAULT);
     }
 }
