@@ -30,7 +30,8 @@ static void reach_entries(struct inode *directory)
     struct entry *previous = NULL, **link = &directory->first;
     directory->size = 0;
     for (struct entry *e; audit_reach(&fs->entries, e = *link); link = &e->next) {
-        if (e->directory != directory || !table_holds(&fs->inodes, e->inode)) break;
+        if (e->directory != directory || !e->inode || !table_holds(&fs->inodes, e->inode)) break;
+        if (!table_holds(&fs->texts, e->more)) break;
         bool is_subdirectory = is_directory(e->inode);
         e->inode->links += is_subdirectory ? 2 : 1;
         directory->links += is_subdirectory;
@@ -53,6 +54,13 @@ static void count_description(const struct description *d)
         inode->pipe->ends[end].open += pipe_uses(d->io.flags, end);
 }
 
+// What it was open on is not known any more: every use of it is refused, as of a path that is only named.
+static void lose_inode(struct description *d)
+{
+    d->inode = fs->root;
+    d->io.flags = O_PATH;
+}
+
 static void count_waiting(const struct session *session)
 {
     struct inode *inode = session->fifo;
@@ -63,8 +71,11 @@ static void count_waiting(const struct session *session)
 
 static void count_users(void)
 {
-    for_each(description, d, &fs->io.descriptions) if (d->inode && table_holds(&fs->inodes, d->inode))
+    for_each(description, d, &fs->io.descriptions)
+    {
+        if (!d->inode || !table_holds(&fs->inodes, d->inode)) lose_inode(d);
         count_description(d);
+    }
     for (uint32_t slot = 0; slot < fs->io.sessions.n_slots; slot++) {
         const struct session *session = session_at(&fs->io.sessions, slot);
         if (session) count_waiting(session);

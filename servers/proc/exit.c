@@ -15,9 +15,8 @@ static bool reaps_by_itself(const struct process *parent)
 }
 
 // The end can be seen: SIGCHLD, wait; or nobody wants to know.
-static void become_zombie(struct process *process)
+static void tell_end(struct process *process)
 {
-    process->life = PROCESS_ZOMBIE;
     struct process *parent = process->parent;
     if (!parent) {
         process_free(process);
@@ -27,6 +26,12 @@ static void become_zombie(struct process *process)
     signal_child(process, signal ? CLD_KILLED : CLD_EXITED, (int)(signal ? signal : process->status >> 8 & 0xff));
     wait_wake_parent(process);
     if (parent->life == PROCESS_LIVE && reaps_by_itself(parent)) process_free(process);
+}
+
+static void become_zombie(struct process *process)
+{
+    process->life = PROCESS_ZOMBIE;
+    tell_end(process);
 }
 
 static bool has_sessions(const struct process *process)
@@ -109,6 +114,16 @@ void process_session_gone(struct process *process, unsigned server)
     slot_free(process->sessions[server]);
     process->sessions[server] = 0;
     if (process->life == PROCESS_EXITING && !has_sessions(process)) become_zombie(process);
+}
+
+// What an earlier instance has left undone without dying of it.
+void exits_look_again(void)
+{
+    for_each_process(process)
+    {
+        if (process->life == PROCESS_EXITING && !has_sessions(process)) become_zombie(process);
+        if (process->life == PROCESS_ZOMBIE && !process->end_told) tell_end(process);
+    }
 }
 
 err_t proc_exit(const struct request *request, struct answer *answer)

@@ -111,6 +111,7 @@ struct process {
     uint32_t stopped, stop_signal;          // stopped: by a signal, now
     uint32_t report_stop, report_continue;  // for the parent's wait
     uint32_t status, has_execed;
+    uint32_t end_told, zero;  // of a zombie: its parent has had the signal
     uint32_t made_by_vfork;
     int32_t nice;
     uint32_t crowded;  // its user has many threads: it runs behind others (crowd_update())
@@ -253,6 +254,7 @@ extern struct image {
 err_t proc_exit(const struct request *request, struct answer *answer);
 void process_exit(struct process *process, uint32_t status);  // it ends with this wait status
 void process_session_gone(struct process *process, unsigned server);
+void exits_look_again(void);  // once in each instance
 err_t proc_session_closed(const struct request *request, struct answer *answer);
 err_t proc_wait(const struct request *request, struct answer *answer);
 err_t proc_wait_vfork(const struct request *request, struct answer *answer);

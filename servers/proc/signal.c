@@ -305,6 +305,7 @@ void signal_child(struct process *child, int code, int status)
     _Static_assert(sizeof fields == sizeof info.fields, "siginfo of SIGCHLD");
     memcpy(info.fields, &fields, sizeof fields);
     (void)signal_send(parent, NULL, &info);
+    child->end_told = child->life == PROCESS_ZOMBIE;
 }
 
 // --- faults
