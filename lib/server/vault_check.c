@@ -46,9 +46,11 @@ static _Bool counts_fit(const struct vault_header *h)
            h->request.n_caps <= MSG_CAPS && h->answer.n_words <= MSG_WORDS && h->answer.n_caps <= MSG_CAPS;
 }
 
-// A store that had lost its way into the log was noted too, and undoing it comes before undoing what it has overwritten.
-static _Bool log_fits(const struct vault_header *h)
+// A store that had lost its way into the log was noted too, and undoing it comes before undoing what it has overwritten. When
+// there is nothing to undo, nothing of it is used.
+static _Bool log_fits(struct vault_header *h)
 {
+    if (h->phase != STEP_RUNNING && h->n_migrated == 0) h->log_end = vault.log;
     uint64_t bytes = (uint64_t)((uint8_t *)h->log_end - (uint8_t *)vault.log);
     if (bytes % sizeof *vault.log != 0 || bytes / sizeof *vault.log > vault.log_limit) return 0;
     uint64_t end = (uint64_t)(vault.log + vault.log_limit) - (uint64_t)vault.state;

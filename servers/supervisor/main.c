@@ -24,7 +24,7 @@ static void make_components(void)
     struct system *s = the_system;
     s->n_components = s->manifest->n_components;
     s->components = vault_alloc(s->n_components * sizeof *s->components);
-    s->plans = vault_alloc(s->n_components * PLAN_BYTES);
+    s->plans = vault_alloc(s->n_components * (PLAN_BYTES + sizeof s->seal));
     s->next_slot = SLOT_VIEWS;
     for (unsigned i = 0; i < s->n_components; i++) {
         struct component *c = &s->components[i];

@@ -72,6 +72,14 @@ static _Bool is_excused(const struct component *c, uint64_t now)
     return 0;
 }
 
+// It could have run and never did: others, of higher priority, have taken all the time. That is no hang of its own.
+static _Bool is_starved(const struct component *c)
+{
+    uint64_t state = THREAD_STATE_STOPPED;
+    (void)thread_info(part_slot(c, PART_THREAD), &state, NULL, NULL);
+    return state == THREAD_STATE_READY && component_cpu_ns(c) == c->beat_cpu_ns;
+}
+
 // How many intervals in a row may pass without an answer, or without its getting ready.
 static unsigned beats_allowed(const struct component *c)
 {
@@ -88,10 +96,10 @@ static uint64_t beat(struct component *c, uint64_t now)
     _Bool had_time = the_system->waited_ns - c->beat_waited_ns >= c->spec->heartbeat_ns / BEAT_LATENESS;
     if (!c->beat_open)
         c->beats_missed = 0;
-    else if (punctual && had_time)
+    else if (punctual && had_time && !is_starved(c))
         c->beats_missed++;
     unsigned allowed = beats_allowed(c);
-    if (c->beats_missed >= allowed && is_excused(c, now)) c->beats_missed = 0;
+    if (c->beats_missed >= allowed && is_excused(c, now)) c->beats_missed = allowed - 1;  // it is not believed to be well
     if (c->beats_missed >= allowed) {
         uint64_t seen = c->answered_at > c->started_at ? c->answered_at : c->started_at;
         log_line("%s has given no sign of life for %lu us", c->spec->name, (now - seen) / 1000);
@@ -101,6 +109,7 @@ static uint64_t beat(struct component *c, uint64_t now)
     c->beat_open = 1;
     c->beat_at = now + c->spec->heartbeat_ns;
     c->beat_waited_ns = the_system->waited_ns;
+    c->beat_cpu_ns = component_cpu_ns(c);
     (void)sys_signal(part_slot(c, PART_BEAT));
     return c->beat_at;
 }

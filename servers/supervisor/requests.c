@@ -136,9 +136,8 @@ void handle_message(struct message *m)
         return;
     }
     struct component *c = component_at(BADGE_SLOT(m->badge));
-    if (!c) return;
     uint32_t operation = INFO_LABEL(m->info);
-    err_t err = handle_request(c, operation, m);
+    err_t err = c ? handle_request(c, operation, m) : ERR_INVALID;
     m->info = INFO(err, answer_words(operation), 0);
     m->count = count;
 }

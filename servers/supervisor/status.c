@@ -11,7 +11,7 @@ static uint64_t memory_of(const struct component *c)
 }
 
 // What its context has used, and what those of earlier instances had.
-static uint64_t cpu_of(const struct component *c)
+uint64_t component_cpu_ns(const struct component *c)
 {
     uint64_t consumed = 0;
     (void)context_info(part_slot(c, PART_CONTEXT), &consumed, NULL);  // 0 between two instances
@@ -29,7 +29,7 @@ static void fill(struct component_status *status, const struct component *c)
         .recovery_ns = c->recovery_ns,
         .recovery_max_ns = c->recovery_max_ns,
         .memory_bytes = memory_of(c),
-        .cpu_ns = cpu_of(c),
+        .cpu_ns = component_cpu_ns(c),
         .evidence = c->evidence,
         .beat_age_ns = c->answered_at ? now_ns() - c->answered_at : 0,
     };

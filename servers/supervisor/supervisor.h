@@ -115,7 +115,7 @@ struct component {
     uint64_t restarts[RESTARTS_KEPT];       // times of the latest, newest last
     unsigned n_restarts;
     uint64_t beat_at;  // when the next heartbeat is due to be sent
-    uint64_t beat_waited_ns;  // the system's `waited_ns` when the latest was
+    uint64_t beat_waited_ns, beat_cpu_ns;  // the system's `waited_ns` and its own CPU time when the latest was
     unsigned beats_missed;
     _Bool beat_open;  // sent and not answered
     _Bool was_ready;
@@ -147,12 +147,12 @@ struct stage {
 };
 
 struct system {
-    const struct boot_info *boot;
     const struct manifest *manifest;
     const char *command_line;  // the bundle's, may be empty
     unsigned n_components;
     struct component *components;
-    uint8_t *plans;  // PLAN_BYTES of each
+    uint8_t *plans;  // copies of what is sealed of each
+    uint64_t seal;   // over all above; a copy of it and of that stands behind this structure
     struct kills kills;  // of anyone
     uint32_t next_slot;  // of those for slot_take()
     struct patched patched[PATCHED_PAGES];
@@ -167,6 +167,7 @@ struct system {
     uint32_t evidence_kept;
     uint64_t n_evidence;
 };
+#define SYSTEM_PLAN_BYTES offsetof(struct system, seal)
 extern struct system *the_system;  // in the vault
 
 static inline uint32_t part_slot(const struct component *c, enum part part)
@@ -293,6 +294,7 @@ void caps_log(const struct component *c);
 err_t status_list(struct message *m);
 err_t status_show(uint64_t index);
 err_t status_grant(struct message *m);
+uint64_t component_cpu_ns(const struct component *c);  // on its own context, all instances together
 
 // --- requests.c
 // Act on a message; *m is the answer afterwards, its count 0 when there is none to give.

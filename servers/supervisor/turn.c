@@ -16,7 +16,7 @@ _Bool system_attach(void)
     _Bool found = vault_open((void *)COMPONENT_VAULT_ADDRESS, 1ull << TWIN_VAULT_BITS);
     if (!found) {
         vault_clear();
-        vault.state->root = vault_alloc(sizeof *the_system);
+        vault.state->root = vault_alloc(2 * sizeof *the_system);
     }
     the_system = vault.state->root;
     if (!found) return 0;
@@ -28,23 +28,45 @@ _Bool system_attach(void)
     return 1;
 }
 
-// FNV-1a over the plan.
-static uint64_t seal_of(const void *plan)
+// FNV-1a over the n bytes of a plan; the seal stands behind them.
+static uint64_t seal_of(const void *plan, size_t n)
 {
     uint64_t hash = 0xcbf29ce484222325;
     const uint8_t *bytes = plan;
-    for (size_t i = 0; i < PLAN_BYTES; i++) hash = (hash ^ bytes[i]) * 0x100000001b3;
+    for (size_t i = 0; i < n; i++) hash = (hash ^ bytes[i]) * 0x100000001b3;
     return hash;
 }
 
-static uint8_t *copy_of(unsigned i) { return the_system->plans + i * PLAN_BYTES; }
+static _Bool is_sealed(const void *plan, size_t n)
+{
+    uint64_t seal;
+    memcpy(&seal, (const uint8_t *)plan + n, sizeof seal);
+    return seal == seal_of(plan, n);
+}
+
+static void *copy_of(unsigned i) { return the_system->plans + i * (PLAN_BYTES + sizeof(uint64_t)); }
+
+static void keep_plan(void *plan, void *copy, size_t n)
+{
+    uint64_t seal = seal_of(plan, n);
+    memcpy((uint8_t *)plan + n, &seal, sizeof seal);
+    memcpy(copy, plan, n + sizeof seal);
+}
+
+// What does not change any more comes from its copy if it has.
+static void check_plan(void *plan, const void *copy, size_t n, const char *what)
+{
+    if (is_sealed(plan, n)) return;
+    if (!is_sealed(copy, n)) twin_reboot("what the supervisor knows of %s is damaged", what);
+    log_line("the plan of %s was damaged", what);
+    memcpy(plan, copy, n + sizeof(uint64_t));
+}
 
 void system_built(void)
 {
-    for (unsigned i = 0; i < the_system->n_components; i++) {
-        the_system->components[i].seal = seal_of(&the_system->components[i]);
-        memcpy(copy_of(i), &the_system->components[i], PLAN_BYTES);
-    }
+    for (unsigned i = 0; i < the_system->n_components; i++)
+        keep_plan(&the_system->components[i], copy_of(i), PLAN_BYTES);
+    keep_plan(the_system, the_system + 1, SYSTEM_PLAN_BYTES);
     vault_finish(VERSION);
     vault_start_logging();
     twins()->built = 1;
@@ -69,16 +91,12 @@ static void mend(struct component *c, uint64_t now)
 
 void system_check(void)
 {
-    const struct system *s = the_system;
-    if (s->n_components > MANIFEST_COMPONENTS) twin_reboot("the supervisor's vault is damaged");
-    for (unsigned i = 0; i < s->n_components; i++) {
-        struct component *c = &s->components[i];
-        if (c->seal != seal_of(c) && c->seal == seal_of(copy_of(i))) {
-            log_line("the plan of component %u was damaged", i);
-            memcpy(c, copy_of(i), PLAN_BYTES);
-        }
-        if (c->state >= COMPONENT_STATES || c->last_death >= COMPONENT_DEATHS || c->seal != seal_of(c))
-            twin_reboot("what the supervisor knows of component %u is damaged", i);
+    check_plan(the_system, the_system + 1, SYSTEM_PLAN_BYTES, "the system");
+    for (unsigned i = 0; i < the_system->n_components; i++) {
+        struct component *c = &the_system->components[i];
+        check_plan(c, copy_of(i), PLAN_BYTES, "a component");
+        if (c->state >= COMPONENT_STATES || c->last_death >= COMPONENT_DEATHS)
+            twin_reboot("what the supervisor knows of %s is damaged", c->spec->name);
         mend(c, now_ns());
     }
 }

@@ -53,7 +53,7 @@ struct component {
     long ordered, failures, renewals;  // deaths by cause: those that a twin decides on, those of its own doing
 };
 
-enum { KILLS = 1, HANGS = 4, PLANNED = 7, RENEWALS = 9, DEATHS };  // enum component_death (protocols/component.h)
+enum { KILLS = 1, HANGS = 4, CEILINGS = 6, PLANNED = 7, RENEWALS = 9, DEATHS };  // enum component_death (protocols/component.h)
 
 static struct outcome expected, got;
 static int64_t work_limit_ns = 10000000000ll;  // virtual time for one run of the work, once it has been seen
@@ -155,10 +155,11 @@ static int components(struct component *to)
             by[cause] = atol(deaths + 1);
             deaths = strchr(deaths + 1, ',');
         }
-        to[n].ordered = by[KILLS] + by[HANGS];
+        to[n].ordered = by[KILLS] + by[HANGS] + by[CEILINGS];
         to[n].renewals = by[RENEWALS];
         to[n].failures = 0;
-        for (int cause = KILLS + 1; cause < PLANNED; cause++) to[n].failures += cause == HANGS ? 0 : by[cause];
+        for (int cause = KILLS; cause < PLANNED; cause++) to[n].failures += by[cause];
+        to[n].failures -= to[n].ordered;
     }
     return n;
 }

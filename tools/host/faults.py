@@ -51,7 +51,7 @@ def judge(trial, values, difference, log_text):
     hits, same = int(values["hits"]), values["work"] == "same"
     if values["state"] == "refused" and trial.kind != "flip":  # which may miss the vault
         raise CampaignError(f"{trial.name}: the order was refused\n{log_text}")
-    deaths = [words.split(":") for words in values["deaths"].split(",") if words]  # name, failures, kills and hangs, state
+    deaths = [words.split(":") for words in values["deaths"].split(",") if words]  # name, failures, ends that a twin decides on, state
     stall = int(values["stall_us"])
     decides = trial.component in image.TWINS  # to end a sound component is its mistake, and no damage
     replaced = decides and any(ended != "0" for name, _, ended, _ in deaths if name != trial.component)
