@@ -40,7 +40,7 @@ static uint64_t capacity(const struct io_vector *v) { return v->levels ? 1ull <<
 // The entry of a number, null when the tree does not reach it.
 static uint64_t *vector_entry(const struct io_vector *v, uint64_t number)
 {
-    if (number >= capacity(v)) return NULL;
+    if (number >> 4 * v->levels) return NULL;
     struct io_chunk *chunk = v->root;
     for (unsigned level = v->levels - 1; level > 0 && chunk; level--)
         chunk = (struct io_chunk *)chunk->entries[number >> 4 * level & 15];
@@ -163,13 +163,17 @@ err_t io_opened(struct io_session *session, struct io_description *d, uint64_t f
 
 static void replace_session(uint64_t badge);
 
+static __attribute__((noinline)) struct io_session *open_session(uint64_t badge)
+{
+    struct io_session *session = session_open(&io_state->sessions, badge, replace_session);
+    if (session) session->badge = badge;
+    return session;
+}
+
 void *io_session(const struct request *request)
 {
     struct io_session *session = session_find(&io_state->sessions, request->badge);
-    if (session) return session;
-    session = session_open(&io_state->sessions, request->badge, replace_session);
-    if (session) session->badge = request->badge;
-    return session;
+    return session ? session : open_session(request->badge);
 }
 
 void *io_handle(const struct io_session *session, uint64_t handle)

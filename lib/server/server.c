@@ -73,7 +73,7 @@ static server_handler find_handler(const struct server_operations ranges[SERVER_
 }
 
 // Another server's: a number that was answered already gets the same answer, and nothing runs.
-static err_t run_channel(const struct server *server, const struct request *request, struct answer *answer)
+static __attribute__((noinline)) err_t run_channel(const struct server *server, const struct request *request, struct answer *answer)
 {
     err_t err;
     if (channel_repeats(request, answer, &err)) return err;
@@ -95,7 +95,7 @@ static err_t run_request(const struct server *server, const struct request *requ
 }
 
 // The badge's last holder is gone. A kind without handler stays with whoever keeps its first capability.
-static void run_gone(const struct server *server, uint64_t badge)
+static __attribute__((noinline)) void run_gone(const struct server *server, uint64_t badge)
 {
     switch ((uint64_t)BADGE_KIND(badge) << 56) {
     case BADGE_DESCRIPTION:
@@ -213,6 +213,16 @@ static void handle_notification(const struct server *server, uint64_t bits)
     if (bits & NOTIFY_STOP) tell_supervisor(SUPERVISOR_STOPPED);
 }
 
+// A message without a caller.
+static __attribute__((noinline)) void handle_kernel_message(const struct server *server, const struct message *m)
+{
+    step_prepare();
+    if (INFO_LABEL(m->info) == KMSG_NOTIFICATION)
+        handle_notification(server, m->words[0]);
+    else if (INFO_LABEL(m->info) == KMSG_GONE)
+        step(server, EVENT_GONE, m->badge, 0);
+}
+
 // The answer of what is run here stays for the next receive.
 static void handle_message(const struct server *server, const struct message *m)
 {
@@ -221,15 +231,11 @@ static void handle_message(const struct server *server, const struct message *m)
     } else if (INFO_LABEL(m->info) == KMSG_FAULT) {
         record_message(m, EVENT_FAULT);
     } else {
-        step_prepare();
-        if (INFO_LABEL(m->info) == KMSG_NOTIFICATION)
-            handle_notification(server, m->words[0]);
-        else if (INFO_LABEL(m->info) == KMSG_GONE)
-            step(server, EVENT_GONE, m->badge, 0);
+        handle_kernel_message(server, m);
         return;
     }
     run_event(server);
-    outbox_perform(server);
+    if (vault.header->n_effects > 0) outbox_perform(server);
 }
 
 // The vault has been migrated and nothing has run yet. The first request or heartbeat shall be the trial; ticks wait.
@@ -357,7 +363,7 @@ void server_run(const struct server *server)
         tick_if_due(server);
         if (hints_due && !is_on_trial()) take_hints(server);
         if (vault.header->answer.n_caps > 0) answer_send();
-        finish_undelivered(server);
+        if (vault.header->n_undelivered > 0) finish_undelivered(server);
         if (receive(server, &m))
             handle_message(server, &m);
         else
