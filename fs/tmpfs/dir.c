@@ -54,13 +54,18 @@ STORES_OUTSIDE_VAULT static inline uint32_t hash_in(const struct inode *director
 
 STORES_OUTSIDE_VAULT static inline struct entry **bucket(uint32_t hash) { return &fs->buckets[hash % HASH_BUCKETS]; }
 
+STORES_OUTSIDE_VAULT static __attribute__((noinline)) bool has_rest(const struct entry *entry, const struct name *name)
+{
+    return text_equal(entry->more, name->text + ENTRY_INLINE, name->length - ENTRY_INLINE);
+}
+
 // Whether the entry, whose name is as long, has this name.
 STORES_OUTSIDE_VAULT static inline bool has_name(const struct entry *entry, const struct name *name)
 {
     size_t n = name->length;
     for (size_t i = 0; i < ENTRY_WORDS && 8 * i < n; i++)
         if (entry->name[i] != name->words[i]) return false;
-    return n <= ENTRY_INLINE || text_equal(entry->more, name->text + ENTRY_INLINE, n - ENTRY_INLINE);
+    return n <= ENTRY_INLINE || has_rest(entry, name);
 }
 
 STORES_OUTSIDE_VAULT struct entry *dir_find(const struct inode *directory, const struct name *name)

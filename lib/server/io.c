@@ -176,16 +176,32 @@ void *io_session(const struct request *request)
     return session ? session : open_session(request->badge);
 }
 
+// Where the handle's description stands, null: there is none.
+static uint64_t *handle_entry(const struct io_session *session, uint64_t handle)
+{
+    uint64_t *entry = handle < session->n_handles ? vector_entry(&session->handles, handle) : NULL;
+    return entry && !(*entry & 1) ? entry : NULL;
+}
+
 void *io_handle(const struct io_session *session, uint64_t handle)
 {
-    const uint64_t *entry = handle < session->n_handles ? vector_entry(&session->handles, handle) : NULL;
-    return entry && !(*entry & 1) ? (void *)*entry : NULL;
+    const uint64_t *entry = handle_entry(session, handle);
+    return entry ? (void *)*entry : NULL;
 }
 
 void *io_request_handle(const struct request *request, struct io_session **session)
 {
     *session = io_session(request);
     return *session ? io_handle(*session, request->words[0]) : NULL;
+}
+
+// The entry of a number that the session has not had yet, null: ENFILE.
+static __attribute__((noinline)) uint64_t *new_number(struct io_session *session)
+{
+    if (last_for_root(&io_state->chunks, session)) return NULL;
+    uint64_t *entry = vector_grow(&session->handles, session->n_handles);
+    if (entry) session->n_handles++;
+    return entry;
 }
 
 err_t io_handle_new(struct io_session *session, struct io_description *d, uint64_t *handle)
@@ -196,11 +212,9 @@ err_t io_handle_new(struct io_session *session, struct io_description *d, uint64
         entry = vector_entry(&session->handles, *handle);
         session->free_handle = (uint32_t)(*entry >> 1);
     } else {
-        if (last_for_root(&io_state->chunks, session)) return ERR_LINUX(ENFILE);
         *handle = session->n_handles;
-        entry = vector_grow(&session->handles, *handle);
+        entry = new_number(session);
         if (!entry) return ERR_LINUX(ENFILE);
-        session->n_handles++;
     }
     *entry = (uint64_t)d;
     d->handles++;
@@ -219,9 +233,10 @@ static void detach(struct io_session *session, struct io_description *d)
 
 bool io_handle_close(struct io_session *session, uint64_t handle)
 {
-    struct io_description *d = io_handle(session, handle);
-    if (!d) return false;
-    *vector_entry(&session->handles, handle) = (uint64_t)session->free_handle << 1 | 1;
+    uint64_t *entry = handle_entry(session, handle);
+    if (!entry) return false;
+    struct io_description *d = (struct io_description *)*entry;
+    *entry = (uint64_t)session->free_handle << 1 | 1;
     session->free_handle = (uint32_t)handle + 1;
     detach(session, d);
     return true;

@@ -49,12 +49,13 @@ void *table_new(struct table *table)
     if (table->free_head != 0) {
         head = head_at(table, table->free_head - 1);
         table->free_head = head->next;
+        table->n_used++;  // beside it: one note for both
     } else if (table->n_fresh < table->n_records) {
         head = head_at(table, table->n_fresh++);
+        table->n_used++;
     } else {
         return NULL;
     }
-    table->n_used++;
     head->next = IN_USE;
     size_t bytes = table->stride - sizeof *head;
     if (head->freed_step == (uint32_t)vault_step() && head->generation != 0)
