@@ -180,7 +180,7 @@ bool question_begin(struct question *q, uint64_t directory, char *text, size_t b
 {
     struct process *p = process();
     if (!directory || bytes > TEXT_BYTES || !words_use(false)) return false;
-    for (size_t at = bytes; at % 8; at++) text[at] = 0;
+    if (bytes) __builtin_memset(text + bytes, 0, 8);
     *q = (struct question){.directory = directory,
                            .text = text,
                            .bytes = bytes,
@@ -268,7 +268,7 @@ void question_ahead(const struct question *q, const struct message *m, const uin
         if (q->prefix + ahead->length > TEXT_BYTES) continue;
         next.bytes = q->prefix + ahead->length;
         memcpy(text + q->prefix, ahead + 1, ahead->length);
-        memset(text + next.bytes, 0, 8);
+        __builtin_memset(text + next.bytes, 0, 8);
         next.hash = hash_of(&next);
         struct entry *e = make(cache, &next);
         e->trail = trail;

@@ -335,7 +335,7 @@ struct question {
 };
 enum { QUESTION_STAT = 1, QUESTION_FSTAT, QUESTION_ACCESS };
 #define QUESTION_ROOT (~0ull)  // the directory is the process's root
-// Prepare to look for an answer; pads the text. False: not one that is remembered. May ask the server for the words.
+// Prepare to look for an answer; puts zeros behind the text, a word of them. False: not one that is remembered. May ask the server for the words.
 bool question_begin(struct question *q, uint64_t directory, char *text, size_t bytes, unsigned kind);
 // True: *result is the answer, and *stat is filled in (null: not wanted).
 bool question_known(const struct question *q, void *stat, long *result);

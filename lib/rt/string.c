@@ -77,19 +77,18 @@ int memcmp(const void *a, const void *b, size_t n)
     return 0;
 }
 
-// The lowest byte of the word that is 0, as a number of bits below it; a word without one gives 64.
-static unsigned bits_before_zero(uint64_t word)
+// A bit in each byte of the word that is 0; the lowest is right.
+static inline uint64_t zeros_in(uint64_t word)
 {
-    uint64_t zeros = (word - 0x0101010101010101ull) & ~word & 0x8080808080808080ull;
-    return zeros ? (unsigned)__builtin_ctzll(zeros) & ~7u : 64;
+    return (word - 0x0101010101010101ull) & ~word & 0x8080808080808080ull;
 }
 
 void *memchr(const void *s, int byte, size_t n)
 {
     const uint8_t *p = s;
     for (uint64_t all = 0x0101010101010101ull * (uint8_t)byte; n >= 8; n -= 8, p += 8) {
-        unsigned bits = bits_before_zero(((const struct loose_word *)p)->value ^ all);
-        if (bits < 64) return (void *)(uintptr_t)(p + bits / 8);
+        uint64_t found = zeros_in(((const struct loose_word *)p)->value ^ all);
+        if (found) return (void *)(uintptr_t)(p + (unsigned)__builtin_ctzll(found) / 8);
     }
     for (; n > 0; n--, p++)
         if (*p == (uint8_t)byte) return (void *)(uintptr_t)p;
