@@ -55,16 +55,20 @@ long ask(unsigned server, uint32_t operation, size_t inline_bytes, struct messag
     return ask_slot(server == SERVER_PROC ? PSLOT_PROC : PSLOT_SESSION + server, operation, inline_bytes, m);
 }
 
-long session_use(unsigned server)
+static __attribute__((noinline)) long make_session(struct process *p, unsigned server)
 {
-    struct process *p = process();
-    if (server == SERVER_PROC || p->sessions >> server & 1) return 0;
     if (server >= SERVERS) return -EIO;
     receive_cap(0, 0, PSLOT_SESSION + server);
     struct message m = {.words = {server}};
     long result = ask_proc(PROC_SESSION, 0, &m);
     if (result == 0) __atomic_or_fetch(&p->sessions, 1u << server, __ATOMIC_RELAXED);
     return result;
+}
+
+long session_use(unsigned server)
+{
+    struct process *p = process();
+    return server == SERVER_PROC || p->sessions >> server & 1 ? 0 : make_session(p, server);
 }
 
 // --- buffers
@@ -78,7 +82,7 @@ long map_own(uint32_t slot, uint64_t address, uint64_t first, uint64_t n, unsign
     return errno_of(err);
 }
 
-static long map_buffer(struct process *p, unsigned server)
+static __attribute__((noinline)) long map_buffer(struct process *p, unsigned server)
 {
     uint32_t slot = PSLOT_WINDOW + server;
     (void)cspace_delete(PSLOT_CSPACE, slot, 1);
