@@ -29,10 +29,9 @@ uint32_t file_number(const struct file *file) { return (uint32_t)(file - process
 
 void file_hold(struct file *file) { __atomic_add_fetch(&file->uses, 1, __ATOMIC_RELAXED); }
 
-// The cspace of descriptions has this slot, or is grown.
-static bool slot_exists(struct process *p, uint32_t slot)
+// The cspace of descriptions gets this slot.
+static __attribute__((noinline)) bool make_slot(struct process *p, uint32_t slot)
 {
-    if (slot < p->description_slots) return true;
     struct message m = {.words = {(slot | 63) + 1}};
     if (ask_proc(PROC_DESCRIPTIONS, 0, &m) < 0) return false;
     p->description_slots = (uint32_t)m.words[0];
@@ -52,7 +51,7 @@ struct file *file_new(void)
         if (p->n_files <= n) p->n_files = n + 1;
     }
     unlock(&p->table_lock);
-    if (file && !slot_exists(p, n)) {
+    if (file && n >= p->description_slots && !make_slot(p, n)) {
         file_drop(file);
         return NULL;
     }
@@ -73,7 +72,7 @@ static bool close_later(uint64_t handle)
 }
 
 // And one that waits, if there is one and its server is the same.
-static void close_at_once(unsigned server, uint64_t handle)
+static __attribute__((noinline)) void close_at_once(unsigned server, uint64_t handle)
 {
     struct message m = {.words = {handle, server == SERVER_ROOT ? close_take() : 0}};
     (void)ask(server, IO_CLOSE, 0, &m);
@@ -111,7 +110,7 @@ void file_drop(struct file *file)
     unlock(&p->table_lock);
 }
 
-long attach(struct file *file)
+__attribute__((noinline)) long attach(struct file *file)
 {
     long result = session_use(file->server);
     if (result < 0) return result;

@@ -11,7 +11,7 @@
 #define SCRATCH_SLOT (PSLOT_FREE + 64)  // + thread % 32: a capability on its way
 
 // Until the lock is ours.
-void lock_wait(uint32_t *word)
+__attribute__((noinline)) void lock_wait(uint32_t *word)
 {
     do {
         sys_yield();
