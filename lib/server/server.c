@@ -111,8 +111,8 @@ static __attribute__((noinline)) void run_gone(const struct server *server, uint
     }
 }
 
-// Run the recorded event and commit. Its effects have not been performed yet.
-static void run_event(const struct server *server)
+// Run the recorded event and commit. Its effects have not been performed yet. Part of the loop for most requests.
+static inline __attribute__((always_inline)) void run_event(const struct server *server)
 {
     struct vault_header *header = vault.header;
     const struct request *request = &header->request;
@@ -141,6 +141,8 @@ static void run_event(const struct server *server)
     step_commit();
 }
 
+static __attribute__((noinline)) void run_seldom(const struct server *server) { run_event(server); }
+
 // A step without a sender.
 static void step(const struct server *server, enum event_kind event, uint64_t badge, uint64_t bits)
 {
@@ -151,7 +153,7 @@ static void step(const struct server *server, enum event_kind event, uint64_t ba
     header->request.badge = badge;
     header->request.words[0] = bits;
     step_record();
-    run_event(server);
+    run_seldom(server);
     outbox_perform(server);
 }
 
@@ -305,7 +307,7 @@ static void finish_step(const struct server *server)
     if (header->phase == STEP_RUNNING) {
         step_restart();
         if (header->deaths < POISON_DEATHS)
-            run_event(server);
+            run_seldom(server);
         else
             give_up();
         header->deaths = 0;  // from here on they are its effects'
