@@ -111,19 +111,11 @@ static __attribute__((noinline)) void run_gone(const struct server *server, uint
     }
 }
 
-// Run the recorded event and commit. Its effects have not been performed yet. Part of the loop for most requests.
-static inline __attribute__((always_inline)) void run_event(const struct server *server)
+// What nobody waits for.
+static __attribute__((noinline)) void run_own(const struct server *server, enum event_kind event,
+                                              const struct request *request)
 {
-    struct vault_header *header = vault.header;
-    const struct request *request = &header->request;
-    struct trace_entry *trace = trace_begin(header);
-    err_t err = OK;
-    switch ((enum event_kind)header->event) {
-    case EVENT_REQUEST:
-        err = run_request(server, request, &header->answer);
-        if (err < OK) doubt_error(request->label, err);
-        break;
-    case EVENT_FAULT: err = server->fault ? server->fault(request, &header->answer) : ERR_NO_SYSCALL; break;
+    switch (event) {
     case EVENT_NOTIFIED:
         if (server->notified) server->notified(request->words[0]);
         break;
@@ -132,6 +124,24 @@ static inline __attribute__((always_inline)) void run_event(const struct server 
         if (server->tick) server->tick();
         break;
     case EVENT_SETUP: replies_set_up(server->n_deferred, server->recv_caps); break;
+    default: break;
+    }
+}
+
+// Run the recorded event and commit. Its effects have not been performed yet. Part of the loop for most events.
+static inline __attribute__((always_inline)) void run_event(const struct server *server, enum event_kind event)
+{
+    struct vault_header *header = vault.header;
+    const struct request *request = &header->request;
+    struct trace_entry *trace = trace_begin(header);
+    err_t err = OK;
+    switch (event) {
+    case EVENT_REQUEST:
+        err = run_request(server, request, &header->answer);
+        if (err < OK) doubt_error(request->label, err);
+        break;
+    case EVENT_FAULT: err = server->fault ? server->fault(request, &header->answer) : ERR_NO_SYSCALL; break;
+    default: run_own(server, event, request);
     }
     header->answer_err = err;
     trace->err = err;
@@ -141,7 +151,10 @@ static inline __attribute__((always_inline)) void run_event(const struct server 
     step_commit();
 }
 
-static __attribute__((noinline)) void run_seldom(const struct server *server) { run_event(server); }
+static __attribute__((noinline)) void run_recorded(const struct server *server)
+{
+    run_event(server, (enum event_kind)vault.header->event);
+}
 
 // A step without a sender.
 static void step(const struct server *server, enum event_kind event, uint64_t badge, uint64_t bits)
@@ -153,7 +166,7 @@ static void step(const struct server *server, enum event_kind event, uint64_t ba
     header->request.badge = badge;
     header->request.words[0] = bits;
     step_record();
-    run_seldom(server);
+    run_recorded(server);
     outbox_perform(server);
 }
 
@@ -215,28 +228,27 @@ static void handle_notification(const struct server *server, uint64_t bits)
     if (bits & NOTIFY_STOP) tell_supervisor(SUPERVISOR_STOPPED);
 }
 
-// A message without a caller.
-static __attribute__((noinline)) void handle_kernel_message(const struct server *server, const struct message *m)
+// A message of the kernel that wants no answer.
+static __attribute__((noinline)) void handle_notice(const struct server *server, uint32_t label, uint64_t badge,
+                                                    uint64_t bits)
 {
     step_prepare();
-    if (INFO_LABEL(m->info) == KMSG_NOTIFICATION)
-        handle_notification(server, m->words[0]);
-    else if (INFO_LABEL(m->info) == KMSG_GONE)
-        step(server, EVENT_GONE, m->badge, 0);
+    if (label == KMSG_NOTIFICATION)
+        handle_notification(server, bits);
+    else if (label == KMSG_GONE)
+        step(server, EVENT_GONE, badge, 0);
 }
 
 // The answer of what is run here stays for the next receive.
 static void handle_message(const struct server *server, const struct message *m)
 {
-    if ((m->info & INFO_KERNEL) == 0) {
-        record_message(m, EVENT_REQUEST);
-    } else if (INFO_LABEL(m->info) == KMSG_FAULT) {
-        record_message(m, EVENT_FAULT);
-    } else {
-        handle_kernel_message(server, m);
-        return;
+    enum event_kind event = EVENT_REQUEST;
+    if (m->info & INFO_KERNEL) {
+        if (INFO_LABEL(m->info) != KMSG_FAULT) return handle_notice(server, INFO_LABEL(m->info), m->badge, m->words[0]);
+        event = EVENT_FAULT;
     }
-    run_event(server);
+    record_message(m, event);
+    run_event(server, event);
     if (vault.header->n_effects > 0) outbox_perform(server);
 }
 
@@ -251,7 +263,7 @@ static _Bool receive(const struct server *server, struct message *m)
     if (server->recv_caps > 0) {
         struct utcb *utcb = rt_utcb();
         utcb->recv_cspace = 0;
-        for (uint32_t i = 0; i < MSG_CAPS; i++) utcb->recv_slot[i] = state->recv_slot[i];
+        __builtin_memcpy(utcb->recv_slot, state->recv_slot, sizeof utcb->recv_slot);
     }
     m->count = 0;
     m->info = 0;
@@ -307,7 +319,7 @@ static void finish_step(const struct server *server)
     if (header->phase == STEP_RUNNING) {
         step_restart();
         if (header->deaths < POISON_DEATHS)
-            run_seldom(server);
+            run_recorded(server);
         else
             give_up();
         header->deaths = 0;  // from here on they are its effects'

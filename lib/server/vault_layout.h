@@ -230,12 +230,13 @@ static inline void step_record(void)
 // Its stores stand.
 static inline void step_commit(void)
 {
+    struct vault_header *header = vault.header;
     if (!RECOVERY) return;
     barrier();
-    vault.header->phase = STEP_COMMITTED;
+    header->phase = STEP_COMMITTED;
     barrier();
     log_cut(0);
-    vault.header->n_migrated = 0;
+    header->n_migrated = 0;
 }
 
 // --- vault.c
