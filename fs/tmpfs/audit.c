@@ -104,11 +104,9 @@ static void reach_pipe(struct inode *inode)
         return;
     }
     (void)audit_reach(&fs->pipes, pipe);
-    for (unsigned end = 0; end < PIPE_ENDS; end++) {
-        if (pipe->ends[end].state == END_SERVED) continue;
-        for (unsigned i = 0; i < RING_SLOTS; i++) audit_slots(pipe->ends[end].slots[i], 1);
-        (void)sys_signal(pipe->ends[end].slots[RING_NOTIFICATION]);
-    }
+    for (unsigned end = 0; end < PIPE_ENDS; end++)
+        for (unsigned i = 0; pipe->ends[end].state != END_SERVED && i < RING_SLOTS; i++)
+            audit_slots(pipe->ends[end].slots[i], 1);
 }
 
 static void reach_inodes(void)
@@ -167,10 +165,23 @@ static void claim_pages(void)
     buddy_settle(&fs->pool);
 }
 
+static void wake_pipes(void)
+{
+    for_each(pipe, pipe, &fs->pipes) for (const struct pipe_end *end = pipe->ends; end < pipe->ends + PIPE_ENDS; end++)
+        if (end->state != END_SERVED) (void)sys_signal(end->slots[RING_NOTIFICATION]);
+}
+
+void wake_all(void)
+{
+    io_wake_all();
+    wake_pipes();
+}
+
 void audit(void)
 {
     uint32_t files = fs->inodes.n_used, pages = fs->pool.n_free;
     io_audit();
+    wake_pipes();
     clear_counts();
     for_each(inode, inode, &fs->inodes) if (is_directory(inode)) reach_entries(inode);
     count_users();

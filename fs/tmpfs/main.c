@@ -66,6 +66,7 @@ int component_main(const struct component_info *info)
         .session_gone = io_session_gone,
         .usage = io_usage,
         .audit = audit,
+        .wake = wake_all,
         .check = check,
         .effects = ring_effects,
         .n_effects = RING_EFFECTS,

@@ -242,6 +242,7 @@ uint64_t word_mark(const struct inode *inode);  // of this inode alone, as in a 
 
 // --- audit.c
 void audit(void);  // for server.audit
+void wake_all(void);  // for server.wake
 
 // --- text.c
 struct text *text_new(const char *bytes, size_t n);  // null: no room (or n == 0)

@@ -77,10 +77,20 @@ static unsigned give_back_slots(void)
     return n;
 }
 
+static void wake(const struct server *server)
+{
+    vault_stop_logging();
+    if (server->wake) server->wake();
+    vault_start_logging();
+    barrier();
+    vault.header->audit = AUDIT_NONE;
+}
+
 void audit_run(const struct server *server)
 {
     struct vault_header *header = vault.header;
     enum component_death death = rt_info()->last_death;
+    _Bool is_renewal = header->audit == AUDIT_NONE && death == DEATH_RENEWAL;
     if (header->audit == AUDIT_BEGUN && death_is_own(death)) {
         log_line("the audit has brought its own instance down");
         header->audit = AUDIT_NONE;
@@ -90,6 +100,10 @@ void audit_run(const struct server *server)
     if (header->audit == AUDIT_NONE || !server->audit || !vault.state->is_set_up) return;
     header->audit = AUDIT_BEGUN;
     barrier();
+    if (is_renewal) {
+        wake(server);
+        return;
+    }
     vault_stop_logging();
     memset(vault.state->slots_reached, 0, (vault.state->n_slots + 63) / 64 * 8);
     reach_own_slots();

@@ -115,6 +115,8 @@ void io_init(struct io *io, const struct io_sizes *sizes);
 bool io_check(void);
 // For server.audit: its own tables and slots. Behind it, audit_reached() tells of the descriptions that somebody has.
 void io_audit(void);
+// Its part of a `wake`.
+void io_wake_all(void);
 // At each start, after server_attach().
 void io_attach(struct io *io, const struct io_server *server);
 

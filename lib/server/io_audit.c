@@ -8,8 +8,9 @@
 #include "lib/server/audit.h"
 #include "lib/server/io_state.h"
 
-static void wake_everybody(struct io *io)
+void io_wake_all(void)
 {
+    struct io *io = io_state;
     for (uint32_t i = 0; i < io->waiters.n_fresh; i++) {
         const struct io_waiter *w = table_at(&io->waiters, i);
         if (w && w->queue) w->queue->first = NULL;
@@ -81,7 +82,7 @@ static void reach_descriptions(const struct io *io)
 void io_audit(void)
 {
     struct io *io = io_state;
-    wake_everybody(io);
+    io_wake_all();
     for (uint32_t i = 0; i < io->descriptions.n_fresh; i++) {
         struct io_description *d = table_at(&io->descriptions, i);
         if (d) d->handles = 0;

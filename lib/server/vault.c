@@ -108,12 +108,23 @@ static void drop_received(struct vault_header *header)
     header->receiving = 0;
 }
 
+// State or log: a store that had lost its way into the log was noted too, and undoing it comes before undoing what it has
+// overwritten.
+static _Bool is_logged(uint64_t address, uint64_t bytes)
+{
+    uint64_t offset = address - (uint64_t)vault.state, end = (uint64_t)(vault.log + vault.log_limit) - (uint64_t)vault.state;
+    return offset < end && end - offset >= bytes;
+}
+
 static void undo_down_to(uint32_t n)
 {
     struct vault_header *header = vault.header;
     while (header->log_end > vault.log + n) {
         const struct undo_entry *entry = header->log_end - 1;
-        vault_copy_unlogged((void *)entry->address, &entry->old, sizeof entry->old);
+        if (is_logged(entry->address, sizeof entry->old))
+            vault_copy_unlogged((void *)entry->address, &entry->old, sizeof entry->old);
+        else
+            log_line("a note of %lx, which is no word of the vault, undoes nothing", entry->address);
         barrier();
         header->log_end--;
     }

@@ -171,6 +171,9 @@ void vault_log_emptied(void);
 #define CHECKED 0
 #endif
 
+// The oracle (vault_oracle.c): entries of the log are forgotten.
+void vault_check_cut(void);
+
 #define barrier() __asm__ volatile("" ::: "memory")
 
 static inline uint32_t log_entries(void) { return (uint32_t)(vault.header->log_end - vault.log); }
@@ -179,6 +182,7 @@ static inline uint32_t log_entries(void) { return (uint32_t)(vault.header->log_e
 static inline void log_cut(uint32_t n)
 {
     if (!RECOVERY) return;
+    if (CHECKED) vault_check_cut();
     vault.header->log_end = vault.log + n;
     vault_log_emptied();
 }

@@ -38,10 +38,12 @@ static void learn(uintptr_t start, uintptr_t end)
     }
 }
 
+void vault_check_cut(void) { epoch_step = UINT64_MAX; }
+
 // Take in what has been noted since; all anew in another step, and after a rollback.
 static void gather(void)
 {
-    if (epoch_step != vault.header->step || gathered_to > vault.header->log_end) {
+    if (epoch_step != vault.header->step) {
         epoch++;
         epoch_step = vault.header->step;
         n_known = 0;

@@ -38,9 +38,10 @@ void twin_attach(enum twin self);
 // I live. To be called in each round of the loop; the first call after a start says that we serve.
 void twin_beat(enum twin self);
 
-// What this instance has come to is hardly ever so: have the next one try, from the turn's start. Returns when this happened
-// within the last second, so it is the next one's word.
-void twin_doubt(enum twin self, const char *what);
+// What this instance has come to is hardly ever so: have the next one try. True: it ends within TWIN_DOUBT_NS. False when that
+// happened within the last second, so that this is the next one.
+#define TWIN_DOUBT_NS (2 * TWIN_BEAT_NS)
+_Bool twin_doubt(enum twin self, const char *what);
 
 // Look after the other: kill it when that is due, find out whether it hangs, restart it when it is dead. Returns when
 // to look again at the latest.

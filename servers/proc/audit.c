@@ -31,7 +31,6 @@ static void reach_thread(struct process *process, struct thread *thread)
     reach_signals(&thread->signals);
     reach_kit(thread->kit);
     audit_reply(thread->stopped_call);
-    if (audit_reached(&state->kits, thread->kit)) (void)sys_signal(thread->kit->signal);
 }
 
 static void reach_pages(struct page_set *set)
@@ -149,10 +148,23 @@ static void count_pages(void)
     }
 }
 
+static void wake_threads(void)
+{
+    for_each(thread, thread, &state->threads) if (thread->kit && table_holds(&state->kits, thread->kit))
+        (void)sys_signal(thread->kit->signal);
+}
+
+void wake_all(void)
+{
+    io_wake_all();
+    wake_threads();
+}
+
 void audit(void)
 {
     uint32_t pages = state->pages.n_free, processes = state->processes.n_used, blocks = state->n_free_blocks;
     io_audit();
+    wake_threads();
     reach_processes();
     struct table *const tables[] = {&state->processes, &state->threads, &state->kits,   &state->spaces, &state->regions,
                                     &state->sources,   &state->shareds, &state->chunks, &state->signals};

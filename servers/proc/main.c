@@ -144,6 +144,7 @@ static struct server server = {
     .session_gone = session_gone,
     .usage = io_usage,
     .audit = audit,
+    .wake = wake_all,
     .check = check,
     .effects = effects,
     .n_effects = EFFECT_COUNT,

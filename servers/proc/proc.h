@@ -204,6 +204,7 @@ void blocks_release(uint32_t *chain);  // revoke all of a chain after the commit
 
 // --- audit.c
 void audit(void);  // for server.audit
+void wake_all(void);  // for server.wake
 
 // --- thread.c
 void kits_drop(struct process *process);                       // their objects went with the blocks

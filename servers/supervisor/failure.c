@@ -127,6 +127,9 @@ static uint64_t after_failure(struct component *c, uint64_t now)
              c->spec->restart_limit);
     if (c->spec->restart == RESTART_NEVER) return 0;
     if (recent == 0) c->rung = 0;
+    // It may be we who start it wrongly.
+    if (recent >= c->spec->restart_limit && twin_doubt(TWIN_SUPERVISOR, "it fails again and again"))
+        return now + TWIN_DOUBT_NS;
     if (recent >= c->spec->restart_limit && !escalate(c)) return 0;
     note_restart(c, now);
     if (c->spec->restart == RESTART_REST_FOR_ONE) restart_rest(c);

@@ -44,7 +44,11 @@ static void start(struct component *c, uint64_t now)
     if (err != OK) {
         char what[80];
         snprintf(what, sizeof what, "%s cannot be started: %s", c->spec->name, err_name(err));
-        twin_doubt(TWIN_SUPERVISOR, what);
+        if (twin_doubt(TWIN_SUPERVISOR, what)) {
+            c->state = STATE_BACKOFF;
+            c->retry_at = now + TWIN_DOUBT_NS;
+            return;
+        }
         log_line("%s", what);
         component_died(c, DEATH_FAULT);
     }

@@ -129,6 +129,7 @@ static const struct server server = {
     .description_gone = io_description_gone,
     .session_gone = io_session_gone,
     .audit = io_audit,
+    .wake = io_wake_all,
     .check = io_check,
     .usage = io_usage,
     .effects = line_effects,
