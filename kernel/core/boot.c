@@ -12,25 +12,46 @@
 #define SPARE_TABLES 24  // of the first task's address space, beyond those for the bundle
 #define SLICE_NS 10000000
 #define FIRST_PRIORITY 255
-#define REFS_END (1ull << (32 + REF_BITS))  // memory beyond cannot be named
 
 static struct cpu_core boot_core;
 
 static struct {
     unsigned n;
-    struct {
-        uint64_t start, end;
-    } ranges[RANGES];
+    struct memory_range ranges[RANGES];  // ascending
 } memory;
 
 static void add_range(uint64_t start, uint64_t end)
 {
-    if (start < PAGE_SIZE) start = PAGE_SIZE;  // reference 0 names nothing
-    if (end > REFS_END) end = REFS_END;
     if (start >= end || memory.n == RANGES) return;
-    memory.ranges[memory.n].start = start;
-    memory.ranges[memory.n].end = end;
-    memory.n++;
+    unsigned at = memory.n++;
+    for (; at > 0 && memory.ranges[at - 1].start > start; at--) memory.ranges[at] = memory.ranges[at - 1];
+    memory.ranges[at] = (struct memory_range){start, end};
+}
+
+// Take [start, end) out. One range holds it whole, or none.
+static void reserve(uint64_t start, uint64_t end)
+{
+    for (unsigned i = 0; i < memory.n; i++) {
+        uint64_t range_end = memory.ranges[i].end;
+        if (start < memory.ranges[i].start || start >= range_end) continue;
+        memory.ranges[i].end = start;
+        add_range(end, range_end);
+        return;
+    }
+}
+
+// What is usable and can be named, without the kernel and the bundle. The page at 0 is left alone.
+static void find_memory(const struct boot_memory *boot)
+{
+    const uint64_t end = boot->end < REFS_END ? boot->end : REFS_END;
+    memory.n = 0;
+    for (unsigned i = 0; i < boot->n_ranges; i++) {
+        struct memory_range r = boot->ranges[i];
+        add_range(r.start < PAGE_SIZE ? PAGE_SIZE : r.start, r.end < end ? r.end : end);
+    }
+    reserve(boot->kernel_start, boot->kernel_end);
+    reserve(boot->bundle_start, boot->bundle_start + boot->bundle_bytes);
+    for (unsigned i = 0; i < memory.n; i++) kernel.memory_bytes += memory.ranges[i].end - memory.ranges[i].start;
 }
 
 // Cleared memory of 2^bits bytes, naturally aligned.
@@ -42,7 +63,7 @@ static ref_t take(unsigned bits)
         if (at >= memory.ranges[i].end || size > memory.ranges[i].end - at) continue;
         memory.ranges[i].start = at + size;
         add_range(start, at);
-        ref_t ref = (ref_t)(at >> REF_BITS);
+        ref_t ref = ref_to((paddr_t){at});
         words_clear(ref_direct(ref), size / sizeof(uint64_t));
         return ref;
     }
@@ -148,7 +169,7 @@ static void put_bundle(ref_t cspace, struct aspace *as, const struct boot_memory
                                 (struct slot){.type = CAP_FRAMES,
                                               .rights = RIGHT_READ | RIGHT_EXEC,
                                               .size_bits = (uint8_t)bits,
-                                              .object = (ref_t)(boot->bundle_start >> REF_BITS),
+                                              .object = ref_to((paddr_t){boot->bundle_start}),
                                               .badge = pages == 1ull << (bits - PAGE_BITS) ? 0 : pages});
     for (uint64_t done = 0; done < pages;) {
         done += frames_map_step(slot, as, vpn + done, done, pages - done, RIGHT_READ);
@@ -180,7 +201,7 @@ static void put_untypeds(ref_t cspace, struct boot_info *info)
                 (struct slot){.type = CAP_UNTYPED,
                               .rights = RIGHTS_ALL,
                               .size_bits = (uint8_t)info->untyped[i].size_bits,
-                              .object = (ref_t)(info->untyped[i].address >> REF_BITS)});
+                              .object = ref_to((paddr_t){info->untyped[i].address})});
     }
 }
 
@@ -246,19 +267,15 @@ void kernel_main(const struct boot_memory *boot)
     boot_core = (struct cpu_core){.timer_ns = NS_FOREVER, .wake_ns = NS_FOREVER, .slice_end_ns = NS_FOREVER, .top = -1};
     arch_cpu()->core = &boot_core;
     ids_init();
-    memory.n = 0;
-    for (unsigned i = 0; i < boot->n_ranges; i++) {
-        add_range(boot->ranges[i].start, boot->ranges[i].end);
-        kernel.memory_bytes += boot->ranges[i].end - boot->ranges[i].start;
-    }
+    find_memory(boot);
     kernel.text_bytes = boot->kernel_text_bytes;
-    kernel.data_bytes = boot->kernel_data_bytes;
+    kernel.data_bytes = boot->kernel_end - boot->kernel_start - boot->kernel_text_bytes;
     kernel.watchdog_ns = NS_FOREVER;
     kernel.irqs = take(bits_for(IRQS_BYTES));
     ref_t root = take(PAGE_BITS);
     arch_aspace_init(table_at(root));
     kernel.empty_root = arch_physical(table_at(root));
-    arch_aspace_activate(kernel.empty_root);
+    root_activate(&boot_core, kernel.empty_root);
     log_line("Bulkhead " VERSION ", %llu MiB of memory", (unsigned long long)kernel.memory_bytes >> 20);
     boot_first_task(boot);
     kernel_exit();

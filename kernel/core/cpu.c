@@ -14,8 +14,8 @@ void panic(const char *format, ...)
     log_line("panic: %s", text);
     const struct cpu_core *core = this_core();
     if (core) {
-        log_line("current %x aspace %x context %x dying %x", core->current, core->aspace, core->charged,
-                 core->dying_head);
+        log_line("current %x root %llx context %x dying %x", core->current, (unsigned long long)core->root.raw,
+                 core->charged, core->dying_head);
     }
     arch_halt();
 }

@@ -7,125 +7,173 @@
 //    beside this file runs both from the same state and compares all memory.
 //  - The current thread runs on the context that pays, and nobody who is ready outranks it; so a thread that gets that
 //    context and is not outranked either may run without a look at the clock or at the queues.
+//  - Calls and answers come before their registers are saved (arch.h): the words in registers stay where they are, from
+//    one thread to the other.
+#include "aspace.h"
 #include "thread.h"
 
-// A message of words alone.
-ALWAYS_INLINE bool only_words(uint64_t info) { return info >> 32 <= MSG_WORDS; }
-
-// The words beyond those sent are 0.
-ALWAYS_INLINE void copy_words(const struct thread *from, struct thread *to, uint64_t info)
+// Slot `index` of the thread's cspace; false: there is none, or its capability is not of this type with this right.
+ALWAYS_INLINE bool find(const struct thread *t, uint64_t index, unsigned type, unsigned right, const struct slot **slot)
 {
-    unsigned n = INFO_WORDS(info);
-    for (unsigned i = 0; i < MSG_REGISTERS; i++) {
-        context_set_word(&to->context, i, i < n ? context_word(&from->context, i) : 0);
-    }
-    for (unsigned i = MSG_REGISTERS; i < n; i++) thread_utcb(to)->words[i] = thread_utcb(from)->words[i];
+    if (index > t->cspace_last) return false;
+    *slot = slot_at(t->cspace + (ref_t)index);  // number 0 is not one, and reads as if it were empty
+    return (*slot)->type == type && (*slot)->rights & right;
 }
 
-// Let `next` run on the context that pays.
-ALWAYS_INLINE struct thread *switch_to(struct cpu_core *core, struct thread *next)
+// The words that do not travel in registers.
+static OUT_OF_THE_WAY void copy_long(struct thread *to, uint64_t info, const struct thread *from)
 {
-    next->state = THREAD_READY;
-    core->current = ref_of(next);
-    return next;
+    for (uint64_t i = MSG_REGISTERS, n = info >> 32; i < n; i++)
+        thread_utcb(to)->words[i] = thread_utcb(from)->words[i];
 }
 
-// The server that takes a call at this endpoint at once, or NULL.
-ALWAYS_INLINE struct thread *waiting_server(const struct cpu_core *core, const struct endpoint *ep)
+// Its blocking call is over, and it is the current thread.
+ALWAYS_INLINE void set_current(struct cpu_core *core, struct thread *t, ref_t ref)
 {
-    const ref_t first = ep->receivers.head;
-    if (!first) return NULL;
+    t->state = THREAD_READY;
+    core->current = ref;
+}
+
+// --- calls and faults
+
+// @path ipc-call 3/7: does a server wait that may run at once; if not, ipc.c's long way queues the call, or copies more
+// Is there just one that waits for a call, may it run now, and diverts no event it?
+ALWAYS_INLINE bool one_waits(const struct cpu_core *core, const struct endpoint *ep, ref_t *first)
+{
+    *first = ep->receivers.head;
+    if (!*first) return false;
+    const struct thread *server = thread_at(*first);
+    return core->top <= server->priority && !(server->queue_next | server->flags | thread_utcb(server)->events_enabled);
+}
+
+// @path ipc-call 4/7: the server runs on the caller's time; the reply object is armed
+// It takes the call of the current thread and runs on its time. Returns the reply object's new count.
+ALWAYS_INLINE uint32_t take_call(struct cpu_core *core, struct thread *self, struct endpoint *ep, ref_t first)
+{
     struct thread *server = thread_at(first);
-    return server->in_heap || core->top > server->priority ? NULL : server;
-}
-
-// The server, first in its queue, takes the call of `self` and runs on its time. Returns the reply object's new count.
-ALWAYS_INLINE uint32_t take_call(struct thread *self, struct endpoint *ep, struct thread *server)
-{
-    const ref_t next = server->queue_next, reply = server->reply;
-    ep->receivers.head = next;
-    if (next)
-        thread_at(next)->queue_prev = NO_REF;
-    else
-        ep->receivers.tail = NO_REF;
-    server->queue_next = NO_REF;
+    const ref_t reply = server->reply, self_ref = core->current, lent = self->on;
+    ep->receivers = (struct queue){NO_REF, NO_REF};
     reply_at(reply)->receiver = NO_REF;
     server->reply = NO_REF;
     server->object = NO_REF;
+    server->on = lent;
+    server->lender = self_ref;
+    context_at(lent)->user = first;
+    self->on = NO_REF;
     self->state = THREAD_REPLY;
-    context_lend(self, server);
-    return reply_arm(reply, self);
+    self->object = reply;
+    set_current(core, server, first);
+    return reply_arm(reply, self_ref);
 }
 
-struct thread *fast_call(struct cpu_core *core, struct thread *self, const struct slot *cap)
+// @path ipc-call 2/7: the endpoint that the call names
+void fast_call(uint64_t index, uint64_t info, struct thread *self, uint64_t count, uint64_t n_words)
 {
-    const uint64_t info = context_info(&self->context);
-    if (!(cap->rights & RIGHT_WRITE) || !only_words(info)) return NULL;
+    struct cpu_core *core = this_core();
+    const struct slot *cap;
+    ref_t first;
+    if (!find(self, index, CAP_ENDPOINT, RIGHT_WRITE, &cap)) goto long_way;
     struct endpoint *ep = endpoint_at(cap->object);
-    struct thread *server = waiting_server(core, ep);
-    if (!server || context_deadline(&self->context) != NS_FOREVER) return NULL;
+    if (!one_waits(core, ep, &first) || context_deadline(&self->context) != NS_FOREVER) goto long_way;
+    struct thread *server = thread_at(first);
+    n_words = info >> 32;  // more than there can be, if it is not of words alone
+    if (n_words > MSG_REGISTERS) {
+        if (n_words > MSG_WORDS) goto long_way;
+        copy_long(server, info, self);
+        n_words = MSG_REGISTERS;
+    }
+    const uint64_t badge = cap->badge;
+    count = take_call(core, self, ep, first);
+    // @path ipc-call 5/7: its address space
+    arch_fpu_switch(server);
+    root_activate(core, server->root);
+    TAIL arch_message_deliver(badge, info, server, count, n_words);
 
-    const uint32_t count = take_call(self, ep, server);
-    context_set_result(&server->context, OK, cap->badge, info, count);
-    copy_words(self, server, info);
-    return switch_to(core, server);
+long_way:;
+    TAIL arch_message_save(0, info, self, SYS_CALL, 0);
 }
 
-struct thread *fast_fault(struct cpu_core *core, struct thread *self, const struct slot *cap)
+bool fast_fault(struct cpu_core *core, struct thread *self, const struct slot *cap)
 {
-    if (core->current != ref_of(self)) return NULL;
-    struct endpoint *ep = endpoint_at(cap->object);
-    struct thread *server = waiting_server(core, ep);
-    if (!server) return NULL;
-
-    self->in_fault = true;
-    const uint32_t count = take_call(self, ep, server);
+    ref_t first;
+    if (core->current != ref_of(self) || !one_waits(core, endpoint_at(cap->object), &first)) return false;
+    struct thread *server = thread_at(first);
+    self->flags |= THREAD_IN_FAULT;
+    const uint32_t count = take_call(core, self, endpoint_at(cap->object), first);
     context_set_result(&server->context, OK, cap->badge, INFO_KERNEL | INFO(KMSG_FAULT, FAULT_WORDS, 0), count);
     fault_message(server, self);
-    return switch_to(core, server);
+    return true;
 }
 
-// Nothing is there for a receiver on this endpoint, and nothing else would end its wait.
+// --- answers
+
+// Nothing is there for a receiver on this endpoint, nobody else receives, and nothing else would end its wait.
 ALWAYS_INLINE bool must_wait(const struct thread *self, const struct endpoint *ep)
 {
+    if (ep->callers.head | ep->senders.head | ep->receivers.head | ep->gone_head) return false;
+    if (thread_utcb(self)->events_pending) return false;
     const struct slot *bound = &self->slots[THREAD_SLOT_BOUND];
-    if (ep->callers.head || ep->senders.head || ep->gone_head || thread_utcb(self)->events_pending) return false;
     return bound->type != CAP_NOTIFICATION || !notification_at(bound->object)->bits;
 }
 
-struct thread *fast_reply_wait(struct cpu_core *core, struct thread *self)
+// Is there a caller that the current thread answers by this count, giving back its context, and may it run now?
+ALWAYS_INLINE bool one_is_answered(const struct cpu_core *core, const struct thread *self, const struct reply *reply,
+                                   uint32_t count, ref_t *caller)
 {
-    const uint64_t info = context_info(&self->context), index = context_cap(&self->context);
-    const uint32_t reply_index = (uint32_t)context_reply(&self->context);
-    const uint32_t count = (uint32_t)(context_reply(&self->context) >> 32);
-    if (!view_has(thread_cspace(self), index) || !view_has(thread_cspace(self), reply_index)) return NULL;
-    const struct slot *cap = view_slot(thread_cspace(self), index);
-    if (cap->type != CAP_ENDPOINT || !(cap->rights & RIGHT_READ) || !only_words(info)) return NULL;
-    const struct slot *slot = view_slot(thread_cspace(self), reply_index);
-    if (slot->type != CAP_REPLY || !(slot->rights & RIGHT_WRITE)) return NULL;
-    struct endpoint *ep = endpoint_at(cap->object);
-    if (context_deadline(&self->context) != NS_FOREVER || !must_wait(self, ep)) return NULL;
-    struct reply *reply = reply_at(slot->object);
-    const ref_t caller_ref = reply->caller;
-    if (!count || reply->count != count || !caller_ref || reply->receiver) return NULL;
-    struct thread *caller = thread_at(caller_ref);
-    if (caller->in_heap || core->top > caller->priority) return NULL;
-    if (self->on == self->own || self->lender != caller_ref || caller->on) return NULL;
-    if (caller->in_fault && INFO_LABEL(info) != FAULT_RESUME) return NULL;
+    *caller = self->lender;
+    if (self->on == self->own || reply->caller != *caller || reply->count != count) return false;
+    return core->top <= thread_at(*caller)->priority;
+}
 
-    context_return(self, caller);
+// The caller gets its context back and runs; the server waits for the next one.
+ALWAYS_INLINE void answer_and_wait(struct cpu_core *core, struct thread *self, ref_t reply, ref_t ep, ref_t caller_ref)
+{
+    struct thread *caller = thread_at(caller_ref);
+    const ref_t self_ref = core->current, lent = self->on;
+    context_at(lent)->user = caller_ref;
+    caller->on = lent;
     caller->object = NO_REF;
-    reply->caller = NO_REF;
-    reply->receiver = ref_of(self);
-    self->reply = slot->object;
+    context_resume_own(self);
+    reply_at(reply)->caller = NO_REF;
+    reply_at(reply)->receiver = self_ref;
+    self->reply = reply;
     self->state = THREAD_RECEIVING;
-    self->object = cap->object;
-    queue_push(&ep->receivers, self);
-    if (caller->in_fault) {
-        caller->in_fault = false;
-    } else {
-        context_set_result(&caller->context, OK, 0, info, 0);
-        copy_words(self, caller, info);
+    self->object = ep;
+    endpoint_at(ep)->receivers = (struct queue){self_ref, self_ref};
+    set_current(core, caller, caller_ref);
+}
+
+// @path ipc-call 7/7: the answer takes the same way back, and the server waits
+void fast_reply_wait(uint64_t index, uint64_t info, struct thread *self, uint64_t count, uint64_t n_words)
+{
+    struct cpu_core *core = this_core();
+    const struct slot *cap, *reply_cap;
+    ref_t ref;
+    if (!find(self, index, CAP_ENDPOINT, RIGHT_READ, &cap)) goto long_way;
+    if (!find(self, (uint32_t)context_reply(&self->context), CAP_REPLY, RIGHT_WRITE, &reply_cap)) goto long_way;
+    const ref_t ep = cap->object, reply = reply_cap->object;
+    count = context_reply(&self->context) >> 32;
+    if (!one_is_answered(core, self, reply_at(reply), (uint32_t)count, &ref)) goto long_way;
+    if (!must_wait(self, endpoint_at(ep)) || context_deadline(&self->context) != NS_FOREVER) goto long_way;
+    struct thread *caller = thread_at(ref);
+    if (caller->flags) {
+        if (caller->flags != THREAD_IN_FAULT || INFO_LABEL(info) != FAULT_RESUME) goto long_way;
+        caller->flags &= (uint8_t)~THREAD_IN_FAULT;
+        answer_and_wait(core, self, reply, ep, ref);
+        kernel_switch(caller);
     }
-    return switch_to(core, caller);
+    n_words = info >> 32;
+    if (thread_utcb(caller)->events_enabled) goto long_way;
+    if (n_words > MSG_REGISTERS) {
+        if (n_words > MSG_WORDS) goto long_way;
+        copy_long(caller, info, self);
+        n_words = MSG_REGISTERS;
+    }
+    answer_and_wait(core, self, reply, ep, ref);
+    arch_fpu_switch(caller);
+    root_activate(core, caller->root);
+    TAIL arch_message_deliver(0, info, caller, 0, n_words);
+
+long_way:;
+    TAIL arch_message_save(0, info, self, SYS_REPLY_WAIT, 0);
 }

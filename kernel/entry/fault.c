@@ -58,7 +58,7 @@ void fault_message(struct thread *receiver, const struct thread *faulter)
 // @path page-fault 6/7: the handler has answered
 bool fault_answer(struct thread *t, uint32_t decision)
 {
-    t->in_fault = false;
+    t->flags &= (uint8_t)~THREAD_IN_FAULT;
     if (decision == FAULT_RESUME || decision == (uint32_t)ERR_RESTARTED) return true;
     t->state = THREAD_STOPPED;
     if (decision != FAULT_REFLECT || !t->fault_entry) return false;

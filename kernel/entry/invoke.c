@@ -47,7 +47,7 @@ static err_t run_entry(struct invocation *inv, const uint64_t *words)
     inv->label = LIST_LABEL(entry);
     if (!inv->cap || inv->cap->type == CAP_EMPTY) return ERR_NO_CAP;
     if (inv->label == FRAMES_REVOKE_RUN) return ERR_INVALID;
-    for (unsigned i = 0; i < inv->n_words; i++) context_set_word(&self->context, i, words[1 + i]);
+    for (unsigned i = 0, n = inv->n_words; i < n; i++) context_set_word(&self->context, i, words[1 + i]);
     return object_invoke(inv);
 }
 

@@ -58,16 +58,17 @@ static void enqueue(struct thread *t, struct route route, enum thread_state stat
 static void deliver(struct thread *sender, struct thread *receiver, struct route route, ref_t reply, bool is_call)
 {
     uint64_t info, count = 0;
-    // @path ipc-call 5/9: copy the words and capabilities
-    if (sender->in_fault) {
+    // The words and capabilities.
+    if (sender->flags & THREAD_IN_FAULT) {
         info = INFO_KERNEL | INFO(KMSG_FAULT, FAULT_WORDS, 0);
         fault_message(receiver, sender);
     } else {
         info = ipc_transfer(sender, receiver, context_info(&sender->context), route.endpoint, route.grant);
     }
-    // @path ipc-call 6/9: arm the reply object; the server runs on the caller's time
+    // The reply object, and the caller's time.
     if (is_call) {
-        count = reply_arm(reply, sender);
+        count = reply_arm(reply, ref_of(sender));
+        sender->object = reply;
         sender->state = THREAD_REPLY;
         context_lend(sender, receiver);
     }
@@ -90,7 +91,6 @@ static void start_call(struct thread *self, const struct slot *cap, uint64_t dea
 {
     struct route route = route_by(cap);
     ref_t reply;
-    // @path ipc-call 4/9: find a waiting server, or queue
     struct thread *receiver = take_receiver(endpoint_at(route.endpoint), true, &reply);
     if (!receiver) {
         enqueue(self, route, THREAD_CALLING, deadline_ns);
@@ -99,13 +99,11 @@ static void start_call(struct thread *self, const struct slot *cap, uint64_t dea
     sched_block(self);
     if (deadline_ns != NS_FOREVER) deadline_insert(self, deadline_ns);
     deliver(self, receiver, route, reply, true);
-    // @path ipc-call 7/9: the server becomes the current thread
     sched_ready(receiver);
 }
 
 err_t ipc_call(struct thread *self, struct slot *cap, uint64_t info, uint64_t deadline_ns)
 {
-    // @path ipc-call 3/9: check everything that can be wrong with the sender's side
     if (!(cap->rights & RIGHT_WRITE)) return ERR_NO_RIGHT;
     err_t err = ipc_check_message(self, info, cap->rights & RIGHT_GRANT);
     if (err) return err;
@@ -116,7 +114,7 @@ err_t ipc_call(struct thread *self, struct slot *cap, uint64_t info, uint64_t de
 
 void ipc_fault(struct thread *t, const struct slot *handler)
 {
-    t->in_fault = true;
+    t->flags |= THREAD_IN_FAULT;
     start_call(t, handler, NS_FOREVER);
 }
 
@@ -129,7 +127,7 @@ static struct thread *answer(struct thread *self, struct reply *reply)
     uint64_t info = context_info(&self->context);
     thread_leave(caller);
     context_return(self, caller);
-    if (caller->in_fault) return fault_answer(caller, INFO_LABEL(info)) ? caller : NULL;
+    if (caller->flags & THREAD_IN_FAULT) return fault_answer(caller, INFO_LABEL(info)) ? caller : NULL;
     info = ipc_transfer(self, caller, info, NO_REF, true);
     context_set_result(&caller->context, OK, 0, info, 0);
     return caller;

@@ -14,23 +14,37 @@ static void fail(struct thread *t, err_t err) { thread_set_result(t, err, 0, 0, 
 ALWAYS_INLINE _Noreturn void switch_to(struct cpu_core *core, struct thread *t)
 {
     if (t->event_entry && thread_utcb(t)->events_enabled) event_divert(t);
-    arch_fpu_switch(&t->fpu);
-    if (t->aspace != core->aspace) aspace_activate(t->aspace);
+    arch_fpu_switch(t);
+    root_activate(core, t->root);
     arch_switch_user(&t->context);
 }
 
-// @path ipc-call 8/9: load the thread that runs now
+_Noreturn void kernel_switch(struct thread *t) { switch_to(this_core(), t); }
+
+ALWAYS_INLINE _Noreturn void return_to(struct cpu_core *core, struct thread *t)
+{
+    if (arch_cpu()->thread != t) switch_to(core, t);
+    if (t->event_entry && thread_utcb(t)->events_enabled) event_divert(t);
+    arch_return_user(&t->context);
+}
+
+// Somebody else may have to pay, or to run.
+static __attribute__((noinline)) _Noreturn void exit_by_choice(void)
+{
+    struct thread *t = sched_choose();
+    sched_set_timer();
+    if (!t) arch_idle();
+    return_to(this_core(), t);
+}
+
 // @path notify 5/6: load the thread that runs now
 _Noreturn void kernel_exit(void)
 {
     struct cpu_core *core = this_core();
     core->steps = 0;
-    struct thread *t = sched_choose();
-    sched_set_timer();
-    if (!t) arch_idle();
-    if (arch_cpu()->thread != t) switch_to(core, t);
-    if (t->event_entry && thread_utcb(t)->events_enabled) event_divert(t);
-    arch_return_user(&t->context);
+    struct thread *t = core->current ? thread_at(core->current) : NULL;
+    if (!t || !t->on || t->on != core->charged || core->wake_ns < core->timer_ns) exit_by_choice();
+    return_to(core, t);
 }
 
 // --- the system calls
@@ -68,25 +82,18 @@ static __attribute__((noinline)) _Noreturn void long_call(struct thread *self, s
     kernel_exit();
 }
 
-// @path ipc-call 2/9: the call and the capability that it names
 static void sys_call(struct thread *self)
 {
-    struct cpu_core *core = this_core();
     const uint64_t index = context_cap(&self->context);
     if (!view_has(thread_cspace(self), index)) no_cap(self);
     struct slot *cap = view_slot(thread_cspace(self), index);
     if (cap->type == CAP_EMPTY) no_cap(self);
     if (cap->type != CAP_ENDPOINT) invoke(self, cap);
-    struct thread *server = fast_call(core, self, cap);
-    if (server) switch_to(core, server);
     long_call(self, cap);
 }
 
 static void sys_reply_wait(struct thread *self)
 {
-    struct cpu_core *core = this_core();
-    struct thread *caller = fast_reply_wait(core, self);
-    if (caller) switch_to(core, caller);
     ipc_reply_wait(self);
     kernel_exit();
 }
@@ -103,37 +110,45 @@ static void sys_wait(struct thread *self)
     kernel_exit();
 }
 
-// @path notify 2/6: the call and the capability that it names
-static void sys_signal(struct thread *self)
-{
-    struct slot *cap;
-    err_t err = cap_lookup(self, context_cap(&self->context), CAP_NOTIFICATION, RIGHT_WRITE, &cap);
-    fail(self, err);
-    if (!err) notification_signal(notification_at(cap->object), cap->badge);
-    kernel_exit();
-}
-
-static void sys_yield(struct thread *self)
-{
-    fail(self, OK);
-    sched_rotate(self);
-    kernel_exit();
-}
-
 void (*const kernel_calls[])(struct thread *self) = {
-    [SYS_CALL] = sys_call, [SYS_REPLY_WAIT] = sys_reply_wait, [SYS_SEND] = sys_send,
-    [SYS_WAIT] = sys_wait, [SYS_SIGNAL] = sys_signal,         [SYS_YIELD] = sys_yield,
+    [SYS_CALL] = sys_call,
+    [SYS_REPLY_WAIT] = sys_reply_wait,
+    [SYS_SEND] = sys_send,
+    [SYS_WAIT] = sys_wait,
 };
 
-// Signals that wake nobody and yields to nobody, which is most of them, are over before any register is saved.
+message_way *const kernel_messages[] = {
+    [SYS_CALL] = fast_call,
+    [SYS_REPLY_WAIT] = fast_reply_wait,
+    [SYS_SEND] = arch_message_other,
+    [SYS_WAIT] = arch_message_other,
+};
+
+// --- signals and yields; of most, that wake nobody and give way to nobody, the first function is all
+
+#define GIVES_WAY 1  // no reference
+
+// @path notify 2/6: the capability that the call names
 int64_t kernel_quick(uint64_t cap, uint64_t number)
 {
+    if (number > SYS_YIELD) return ERR_NO_SYSCALL;
     const struct thread *self = thread_at(this_core()->current);
     struct slot *slot;
-    if (number == SYS_YIELD) return this_core()->top >= self->priority;
-    if (number != SYS_SIGNAL) return ERR_NO_SYSCALL;
+    if (number == SYS_YIELD) return this_core()->top >= self->priority ? GIVES_WAY : OK;
     err_t err = cap_lookup(self, cap, CAP_NOTIFICATION, RIGHT_WRITE, &slot);
-    return err ? err : !notification_keep(notification_at(slot->object), slot->badge);
+    if (err || notification_keep(notification_at(slot->object), slot->badge)) return err;
+    return ref_of(slot);
+}
+
+_Noreturn void kernel_go_on(struct thread *self, int64_t what)
+{
+    if (what == GIVES_WAY) {
+        sched_rotate(self);
+    } else {
+        const struct slot *slot = slot_at((ref_t)what);
+        notification_wake(notification_at(slot->object), slot->badge);
+    }
+    exit_by_choice();
 }
 
 struct arch_fpu *kernel_fpu(struct thread *t) { return &t->fpu; }

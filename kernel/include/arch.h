@@ -13,6 +13,13 @@
 #include "abi/objects.h"
 #include "abi/utcb.h"
 
+// For functions on the shortest ways through the kernel, where a call costs more than what it does.
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+// For functions that those ways seldom call: they preserve registers, so that the ways need not save any for them.
+#define OUT_OF_THE_WAY __attribute__((noinline, preserve_most))
+// A call in place of the function that makes it: what that has preserved is its caller's again.
+#define TAIL __attribute__((musttail)) return
+
 typedef struct {
     uint64_t raw;
 } paddr_t;  // physical address
@@ -23,13 +30,20 @@ typedef struct {
     uint64_t raw;
 } pte_t;  // one page-table entry
 
+typedef uint32_t ref_t;  // names a structure in memory, see ref.h
+#define REF_BITS 6
+#define REF_TOP (1u << 31)
+
 #include "arch_types.h"
+struct thread;  // the core's; an arch_context comes first in it
 
 // --- memory. All physical memory is mapped writable, never executable, at a constant offset; the kernel's
 // own text and read-only data are not writable through it.
 void *arch_direct(paddr_t pa);         // kernel address of a physical one
 paddr_t arch_physical(const void *p);  // the reverse, for direct-map addresses only
-void arch_page_clear(void *page);      // whole pages, in the fastest way that the CPU has
+void *arch_direct_ref(ref_t);          // both for references
+ref_t arch_ref(const void *p);
+void arch_page_clear(void *page);  // whole pages, in the fastest way that the CPU has
 void arch_page_copy(void *to, const void *from);
 
 // --- page tables: ARCH_LEVELS radix levels of 512 eight-byte entries, level 0 holds leaves of 4 KiB.
@@ -62,10 +76,10 @@ void arch_context_divert(struct arch_context *, struct upcall_save *save, uint64
 bool arch_user_address_ok(uint64_t address);  // lies below USER_END (canonical)
 
 // --- floating point and vector state: switched lazily or eagerly, the architecture's choice
-void arch_fpu_init(struct arch_fpu *);
-void arch_fpu_switch(struct arch_fpu *next);  // the current thread is now the owner of `next` (never NULL)
-void arch_fpu_copy(struct arch_fpu *to, struct arch_fpu *from);  // saves `from` first if it is in the registers
-void arch_fpu_forget(struct arch_fpu *);                         // its memory goes away
+void arch_fpu_init(struct thread *);          // in cleared memory
+void arch_fpu_switch(struct thread *next);                   // it is the current one now
+void arch_fpu_copy(struct thread *to, struct thread *from);  // saves those of `from` first if they are in the registers
+void arch_fpu_forget(struct thread *);                       // its memory goes away
 
 // --- leaving the kernel, for good
 _Noreturn void arch_return_user(struct arch_context *);  // to the thread that came in (struct cpu's context)
@@ -94,25 +108,40 @@ _Noreturn void arch_power(unsigned action, uint64_t code);  // POWER_*
 _Noreturn void arch_halt(void);                             // after a panic
 
 // --- what the core offers it
-uint64_t date_days(uint64_t year, uint64_t month, uint64_t day);  // since 1970-01-01; month and day count from 1
-struct thread;                                                    // the core's; an arch_context comes first in it
+// Seconds since 1970 of a date, in UTC: second, minute, hour, day, month (these two from 1), year; as a clock shows
+// them, in BCD or binary, of which the hour may count twice to 12. 0 if it is no date.
+enum { DATE_SECOND, DATE_MINUTE, DATE_HOUR, DATE_DAY, DATE_MONTH, DATE_YEAR, DATE_FIELDS };
+uint64_t date_seconds(const uint8_t fields[DATE_FIELDS], bool binary, bool of_24_hours);
 
 // --- what the architecture calls. `current` context is the running thread's.
-struct
-    boot_memory {  // what the boot code found; kernel image, bundle and boot data are already taken out of the ranges
+struct memory_range {
+    uint64_t start, end;
+};
+struct boot_memory {  // what the boot code found
     unsigned n_ranges;
-    struct {
-        uint64_t start, end;
-    } ranges[BOOT_INFO_UNTYPED];          // usable, page aligned, ascending
+    struct memory_range ranges[BOOT_INFO_UNTYPED];  // usable, page aligned, in any order; kernel and bundle lie in them
+    uint64_t end;                                   // of what the kernel's map reaches; memory behind is not used
+    uint64_t kernel_start, kernel_end, kernel_text_bytes;
     uint64_t bundle_start, bundle_bytes;  // page aligned
-    uint64_t kernel_text_bytes, kernel_data_bytes;
     const char *command_line;
 };
 _Noreturn void kernel_main(const struct boot_memory *);  // once, with interrupts masked; ends in kernel_exit
-int64_t kernel_quick(uint64_t cap,
-                     uint64_t number);  // a native call from SIGNAL on, before registers are saved: an err_t
-                                        // that is its whole answer; positive: kernel_calls are to do it
-extern void (*const kernel_calls[])(struct thread *);  // native calls by number; they do not return
+// A native call before SIGNAL carries a message and comes here, by its number, with most registers as they were: its
+// capability and info word as arguments, its words in registers that functions preserve. The context of `self` holds
+// only its reply word, its deadline and what it is to find again. It ends in a tail call of one of the two behind.
+typedef void message_way(uint64_t cap, uint64_t info, struct thread *self, uint64_t, uint64_t);
+extern message_way *const kernel_messages[];
+// Put the message into the context and go on with kernel_calls[number]; `other` takes the number that came in.
+void arch_message_save(uint64_t cap, uint64_t info, struct thread *self, uint64_t number, uint64_t);
+message_way arch_message_other;
+// To another thread, out of the call that it blocks in: its result is OK, and it gets this badge, info word and count,
+// and the words, those from n_words (at most MSG_REGISTERS) on as 0.
+void arch_message_deliver(uint64_t badge, uint64_t info, struct thread *to, uint64_t count, uint64_t n_words);
+// A native call from SIGNAL on, before any register is saved: an err_t that is its whole answer. Positive: somebody else
+// may have to run, which kernel_go_on sees to with that value once the thread's context is saved, with OK as its result.
+int64_t kernel_quick(uint64_t cap, uint64_t number);
+_Noreturn void kernel_go_on(struct thread *self, int64_t what);
+extern void (*const kernel_calls[])(struct thread *);  // native calls before SIGNAL, by number; they do not return
 struct arch_fpu *kernel_fpu(struct thread *);
 void kernel_foreign(void);  // a foreign system call of a thread without a system-call upcall
 void kernel_fault(unsigned kind, uint64_t address, uint64_t code);  // FAULT_KIND_* of abi/ipc.h, from user mode

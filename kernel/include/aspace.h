@@ -30,7 +30,9 @@ struct aspace *ids_find(uint32_t id, uint32_t generation);
 // Tables missing for mapping n pages from page number vpn on.
 uint64_t tables_missing(const struct aspace *, uint64_t vpn, uint64_t n);
 uint64_t tables_free(const struct aspace *);
-// Map up to 512 pages, within one leaf table; the tables needed are there. Returns how many were mapped.
+// Do the pages lie in one leaf table?
+static inline bool tables_is_one(uint64_t vpn, uint64_t n) { return vpn / 512 == (vpn + n - 1) / 512; }
+// Map up to 512 pages, within one leaf table. Returns how many were mapped; 0: the pool has too few tables for that.
 uint64_t tables_map(struct aspace *, uint64_t vpn, uint64_t page, uint64_t n, unsigned rights);
 // An edit takes rights away from entries that point to pages [page, page + n_pages); without READ the entry goes.
 struct edit {
@@ -48,23 +50,26 @@ void tables_drop(struct aspace *);
 // Count everything anew and compare, for tests.
 bool tables_check(const struct aspace *);
 static inline pte_t *table_at(ref_t table) { return ref_direct(table); }
-static inline ref_t aspace_root(ref_t aspace) { return aspace + REFS_PER_PAGE; }
 
 // --- object/aspace.c
 void aspace_init(ref_t, unsigned size_bits);
 void aspace_destroy(ref_t);
 void aspace_slot_lost(struct aspace *, struct slot *);
-static inline void aspace_activate(ref_t aspace)  // one that is there
+static inline paddr_t aspace_root(ref_t aspace) { return ref_physical(aspace + REFS_PER_PAGE); }
+static inline bool aspace_is_active(ref_t aspace) { return this_core()->root.raw == aspace_root(aspace).raw; }
+ALWAYS_INLINE void root_activate(struct cpu_core *core, paddr_t root)
 {
-    this_core()->aspace = aspace;
-    arch_aspace_activate((paddr_t){(uint64_t)aspace_root(aspace) << REF_BITS});
+    if (core->root.raw == root.raw) return;
+    core->root = root;
+    arch_aspace_activate(root);
 }
 // Is [address, address + n pages) user memory, page aligned, within the capability's range?
 err_t aspace_check_range(uint64_t badge, uint64_t address, uint64_t n_pages);
 
 // --- object/frames.c
 uint64_t frames_pages(const struct slot *);  // how many pages it covers
-// Map up to 512 of n pages from `first` on at page number vpn; returns how many. The caller has checked everything.
+// Map up to 512 of n pages from `first` on at page number vpn; returns how many, 0: too few tables. The caller has
+// checked everything else.
 uint64_t frames_map_step(struct slot *, struct aspace *, uint64_t vpn, uint64_t first, uint64_t n, unsigned rights);
 // Take all mappings of this capability away, one step; true when none is left.
 bool frames_unmap_step(struct slot *);

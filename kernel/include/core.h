@@ -11,8 +11,8 @@
 
 struct cpu_core {
     ref_t current;  // the thread that runs; NO_REF: to be chosen at kernel_exit
-    ref_t aspace;   // whose tables are active; NO_REF: the kernel's own
     ref_t charged;  // the context that pays since charged_since_ns; NO_REF: nobody
+    paddr_t root;   // of the active tables
     uint64_t charged_since_ns;
     uint64_t slice_end_ns;         // when its budget or slice ends
     uint64_t wake_ns;              // the next tick is wanted no later than this

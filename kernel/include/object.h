@@ -13,8 +13,8 @@ struct queue {  // of threads, first in first out, linked by queue_next and queu
 // --- cspace: slot 0 never holds a capability; its 64 bytes are the header
 #define CSPACE_GROUPS 128  // the slots in equal groups, so that walks pass by what was never used
 struct cspace {
+    uint32_t zero;  // CAP_EMPTY, were it a slot
     uint32_t refs;
-    uint32_t zero;
     uint64_t used[CSPACE_GROUPS / 64];  // bit g: a slot of group g has been filled some time
     uint32_t zero1[10];
 };
@@ -88,6 +88,10 @@ enum thread_state {
     THREAD_RECEIVING,  // queued at an endpoint's receivers or bare
     THREAD_WAITING,    // queued at a notification
 };
+enum {                    // what has no part in most messages
+    THREAD_IN_HEAP = 1,   // has a deadline, or waits for its context's next period
+    THREAD_IN_FAULT = 2,  // CALLING, REPLY: the message is a fault, the reply a FAULT_* decision
+};
 enum {
     THREAD_SLOT_DYING,
     THREAD_SLOT_ASPACE,
@@ -105,9 +109,8 @@ struct thread {
     uint8_t state, priority;
     bool parked;    // READY, but no context with time left: in no queue
     bool queued;    // in a ready queue
-    bool in_heap;   // has a deadline, or waits for its context's next period
+    uint8_t flags;  // THREAD_IN_*
     bool grant;     // CALLING, SENDING: its capability allowed sending capabilities along
-    bool in_fault;  // CALLING, REPLY: the message is a fault, the reply a FAULT_* decision
     uint8_t heap_rank;
     ref_t queue_next, queue_prev;
     ref_t object;     // CALLING SENDING RECEIVING: the endpoint; WAITING: the notification; REPLY: the reply object
@@ -120,6 +123,7 @@ struct thread {
     uint64_t cspace_last;  // highest slot index of its cspace; 0: no cspace
     ref_t cspace;          // what the slots below hold, for the fast way
     ref_t aspace;
+    paddr_t root;  // of that space's tables
     ref_t heap_left, heap_right, heap_parent;
     uint32_t revoke_ticket;  // of a revoke_run stopped at a preemption point; 0: none
     uint64_t heap_key;       // ns

@@ -54,11 +54,8 @@ ALWAYS_INLINE void context_give(struct thread *t, ref_t context)
     t->on = context;
     context_at(context)->user = ref_of(t);
 }
-// A thread that ran on a lent context goes on with its own, which was waiting for it.
-ALWAYS_INLINE void context_resume_own(struct thread *t)
-{
-    if (t->own) context_give(t, t->own);
-}
+// A thread that ran on a lent context goes on with its own, whose user it still is.
+ALWAYS_INLINE void context_resume_own(struct thread *t) { t->on = t->own; }
 // A blocked caller's context goes to the server, and back with the answer.
 ALWAYS_INLINE void context_lend(struct thread *from, struct thread *to)
 {
@@ -71,10 +68,8 @@ ALWAYS_INLINE void context_lend(struct thread *from, struct thread *to)
 }
 ALWAYS_INLINE void context_return(struct thread *from, struct thread *to)
 {
-    ref_t lent = from->on;
-    if (!lent || lent == from->own || from->lender != ref_of(to) || to->on) return;
-    from->on = NO_REF;
-    context_give(to, lent);
+    if (!from->on || from->on == from->own || from->lender != ref_of(to)) return;
+    context_give(to, from->on);
     context_resume_own(from);
 }
 // A thread that stops working for others gives a lent context back to its home and goes on with its own.

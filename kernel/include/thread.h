@@ -65,15 +65,15 @@ bool endpoint_quiesce_step(struct endpoint *);
 bool endpoint_check(const struct endpoint *);
 
 // --- object/reply.c
-// Let `reply` stand for the blocked caller; a fresh count.
-ALWAYS_INLINE uint32_t reply_arm(ref_t ref, struct thread *caller)
+// Let the reply object stand for a caller that blocks now, and names it as what it waits for; a fresh count.
+ALWAYS_INLINE uint32_t reply_arm(ref_t ref, ref_t caller)
 {
     struct reply *reply = reply_at(ref);
-    uint32_t count = reply->count + 1;
-    if (count == 0) count = 1;
-    reply->caller = ref_of(caller);
+    uint32_t count;
+    bool wraps = __builtin_add_overflow(reply->count, 1u, &count);
+    count += wraps;  // never 0
+    reply->caller = caller;
     reply->count = count;
-    caller->object = ref;
     return count;
 }
 void reply_destroy(ref_t);
@@ -82,6 +82,7 @@ bool reply_check(ref_t);
 // --- object/notification.c
 void notification_signal(struct notification *, uint64_t bits);
 bool notification_keep(struct notification *, uint64_t bits);  // the same if nobody waits; else false, and nothing done
+void notification_wake(struct notification *, uint64_t bits);  // the same if somebody does
 bool notification_quiesce_step(struct notification *);
 bool notification_check(const struct notification *);
 
@@ -93,10 +94,14 @@ void irq_destroy(struct irq *);
 void irq_slot_lost(struct irq *);
 
 // --- entry/fast.c
-// The common call and answer in one go: returns the thread that runs now. NULL: another case; nothing has changed.
-struct thread *fast_call(struct cpu_core *, struct thread *self, const struct slot *endpoint);
-struct thread *fast_fault(struct cpu_core *, struct thread *, const struct slot *endpoint);
-struct thread *fast_reply_wait(struct cpu_core *, struct thread *self);
+// The common call and answer in one go, by arch_message_deliver. Another case: nothing has changed, arch_message_save.
+message_way fast_call, fast_reply_wait;
+// The same for a fault; true: the handler is the current thread now.
+bool fast_fault(struct cpu_core *, struct thread *, const struct slot *endpoint);
+
+// --- entry/syscall.c
+// Return to user mode in another thread than came in.
+_Noreturn void kernel_switch(struct thread *);
 
 // --- entry/ipc.c, entry/fault.c
 // A message of the kernel itself for a thread that waits on an endpoint.

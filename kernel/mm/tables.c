@@ -33,7 +33,7 @@ static uint64_t stretch_end(uint64_t vpn, unsigned level)
 static struct walk walk_to(const struct aspace *as, uint64_t vpn)
 {
     struct walk w = {.level = ARCH_LEVELS - 1};
-    pte_t *table = table_at(aspace_root(ref_of(as)));
+    pte_t *table = arch_direct(aspace_root(ref_of(as)));
     for (;;) {
         w.entry[w.level] = &table[entry_index(vpn, w.level)];
         if (w.level == 0 || !pte_present(*w.entry[w.level])) return w;
@@ -44,7 +44,7 @@ static struct walk walk_to(const struct aspace *as, uint64_t vpn)
 
 static void flush(const struct aspace *as, uint64_t vpn, uint64_t end)
 {
-    if (this_core()->aspace != ref_of(as)) return;
+    if (!aspace_is_active(ref_of(as))) return;
     if (end - vpn > FLUSH_PAGES) {
         arch_tlb_all();
         return;
@@ -111,6 +111,7 @@ uint64_t tables_missing(const struct aspace *as, uint64_t vpn, uint64_t n)
 uint64_t tables_map(struct aspace *as, uint64_t vpn, uint64_t page, uint64_t n, unsigned rights)
 {
     struct walk w = walk_to(as, vpn);
+    if (w.level > tables_free(as)) return 0;
     while (w.level > 0) {
         pte_t *table = take_table(as);
         *w.entry[w.level] = pte_table(arch_physical(table), 0);
@@ -220,7 +221,7 @@ pte_t tables_entry(const struct aspace *as, uint64_t vpn)
 
 void tables_drop(struct aspace *as)
 {
-    pte_t *root = table_at(aspace_root(ref_of(as)));
+    pte_t *root = arch_direct(aspace_root(ref_of(as)));
     arch_page_clear(root);
     arch_aspace_init(root);
     as->mapped = 0;
@@ -229,7 +230,7 @@ void tables_drop(struct aspace *as)
     as->extent = 0;
     as->fresh = ref_of(as) + 2 * REFS_PER_PAGE;
     as->fresh_end = ref_of(as) + (ref_t)(1ull << (as->size_bits - REF_BITS));
-    if (this_core()->aspace == ref_of(as)) arch_tlb_all();
+    if (aspace_is_active(ref_of(as))) arch_tlb_all();
 }
 
 bool tables_check(const struct aspace *as)

@@ -19,16 +19,10 @@ void aspace_init(ref_t ref, unsigned size_bits)
     tables_drop(as);
 }
 
-static void deactivate(void)
-{
-    this_core()->aspace = NO_REF;
-    arch_aspace_activate(kernel.empty_root);
-}
-
 // The space's mappings end with its id; nothing is searched.
 void aspace_destroy(ref_t ref)
 {
-    if (this_core()->aspace == ref) deactivate();
+    if (aspace_is_active(ref)) root_activate(this_core(), kernel.empty_root);
     ids_release(aspace_at(ref)->id);
 }
 

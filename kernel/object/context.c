@@ -3,7 +3,8 @@
 //
 // Rules:
 //  - c->home is the thread whose own it is; c->user the one that may run on it: home, or whoever it was lent to. A
-//    thread runs on t->on, of which it is the user; its own one waits for it while it runs on a lent one.
+//    thread runs on t->on, of which it is the user; its own one waits for it, and has it as its user, while it runs on a
+//    lent one. Who waits for a message or an answer is on its own or on none.
 //  - A caller's context goes to the server with the message and comes back with the answer. A server that waits, stops
 //    or dies gives a lent one back to its home; a thread that wakes takes its own back from whoever has it.
 //  - A period's budget is there in full when the period begins; what was not used is lost.
@@ -38,8 +39,8 @@ void context_go_home(struct thread *t)
 {
     if (!t->on || t->on == t->own) return;
     ref_t lent = t->on, home = context_at(lent)->home;
-    take_from_user(context_at(lent));
-    if (home && !thread_at(home)->on) context_give(thread_at(home), lent);
+    context_at(lent)->user = home;
+    if (home && !thread_at(home)->on) thread_at(home)->on = lent;
     context_resume_own(t);
 }
 
@@ -100,7 +101,7 @@ void context_own_changed(struct thread *t, ref_t own)
         old->home = NO_REF;
     }
     t->own = own;
-    if (own) context_at(own)->home = ref_of(t);
+    if (own) context_at(own)->home = context_at(own)->user = ref_of(t);
     if (own && t->state == THREAD_READY && t->parked) {
         sched_block(t);
         sched_ready(t);

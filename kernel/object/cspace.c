@@ -105,7 +105,7 @@ static err_t derive_frames(struct invocation *inv)
     if (first >= pages || (first + n > pages && !from->badge)) return ERR_INVALID;
     slot_derive(from, to, rights & RIGHTS_ALL, 0);
     view_note(view_of(inv->cap), inv_word(inv, 0));
-    to->object = from->object + page_ref(first);
+    to->object = from->object + page_refs(first);
     to->size_bits = (uint8_t)size_bits;
     to->badge = first + n > pages ? pages - first : 0;
     return OK;
@@ -122,15 +122,22 @@ static err_t move(struct invocation *inv)
     return OK;
 }
 
-// Empty slots one after the other; a restart goes on where this run stopped.
+// Empty slots one after the other, passing by what was never used; a restart goes on where this run stopped.
 static err_t delete_run(struct invocation *inv)
 {
     struct cspace_view view = view_of(inv->cap);
     uint64_t index = inv_word(inv, 0), n = inv_word(inv, 1);
     if (index == 0 || n > view.last || index + n - 1 > view.last) return ERR_INVALID;
-    for (; n > 0; index++, n--) {
+    const uint64_t *used = cspace_at(view.base)->used;
+    for (uint64_t done = 1; n > 0; index += done, n -= done) {
         struct slot *s = slot_at(view.base + (ref_t)index);
-        err_t err = s->type == CAP_EMPTY ? OK : slot_delete(s);
+        err_t err = OK;
+        done = 1;
+        if (s->type != CAP_EMPTY)
+            err = slot_delete(s);
+        else
+            done = slot_next_used(used[0], used[1], index + 1, view.last + 1) - index;
+        if (done > n) done = n;
         if (!err && n > 1 && preemption_point(STEP_SLOT)) err = ERR_PREEMPTED;
         if (err) {
             inv_advance(inv, 0, index);

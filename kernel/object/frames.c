@@ -75,7 +75,14 @@ static err_t check_run(const struct slot *s, uint64_t first, uint64_t n)
     return n > 0 && first < pages && n <= pages - first ? OK : ERR_INVALID;
 }
 
-// map(aspace, address, first, n, rights); a restart goes on where this run stopped.
+static err_t no_tables(struct invocation *inv, const struct aspace *as, uint64_t missing)
+{
+    inv_result(inv, 0, missing - tables_free(as));
+    return ERR_NO_TABLES;
+}
+
+// map(aspace, address, first, n, rights); a restart goes on where this run stopped. Pages in one table, as most are, need
+// no look ahead: they are mapped or not.
 // @path page-fault 5/7: the pager maps a run of frames, in one operation
 static err_t map(struct invocation *inv)
 {
@@ -92,13 +99,11 @@ static err_t map(struct invocation *inv)
     err = check_space(s, as);
     if (err) return err;
     uint64_t vpn = address >> PAGE_BITS;
-    uint64_t missing = tables_missing(as, vpn, n), free = tables_free(as);
-    if (missing > free) {
-        inv_result(inv, 0, missing - free);
-        return ERR_NO_TABLES;
-    }
+    uint64_t missing = tables_is_one(vpn, n) ? 0 : tables_missing(as, vpn, n);
+    if (missing > tables_free(as)) return no_tables(inv, as, missing);
     for (;;) {
         uint64_t done = frames_map_step(s, as, vpn, first, n, (unsigned)rights);
+        if (done == 0) return no_tables(inv, as, tables_missing(as, vpn, n));
         vpn += done;
         first += done;
         n -= done;
@@ -160,7 +165,7 @@ static err_t revoke_run(struct invocation *inv)
     return OK;
 }
 
-static void *page_at(const struct slot *s, uint64_t n) { return ref_direct(s->object + page_ref(n)); }
+static void *page_at(const struct slot *s, uint64_t n) { return ref_direct(s->object + page_refs(n)); }
 
 // copy(first, src_frames, src_first, n)
 static err_t copy(struct invocation *inv)

@@ -14,20 +14,26 @@ bool notification_keep(struct notification *n, uint64_t bits)
 }
 
 // @path interrupt 3/5: the driver that waits gets the bits
-// @path notify 3/6: give the bits to who waits for them, or keep them
-void notification_signal(struct notification *n, uint64_t bits)
+// @path notify 3/6: give the bits to who waits for them
+void notification_wake(struct notification *n, uint64_t bits)
 {
-    if (notification_keep(n, bits)) return;
     if (!bits) bits = 1;
     if (n->waiters.head) {
         struct thread *waiter = thread_at(n->waiters.head);
-        thread_leave(waiter);
+        queue_remove(&n->waiters, waiter);
+        waiter->object = NO_REF;
+        if (waiter->flags & THREAD_IN_HEAP) deadline_remove(waiter);
         thread_set_result(waiter, OK, 0, INFO(0, 1, 0), 0);
         context_set_word(&waiter->context, 0, bits);
         sched_ready(waiter);
     } else {
         ipc_kernel_message(thread_at(n->bound), 0, INFO_KERNEL | INFO(KMSG_NOTIFICATION, 1, 0), bits);
     }
+}
+
+void notification_signal(struct notification *n, uint64_t bits)
+{
+    if (!notification_keep(n, bits)) notification_wake(n, bits);
 }
 
 bool notification_quiesce_step(struct notification *n)

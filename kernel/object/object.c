@@ -33,7 +33,7 @@ void object_init(unsigned type, ref_t object, unsigned size_bits)
     if (type == CAP_UNTYPED || type == CAP_FRAMES) return;
     size_t n_bytes = type == CAP_ASPACE ? 2 * PAGE_SIZE : 1ull << object_size_bits(type, size_bits);
     if (n_bytes < PAGE_SIZE) words_clear(ref_direct(object), n_bytes / sizeof(uint64_t));
-    for (uint64_t page = 0; page < n_bytes / PAGE_SIZE; page++) arch_page_clear(ref_direct(object + page_ref(page)));
+    for (uint64_t page = 0; page < n_bytes / PAGE_SIZE; page++) arch_page_clear(ref_direct(object + page_refs(page)));
     if (type == CAP_THREAD) thread_init(object);
     if (type == CAP_CONTEXT) context_init(context_at(object));
     if (type == CAP_ASPACE) aspace_init(object, size_bits);

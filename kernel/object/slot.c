@@ -8,6 +8,8 @@
 #include "aspace.h"
 #include "thread.h"
 
+#define LOOKS_A_STEP 8
+
 static bool has_object_badge(const struct slot *s) { return s->type == CAP_ENDPOINT && s->flags & SLOT_FIRST; }
 
 void slot_link(struct slot *child, struct slot *parent)
@@ -153,19 +155,21 @@ uint64_t slot_next_used(uint64_t used_0, uint64_t used_1, uint64_t index, uint64
     return start > index ? start : index;
 }
 
-// One step of emptying the first dying object.
+// One step of emptying the first dying object: a slot is emptied, or some are seen to be empty.
 static void reap_step(struct cpu_core *core)
 {
     struct slot *keeper = slot_at(core->dying_head);
     ref_t first;
     unsigned n = object_slots(keeper->type, keeper->object, keeper->size_bits, &first);
-    if (keeper->type == CAP_CSPACE) {
-        keeper->badge = slot_next_used(keeper->hull_first, keeper->hull_end, keeper->badge, n);
+    for (unsigned i = 0; i < LOOKS_A_STEP && keeper->badge < n; i++) {
+        struct slot *s = slot_at(first + (ref_t)keeper->badge);
+        bool was_empty = s->type == CAP_EMPTY;
+        if (was_empty || slot_delete_step(s)) keeper->badge++;
+        if (was_empty && keeper->type == CAP_CSPACE)
+            keeper->badge = slot_next_used(keeper->hull_first, keeper->hull_end, keeper->badge, n);
+        if (!was_empty) return;
     }
-    if (keeper->badge < n) {
-        if (slot_delete_step(slot_at(first + (ref_t)keeper->badge))) keeper->badge++;
-        return;
-    }
+    if (keeper->badge < n) return;
     core->dying_head = keeper->list_next;
     if (!core->dying_head) core->dying_tail = NO_REF;
     unlink(keeper);

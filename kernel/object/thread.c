@@ -14,7 +14,7 @@ void thread_init(ref_t ref)
 {
     struct thread *t = thread_at(ref);
     arch_context_start(&t->context, 0, 0, 0);
-    arch_fpu_init(&t->fpu);
+    arch_fpu_init(t);
 }
 
 void thread_set_result(struct thread *t, err_t err, uint64_t badge, uint64_t info, uint64_t count)
@@ -44,8 +44,8 @@ void thread_leave(struct thread *t)
 void thread_abort(struct thread *t, err_t err)
 {
     thread_leave(t);
-    if (t->in_fault) {
-        t->in_fault = false;
+    if (t->flags & THREAD_IN_FAULT) {
+        t->flags &= (uint8_t)~THREAD_IN_FAULT;
         t->state = THREAD_STOPPED;
         log_line("thread %x: its fault handler is gone; stopped at pc %llx", ref_of(t),
                  (unsigned long long)context_pc(&t->context));
@@ -61,8 +61,8 @@ void thread_suspend(struct thread *t)
         sched_block(t);
     } else if (t->state != THREAD_STOPPED) {
         thread_leave(t);
-        if (!t->in_fault) thread_set_result(t, ERR_EVENT, 0, 0, 0);
-        t->in_fault = false;
+        if (!(t->flags & THREAD_IN_FAULT)) thread_set_result(t, ERR_EVENT, 0, 0, 0);
+        t->flags &= (uint8_t)~THREAD_IN_FAULT;
     }
     t->state = THREAD_STOPPED;
     context_go_home(t);
@@ -77,15 +77,18 @@ static void unmap_utcb(struct thread *t)
     t->utcb_address = 0;
 }
 
+// Over whatever is mapped there.
+static err_t map_utcb(struct thread *t)
+{
+    uint64_t vpn = t->utcb_address >> PAGE_BITS, page = ref_page(ref_of(t)) + 1;
+    return tables_map(aspace_at(t->aspace), vpn, page, 1, RIGHT_READ | RIGHT_WRITE) ? OK : ERR_NO_TABLES;
+}
+
 err_t thread_map_utcb(struct thread *t)
 {
     if (!t->utcb_address || !t->aspace) return ERR_INVALID;
-    struct aspace *as = aspace_at(t->aspace);
-    uint64_t vpn = t->utcb_address >> PAGE_BITS;
-    if (pte_present(tables_entry(as, vpn))) return ERR_INVALID;
-    if (tables_missing(as, vpn, 1) > tables_free(as)) return ERR_NO_TABLES;
-    tables_map(as, vpn, ref_page(ref_of(t)) + 1, 1, RIGHT_READ | RIGHT_WRITE);
-    return OK;
+    if (pte_present(tables_entry(aspace_at(t->aspace), t->utcb_address >> PAGE_BITS))) return ERR_INVALID;
+    return map_utcb(t);
 }
 
 void thread_slot_lost(struct thread *t, unsigned which)
@@ -95,6 +98,7 @@ void thread_slot_lost(struct thread *t, unsigned which)
         thread_suspend(t);
         unmap_utcb(t);
         t->aspace = NO_REF;
+        t->root = (paddr_t){0};
         break;
     case THREAD_SLOT_CSPACE:
         thread_suspend(t);
@@ -114,7 +118,10 @@ err_t thread_set_slot(struct thread *t, unsigned which, struct slot *from)
     if (err || !from || from->type == CAP_EMPTY) return err;
     slot_derive(from, slot, RIGHTS_ALL, SLOT_IN_THREAD);
     switch (which) {
-    case THREAD_SLOT_ASPACE: t->aspace = slot->object; break;
+    case THREAD_SLOT_ASPACE:
+        t->aspace = slot->object;
+        t->root = aspace_root(slot->object);
+        break;
     case THREAD_SLOT_CSPACE:
         t->cspace = slot->object;
         t->cspace_last = (1ull << (slot->size_bits - REF_BITS)) - 1;
@@ -130,7 +137,7 @@ err_t thread_set_slot(struct thread *t, unsigned which, struct slot *from)
 void thread_destroy(struct thread *t)
 {
     thread_suspend(t);
-    arch_fpu_forget(&t->fpu);
+    arch_fpu_forget(t);
 }
 
 static err_t check_generation(const struct thread *t, uint64_t generation)
@@ -166,9 +173,7 @@ static err_t configure(struct invocation *inv, struct thread *t)
     if (!err) err = thread_set_slot(t, THREAD_SLOT_ASPACE, aspace);
     if (err || !address) return err;
     t->utcb_address = address;
-    struct edit edit = {.n_pages = UINT64_MAX, .keep = 0};
-    tables_edit(aspace_at(t->aspace), address >> PAGE_BITS, (address >> PAGE_BITS) + 1, edit);
-    return thread_map_utcb(t);
+    return map_utcb(t);
 }
 
 // Can it run at all?
@@ -277,12 +282,13 @@ static err_t clone_state(struct invocation *inv, struct thread *t)
     err_t err = cap_lookup(inv->self, inv_word(inv, 0), CAP_THREAD, RIGHT_WRITE, &cap);
     if (err) return err;
     struct thread *source = thread_at(cap->object);
-    bool in_call = (source->state == THREAD_CALLING || source->state == THREAD_REPLY) && !source->in_fault;
+    bool in_call =
+        (source->state == THREAD_CALLING || source->state == THREAD_REPLY) && !(source->flags & THREAD_IN_FAULT);
     if (!in_call || t->state != THREAD_STOPPED) return ERR_BUSY;
     uint64_t entry = context_syscall_entry(&t->context);
     t->context = source->context;
     context_set_syscall_entry(&t->context, entry);
-    arch_fpu_copy(&t->fpu, &source->fpu);
+    arch_fpu_copy(t, source);
     arch_page_copy(thread_utcb(t), thread_utcb(source));
     thread_set_result(t, OK, 0, INFO(0, 0, 0), 0);
     t->revoke_ticket = 0;
@@ -333,16 +339,18 @@ bool thread_check(const struct thread *t)
     if (t->on && context_at(t->on)->user != ref) return false;
     if (t->own && context_at(t->own)->home != ref) return false;
     if (t->own && t->on && t->on != t->own) {
-        ref_t user = context_at(t->own)->user;
-        if (user && user != ref) return false;
+        if (context_at(t->own)->user != ref) return false;
     }
+    if (t->state != THREAD_READY && t->state != THREAD_CALLING && t->state != THREAD_SENDING && t->on &&
+        t->on != t->own)
+        return false;
     if (t->own != t->slots[THREAD_SLOT_CONTEXT].object) return false;
     if (t->aspace != t->slots[THREAD_SLOT_ASPACE].object || t->cspace != t->slots[THREAD_SLOT_CSPACE].object)
         return false;
     if (t->state == THREAD_REPLY && reply_at(t->object)->caller != ref) return false;
     if (t->state == THREAD_RECEIVING && t->reply && reply_at(t->reply)->receiver != ref) return false;
-    if (t->in_heap && (t->state == THREAD_STOPPED || (ready && !t->parked))) return false;
-    if (t->in_fault && t->state != THREAD_CALLING && t->state != THREAD_REPLY) return false;
+    if (t->flags & THREAD_IN_HEAP && (t->state == THREAD_STOPPED || (ready && !t->parked))) return false;
+    if (t->flags & THREAD_IN_FAULT && t->state != THREAD_CALLING && t->state != THREAD_REPLY) return false;
     for (unsigned i = 1; i < THREAD_SLOTS; i++) {
         if (!slot_check(&t->slots[i])) return false;
     }

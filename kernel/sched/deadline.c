@@ -63,8 +63,8 @@ static ref_t merge(ref_t a, ref_t b, ref_t parent)
 void deadline_insert(struct thread *t, uint64_t ns)
 {
     struct cpu_core *core = this_core();
-    invariant(!t->in_heap);
-    t->in_heap = true;
+    invariant(!(t->flags & THREAD_IN_HEAP));
+    t->flags |= THREAD_IN_HEAP;
     t->heap_key = ns;
     t->heap_left = t->heap_right = t->heap_parent = NO_REF;
     t->heap_rank = 1;
@@ -74,7 +74,7 @@ void deadline_insert(struct thread *t, uint64_t ns)
 
 void deadline_remove(struct thread *t)
 {
-    if (!t->in_heap) return;
+    if (!(t->flags & THREAD_IN_HEAP)) return;
     ref_t rest = merge(t->heap_left, t->heap_right, t->heap_parent);
     if (t->heap_parent) {
         struct thread *parent = thread_at(t->heap_parent);
@@ -86,7 +86,7 @@ void deadline_remove(struct thread *t)
     } else {
         this_core()->deadlines = rest;
     }
-    t->in_heap = false;
+    t->flags &= (uint8_t)~THREAD_IN_HEAP;
     t->heap_left = t->heap_right = t->heap_parent = NO_REF;
 }
 

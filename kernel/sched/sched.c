@@ -112,12 +112,13 @@ bool sched_charge(ref_t next)
     }
     core->charged = next;
     core->charged_since_ns = now;
-    core->slice_end_ns = NS_FOREVER;
     if (next) {
         struct context *c = context_at(next);
         context_refill(c, now);
         core->slice_end_ns = now + c->left_ns;
         sched_tick_by(core->slice_end_ns);
+    } else {
+        core->slice_end_ns = NS_FOREVER;
     }
     return used_up;
 }

@@ -89,7 +89,7 @@ static void try_capabilities(void)
     refused(cspace_derive(SLOT_CSPACE, FREE_SLOT, SLOT_SUPERVISOR, 1, RIGHTS_ALL, 0), "a cspace of the supervisor's");
     refused(frames_map(SLOT_CLOCK, SLOT_ASPACE, FREE_ADDRESS, 0, 1, RIGHT_READ | RIGHT_WRITE), "writing the clock");
     refused(frames_map(SLOT_CLOCK, SLOT_ASPACE, FREE_ADDRESS, 1, 1, RIGHT_READ), "the page behind the clock");
-    refused(frames_map(SLOT_CLOCK, SLOT_ASPACE, 0xffff800000000000ull, 0, 1, RIGHT_READ), "mapping in the kernel");
+    refused(frames_map(SLOT_CLOCK, SLOT_ASPACE, 0xffffffe000000000ull, 0, 1, RIGHT_READ), "mapping in the kernel");
     refused(frames_zero(SLOT_CLOCK, 0, 1), "zeroing the clock");
     struct message m = {.words = {0}};
     refused(rt_invoke(SLOT_CLOCK, FRAMES_ADDRESS, 0, &m), "a physical address");
@@ -137,7 +137,7 @@ static void invalidate(void) { __asm__ volatile("invlpg (%0)" : : "r"(notes)); }
 static void interrupt(void) { __asm__ volatile("int $0x20"); }
 static void read_kernel(void) { read_at(0xffffffff80000000ull); }
 static void write_kernel(void) { *(volatile uint64_t *)0xffffffff80100000ull = 0; }
-static void read_direct_map(void) { read_at(0xffff800000100000ull); }
+static void read_direct_map(void) { read_at(0xffffffe000100000ull); }
 static void read_noncanonical(void) { read_at(0x800000000000ull); }
 static void call_kernel(void) { ((void (*)(void))0xffffffff80000000ull)(); }
 static void read_null(void) { read_at(8); }

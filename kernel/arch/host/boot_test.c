@@ -5,17 +5,11 @@
 
 TEST(boot_first_task_has_its_slots)
 {
-    static const unsigned types[] = {[BOOT_SLOT_CSPACE] = CAP_CSPACE,
-                                     [BOOT_SLOT_THREAD] = CAP_THREAD,
-                                     [BOOT_SLOT_ASPACE] = CAP_ASPACE,
-                                     [BOOT_SLOT_CONTEXT] = CAP_CONTEXT,
-                                     [BOOT_SLOT_LOG] = CAP_LOG,
-                                     [BOOT_SLOT_SYSTEM] = CAP_SYSTEM,
-                                     [BOOT_SLOT_IRQ_CONTROL] = CAP_IRQ_CONTROL,
-                                     [BOOT_SLOT_IOPORT] = CAP_IOPORT,
-                                     [BOOT_SLOT_CLOCK] = CAP_FRAMES,
-                                     [BOOT_SLOT_BUNDLE] = CAP_FRAMES,
-                                     [BOOT_SLOT_INFO] = CAP_FRAMES};
+    static const unsigned types[] = {
+        [BOOT_SLOT_CSPACE] = CAP_CSPACE,           [BOOT_SLOT_THREAD] = CAP_THREAD, [BOOT_SLOT_ASPACE] = CAP_ASPACE,
+        [BOOT_SLOT_CONTEXT] = CAP_CONTEXT,         [BOOT_SLOT_LOG] = CAP_LOG,       [BOOT_SLOT_SYSTEM] = CAP_SYSTEM,
+        [BOOT_SLOT_IRQ_CONTROL] = CAP_IRQ_CONTROL, [BOOT_SLOT_IOPORT] = CAP_IOPORT, [BOOT_SLOT_CLOCK] = CAP_FRAMES,
+        [BOOT_SLOT_BUNDLE] = CAP_FRAMES,           [BOOT_SLOT_INFO] = CAP_FRAMES};
     for (unsigned i = 1; i <= BOOT_SLOT_INFO; i++) check_equal(first_slot(i)->type, types[i]);
     check_equal(first_slot(BOOT_SLOT_UNTYPED)->type, CAP_UNTYPED);
 }
@@ -37,10 +31,10 @@ TEST(boot_first_task_has_its_memory)
 TEST(boot_untypeds_do_not_overlap)
 {
     for (unsigned i = BOOT_SLOT_UNTYPED; first_slot(i)->type == CAP_UNTYPED; i++) {
-        uint64_t start = (uint64_t)first_slot(i)->object << REF_BITS, end = start + (1ull << first_slot(i)->size_bits);
+        uint64_t start = ref_physical(first_slot(i)->object).raw, end = start + (1ull << first_slot(i)->size_bits);
         check(start >= HOST_MEMORY_START && end <= HOST_MEMORY_START + HOST_MEMORY_BYTES);
         for (unsigned j = BOOT_SLOT_UNTYPED; j < i; j++) {
-            uint64_t other = (uint64_t)first_slot(j)->object << REF_BITS;
+            uint64_t other = ref_physical(first_slot(j)->object).raw;
             check(other >= end || other + (1ull << first_slot(j)->size_bits) <= start);
         }
     }

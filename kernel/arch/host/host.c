@@ -104,19 +104,46 @@ void arch_switch_user(struct arch_context *context)
     longjmp(way_out, HOST_USER);
 }
 
+// A message stays in the context that it came in; so all that is to be done is to copy it or not.
+void arch_message_save(uint64_t cap, uint64_t info, struct thread *self, uint64_t number, uint64_t n_words)
+{
+    (void)cap;
+    (void)n_words;
+    struct arch_context *c = context_of(self);
+    if (self != cpu.thread || info != c->info || number != c->number) abort();
+    kernel_calls[number](self);
+}
+
+void arch_message_other(uint64_t cap, uint64_t info, struct thread *self, uint64_t number, uint64_t n_words)
+{
+    (void)number;
+    arch_message_save(cap, info, self, context_number(context_of(self)), n_words);
+}
+
+void arch_message_deliver(uint64_t badge, uint64_t info, struct thread *to, uint64_t count, uint64_t n_words)
+{
+    struct arch_context *c = context_of(to), *from = context_of(cpu.thread);
+    context_set_result(c, OK, badge, info, count);
+    for (unsigned i = 0; i < MSG_REGISTERS; i++) context_set_word(c, i, i < n_words ? context_word(from, i) : 0);
+    host.short_ways++;
+    arch_switch_user(c);
+}
+
 // As the entry code of an architecture does it.
 static void enter_syscall(void)
 {
     struct arch_context *c = context_of(cpu.thread);
     if (c->number >= SYS_SIGNAL) {
         int64_t result = kernel_quick(c->cap, c->number);
-        if (result <= 0) {
-            context_set_result(c, (err_t)result, 0, 0, 0);
-            for (unsigned i = 0; i < MSG_REGISTERS; i++) context_set_word(c, i, 0);
-            arch_return_user(c);
-        }
+        context_set_result(c, result < 0 ? (err_t)result : OK, 0, 0, 0);
+        for (unsigned i = 0; i < MSG_REGISTERS; i++) context_set_word(c, i, 0);
+        if (result > 0) kernel_go_on(cpu.thread, result);
+        arch_return_user(c);
     }
-    kernel_calls[c->number](cpu.thread);
+    if (host.long_ways_only)
+        kernel_calls[c->number](cpu.thread);
+    else
+        kernel_messages[c->number](c->cap, c->info, cpu.thread, 0, 0);
 }
 
 enum host_exit host_syscall(void) { return host_enter(enter_syscall); }
@@ -145,6 +172,14 @@ paddr_t arch_physical(const void *p)
     if (offset >= sizeof(arena)) abort();
     return (paddr_t){HOST_MEMORY_START + offset};
 }
+
+void *arch_direct_ref(ref_t ref)
+{
+    if (!(ref & REF_TOP)) abort();
+    return arch_direct((paddr_t){(uint64_t)(ref & ~REF_TOP) << REF_BITS});
+}
+
+ref_t arch_ref(const void *p) { return (ref_t)(arch_physical(p).raw >> REF_BITS) | REF_TOP; }
 
 void arch_page_clear(void *page) { memset(page, 0, PAGE_SIZE); }
 void arch_page_copy(void *to, const void *from) { memcpy(to, from, PAGE_SIZE); }
@@ -215,30 +250,30 @@ void arch_context_divert(struct arch_context *c, struct upcall_save *save, uint6
 bool arch_user_address_ok(uint64_t address) { return address < USER_END; }
 
 // --- floating point: one set of registers, owned lazily
-void arch_fpu_init(struct arch_fpu *fpu) { memset(fpu, 0, sizeof(*fpu)); }
+void arch_fpu_init(struct thread *t) { memset(kernel_fpu(t), 0, sizeof(struct arch_fpu)); }
 
 static void fpu_save(void)
 {
-    if (host.fpu) memcpy(host.fpu->area, host.fpu_registers, sizeof(host.fpu_registers));
+    if (host.fpu) memcpy(kernel_fpu(host.fpu)->area, host.fpu_registers, sizeof(host.fpu_registers));
 }
 
-void arch_fpu_switch(struct arch_fpu *next)
+void arch_fpu_switch(struct thread *next)
 {
     if (next == host.fpu) return;
     fpu_save();
-    memcpy(host.fpu_registers, next->area, sizeof(host.fpu_registers));
+    memcpy(host.fpu_registers, kernel_fpu(next)->area, sizeof(host.fpu_registers));
     host.fpu = next;
 }
 
-void arch_fpu_copy(struct arch_fpu *to, struct arch_fpu *from)
+void arch_fpu_copy(struct thread *to, struct thread *from)
 {
     if (from == host.fpu) fpu_save();
-    *to = *from;
+    *kernel_fpu(to) = *kernel_fpu(from);
 }
 
-void arch_fpu_forget(struct arch_fpu *fpu)
+void arch_fpu_forget(struct thread *t)
 {
-    if (fpu == host.fpu) host.fpu = NULL;
+    if (t == host.fpu) host.fpu = NULL;
 }
 
 // --- time, interrupts, ports, log

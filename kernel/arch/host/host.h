@@ -17,11 +17,13 @@ struct host {
     unsigned preempt_asked;
     uint64_t masked_lines;  // bit per interrupt line
     uint64_t power_code;
-    bool echo;             // log lines go to stderr
-    unsigned port_value;   // what ports hold
-    paddr_t root;          // the active tables
-    struct arch_fpu *fpu;  // owner of the floating point registers
+    bool echo;            // log lines go to stderr
+    unsigned port_value;  // what ports hold
+    paddr_t root;         // the active tables
+    struct thread *fpu;   // owner of the floating point registers
     uint64_t fpu_registers[8];
+    bool long_ways_only;  // native calls go to kernel_calls at once
+    unsigned short_ways;  // how many messages needed no more than the short way
     char last_log[4096];  // the end of the log, 0-terminated
     size_t last_log_bytes;
 };

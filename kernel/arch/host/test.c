@@ -64,7 +64,7 @@ static void fill_bundle(void)
 
 static void boot(void)
 {
-    struct boot_memory memory = {.n_ranges = 2, .command_line = "quiet test"};
+    struct boot_memory memory = {.n_ranges = 2, .end = UINT64_MAX, .command_line = "quiet test"};
     host_reset();
     fill_bundle();
     memory.bundle_start = HOST_MEMORY_START;

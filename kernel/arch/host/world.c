@@ -185,7 +185,8 @@ void world_check(void)
     }
     for (unsigned i = 0; i < n_objects; i++) {
         check_object(objects[i].type, objects[i].object, objects[i].refs);
-        if (objects[i].type == CAP_THREAD && thread_at(objects[i].object)->in_heap) check_heap_node(objects[i].object);
+        if (objects[i].type == CAP_THREAD && thread_at(objects[i].object)->flags & THREAD_IN_HEAP)
+            check_heap_node(objects[i].object);
     }
     // Every full slot of every cspace was met in some tree.
     for (unsigned i = 0; i < n_objects; i++) {

@@ -65,11 +65,7 @@ struct madt_entry {  // 5.2.12
 enum { MADT_ENTRIES = 44, MADT_IO_APIC = 1, MADT_OVERRIDE = 2 };
 enum { MADT_LOW = 3, MADT_LEVEL = 3 << 2 };  // 5.2.12.5; 0 means as usual for the bus, which for ISA is high and edge
 
-static bool same(const char *a, const char *b, unsigned n)
-{
-    while (n && *a == *b) a++, b++, n--;
-    return n == 0;
-}
+static bool same(const char *a, const char *b, unsigned n) { return __builtin_memcmp(a, b, n) == 0; }
 
 // A table by its physical address, or NULL if it is not all within the direct map.
 static const struct table *table_at(uint64_t pa)

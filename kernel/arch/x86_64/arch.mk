@@ -8,7 +8,7 @@ KERNEL_OBJECTS := $(call objects_of,$(KERNEL_SOURCES) \
 KERNEL_OFFSETS := $(BUILD)/kernel/offsets.h
 
 # Optimised as a whole when linked: the ways through the core cross many small files.
-CFLAGS_kernel += -I$(BUILD)/kernel -flto -fomit-frame-pointer
+CFLAGS_kernel += -I$(BUILD)/kernel -flto -fomit-frame-pointer -mstack-alignment=8
 
 # Offsets for the assembler files: the compiler writes "@set NAME, value" strings, sed takes out all else.
 $(KERNEL_OFFSETS): $(ARCH_FOLDER)/offsets.c \

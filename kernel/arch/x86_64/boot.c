@@ -4,8 +4,8 @@
 // Two loaders, one result (struct boot_memory): PVH's hvm_start_info and multiboot2's tags give a memory map, a command
 // line, the bundle (the first module) and the ACPI root pointer. Everything needed is copied, so that afterwards all
 // usable memory but the kernel image and the bundle can be given away.
-// Rules: memory below 1 MiB stays unused (firmware; start code of other CPUs); ranges are whole pages and ascending;
-// what does not fit the table, or lies beyond the direct map, is not used.
+// Rules: memory below 1 MiB stays unused (firmware; start code of other CPUs); ranges are whole pages; what does not
+// fit the table is not used.
 #include "x86.h"
 
 #define PVH_MAGIC 0x336ec578u
@@ -44,43 +44,14 @@ static void copy_command_line(const char *from)
     for (size_t i = 0; i < sizeof(command_line) - 1 && from[i]; i++) command_line[i] = from[i];
 }
 
-static void insert_range(uint64_t start, uint64_t end)
-{
-    if (start >= end || memory.n_ranges == BOOT_INFO_UNTYPED) return;
-    unsigned at = memory.n_ranges++;
-    for (; at > 0 && memory.ranges[at - 1].start > start; at--) memory.ranges[at] = memory.ranges[at - 1];
-    memory.ranges[at].start = start;
-    memory.ranges[at].end = end;
-}
-
 static void add_memory(const struct memory_entry *entry)
 {
     uint64_t start = (entry->address + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1ull);
     uint64_t end = (entry->address + entry->size) & ~(PAGE_SIZE - 1ull);
-    if (entry->type == MEMORY_USABLE) insert_range(start < LOW_MEMORY_END ? LOW_MEMORY_END : start, end);
-}
-
-// Take [start, end) out of the usable ranges. One range holds it whole, or none.
-static void reserve(uint64_t start, uint64_t end)
-{
-    for (unsigned i = 0; i < memory.n_ranges; i++) {
-        uint64_t range_end = memory.ranges[i].end;
-        if (start < memory.ranges[i].start || start >= range_end) continue;
-        memory.ranges[i].end = start;
-        insert_range(end, range_end);
-        return;
-    }
-}
-
-// Ranges that became empty, or that the direct map does not reach, go.
-static void clean_ranges(void)
-{
-    unsigned n = 0;
-    for (unsigned i = 0; i < memory.n_ranges; i++) {
-        uint64_t n_bytes = memory.ranges[i].end - memory.ranges[i].start;
-        if (n_bytes && paging_reaches(memory.ranges[i].start, n_bytes)) memory.ranges[n++] = memory.ranges[i];
-    }
-    memory.n_ranges = n;
+    if (start < LOW_MEMORY_END) start = LOW_MEMORY_END;
+    if (entry->type != MEMORY_USABLE || start >= end || memory.n_ranges == BOOT_INFO_UNTYPED) return;
+    memory.ranges[memory.n_ranges++] = (struct memory_range){start, end};
+    if (memory.end < end) memory.end = end;
 }
 
 static void set_bundle(uint64_t start, uint64_t n_bytes)
@@ -117,9 +88,9 @@ static void read_multiboot(uint32_t info)
             }
             break;
         case TAG_ACPI_OLD:
-            if (!rsdp) rsdp = at + sizeof(*tag);
+        case TAG_ACPI_NEW:
+            if (!rsdp || tag->type == TAG_ACPI_NEW) rsdp = at + sizeof(*tag);
             break;
-        case TAG_ACPI_NEW: rsdp = at + sizeof(*tag); break;
         default: break;
         }
         at += (tag->size + 7u) & ~7u;
@@ -139,14 +110,12 @@ void boot_main(unsigned from_multiboot, uint32_t info)
     }
     debug_options(command_line);
     memory.command_line = command_line;
+    memory.kernel_start = (uint64_t)image_start - KERNEL_BASE;
+    memory.kernel_end = (uint64_t)image_end - KERNEL_BASE;
     memory.kernel_text_bytes = (uint64_t)(text_end - text_start);
-    memory.kernel_data_bytes = (uint64_t)(image_end - text_end);
 
     // @path boot 3/6: the final kernel map, interrupts and clocks
-    paging_init(memory.n_ranges ? memory.ranges[memory.n_ranges - 1].end : 0);
-    reserve((uint64_t)image_start - KERNEL_BASE, (uint64_t)image_end - KERNEL_BASE);
-    reserve(memory.bundle_start, memory.bundle_start + memory.bundle_bytes);
-    clean_ranges();
+    memory.end = paging_init(memory.end);
     acpi_init(rsdp);
     irq_init();
     time_init();

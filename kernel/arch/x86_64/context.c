@@ -18,6 +18,9 @@ static void settle(struct arch_context *c)
 
 static uint64_t user_address(uint64_t address) { return arch_user_address_ok(address) ? address : 0; }
 
+// Those of the same name in both structures.
+#define REGISTERS(X) X(rax) X(rbx) X(rcx) X(rsi) X(rdi) X(rbp) X(r11) X(r14) X(r15)
+
 void arch_context_start(struct arch_context *c, uint64_t pc, uint64_t sp, uint64_t argument)
 {
     struct thread_registers registers = {.pc = pc, .sp = sp, .rdi = argument};
@@ -31,16 +34,8 @@ void arch_context_set(struct arch_context *c, const struct thread_registers *r)
         .fs_base = user_address(r->fs_base),
         .gs_base = user_address(r->gs_base),
         .words = {r->rdx, r->r10, r->r8, r->r9, r->r12, r->r13},
-        .rax = r->rax,
-        .rbx = r->rbx,
-        .rcx = r->rcx,
-        .rsi = r->rsi,
-        .rdi = r->rdi,
-        .rbp = r->rbp,
-        .r11 = r->r11,
-        .r14 = r->r14,
-        .r15 = r->r15,
-        .rip = user_address(r->pc),
+#define TAKE(name) .name = r->name,
+        REGISTERS(TAKE).rip = user_address(r->pc),
         .cs = SELECTOR_USER_CODE,
         .rflags = (r->flags & (RFLAGS_STATUS | RFLAGS_TF)) | RFLAGS_IF | RFLAGS_ONE,
         .rsp = r->sp,
@@ -56,21 +51,13 @@ void arch_context_get(const struct arch_context *context, struct thread_register
         .pc = c->rip,
         .sp = c->rsp,
         .flags = c->rflags,
-        .rax = c->rax,
-        .rbx = c->rbx,
-        .rcx = c->rcx,
-        .rdx = c->words[0],
-        .rsi = c->rsi,
-        .rdi = c->rdi,
-        .rbp = c->rbp,
+#define GIVE(name) .name = c->name,
+        REGISTERS(GIVE).rdx = c->words[0],
         .r8 = c->words[2],
         .r9 = c->words[3],
         .r10 = c->words[1],
-        .r11 = c->r11,
         .r12 = c->words[4],
         .r13 = c->words[5],
-        .r14 = c->r14,
-        .r15 = c->r15,
         .fs_base = c->fs_base,
         .gs_base = c->gs_base,
     };

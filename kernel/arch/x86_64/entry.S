@@ -10,29 +10,62 @@
 #include "offsets.h"
 
 // All general registers but RSP and those that SYSCALL and SYSRET change; RDI last, since it leads the way.
-.macro SAVE base
-    .irp register, rax, rsi, rdx, r10, r8, r9, r12, r13, r14, r15, rbx, rbp, rdi
-    mov %\register, CONTEXT_\register(\base)
-    .endr
-.endm
 .macro LOAD base
     .irp register, rax, rsi, rdx, r10, r8, r9, r12, r13, r14, r15, rbx, rbp, rdi
     mov CONTEXT_\register(\base), %\register
     .endr
 .endm
 
-// Save the registers after SYSCALL in the current thread's context; out: RDI = the thread, the kernel stack.
+// After SYSCALL: save in the current thread's context what it is to find again, and put words 0 to 3 into RBX, RBP, R14
+// and R15, which C preserves like R12 and R13 with words 4 and 5. Out: RDX = the thread, the kernel stack.
 .macro SAVE_SYSCALL
-    mov %rsp, %gs:CPU_SCRATCH
-    mov %gs:CPU_THREAD, %rsp
-    SAVE %rsp
-    mov %gs:CPU_SCRATCH, %rdx
-    mov %rdx, CONTEXT_RSP(%rsp)
-    mov %rcx, CONTEXT_RIP(%rsp)
-    mov %r11, CONTEXT_RFLAGS(%rsp)
-    movl $VECTOR_SYSCALL, CONTEXT_VECTOR(%rsp)
-    mov %rsp, %rdi
+    mov %rcx, %gs:CPU_SCRATCH
+    mov %gs:CPU_THREAD, %rcx
+    mov %rsp, CONTEXT_RSP(%rcx)
     mov %gs:CPU_KERNEL_STACK, %rsp
+    .irp register, rdi, rbx, rbp, r14, r15
+    mov %\register, CONTEXT_\register(%rcx)
+    .endr
+    mov %r11, CONTEXT_RFLAGS(%rcx)
+    mov %gs:CPU_SCRATCH, %r11
+    mov %r11, CONTEXT_RIP(%rcx)
+    movl $VECTOR_SYSCALL, CONTEXT_VECTOR(%rcx)
+    mov %rdx, %rbx
+    mov %r10, %rbp
+    mov %r8, %r14
+    mov %r9, %r15
+    mov %rcx, %rdx
+.endm
+
+// Save the message as well, from where SAVE_SYSCALL has put it, and the call's number in RCX. Out: RDI = the thread.
+.macro SAVE_MESSAGE
+    mov %rbx, CONTEXT_rdx(%rdx)
+    mov %rbp, CONTEXT_r10(%rdx)
+    mov %r14, CONTEXT_r8(%rdx)
+    mov %r15, CONTEXT_r9(%rdx)
+    mov %rcx, CONTEXT_rax(%rdx)
+    .irp register, r12, r13, rsi
+    mov %\register, CONTEXT_\register(%rdx)
+    .endr
+    mov %rdx, %rdi
+.endm
+
+// To the thread in `next`: where the next interrupt saves its registers, user mode's GS, and the segment bases. Changes
+// RAX and R9.
+.macro SWITCH next
+    mov %gs:CPU_THREAD, %rax
+    mov %\next, %gs:CPU_THREAD
+    lea CONTEXT_END(%\next), %r9
+    mov %r9, %gs:CPU_TSS_RSP0
+    swapgs
+    rdfsbase %r9
+    mov %r9, CONTEXT_FS_BASE(%rax)
+    rdgsbase %r9
+    mov %r9, CONTEXT_GS_BASE(%rax)
+    mov CONTEXT_FS_BASE(%\next), %r9
+    wrfsbase %r9
+    mov CONTEXT_GS_BASE(%\next), %r9
+    wrgsbase %r9
 .endm
 
 // Complete the frame of an interrupt or exception to a context (from `words` up).
@@ -45,8 +78,8 @@
     .text
 
 // SYSCALL. In: RCX = return address, R11 = flags; interrupts masked, all else the user's.
-// @path ipc-call 1/9: a native call: save the user's registers in its context
-// @path notify 1/6: a native call: save the user's registers in its context
+// @path ipc-call 1/7: save what the caller is to find again; the message stays in registers
+// @path notify 1/6: whose signal it is, and what it is to find again
     .balign 64
     .globl entry_syscall
 entry_syscall:
@@ -55,9 +88,46 @@ entry_syscall:
     jnc reflect
     cmp $SYS_SIGNAL, %rax
     jae quick
-message:
     SAVE_SYSCALL
-    call *kernel_calls(,%rax,8)
+    call *kernel_messages(,%rax,8)
+
+    .globl arch_message_other, arch_message_save
+arch_message_other:
+    mov %rax, %rcx
+arch_message_save:
+    SAVE_MESSAGE
+    call *kernel_calls(,%rcx,8)
+
+// RDI and RSI have the badge and the info word already; RDX is the thread, RCX the count, R8 the number of words. Who
+// waits for a message came in by SYSCALL.
+// @path ipc-call 6/7: to the server, with the message in its registers
+    .globl arch_message_deliver
+arch_message_deliver:
+    SWITCH rdx
+    jmp *words_from(,%r8,8)
+word_0: xor %ebx, %ebx
+word_1: xor %ebp, %ebp
+word_2: xor %r14d, %r14d
+word_3: xor %r15d, %r15d
+word_4: xor %r12d, %r12d
+word_5: xor %r13d, %r13d
+word_6:
+    mov %rbp, %r10
+    mov %r14, %r8
+    mov %r15, %r9
+    mov %rcx, %r14
+    mov CONTEXT_RIP(%rdx), %rcx
+    mov CONTEXT_RFLAGS(%rdx), %r11
+    mov CONTEXT_RSP(%rdx), %rsp
+    mov CONTEXT_rbp(%rdx), %rbp
+    mov CONTEXT_r15(%rdx), %r15
+    mov %rbx, %rax
+    mov CONTEXT_rbx(%rdx), %rbx
+    mov %rax, %rdx
+    xor %eax, %eax
+    sysretq
+words_from:
+    .quad word_0, word_1, word_2, word_3, word_4, word_5, word_6
 
 // SIGNAL, YIELD and what is no call carry no message and answer in RAX alone: all that the caller need not find
 // again is 0 then, so R12 to R14, which C preserves, keep what the way back wants.
@@ -68,25 +138,32 @@ quick:
     mov %r11, %r13
     mov %rsp, %r14
     mov %gs:CPU_KERNEL_STACK, %rsp
-    push %rdi
-    push %rax
     mov %rax, %rsi
     call kernel_quick
     mov %r12, %rcx
     mov %r13, %r11
     test %rax, %rax
-    jg whole
+    jg go_on
     mov %r14, %rsp
     .irp register, edi, esi, edx, r10d, r8d, r9d, r12d, r13d, r14d
     xor %\register, %\register
     .endr
     swapgs
     sysretq
-whole:  // somebody else may have to run
-    pop %rax
-    pop %rdi
-    mov %r14, %rsp
-    jmp message
+go_on:  // somebody else may have to run
+    mov %gs:CPU_THREAD, %rdi
+    mov %r14, CONTEXT_RSP(%rdi)
+    mov %rcx, CONTEXT_RIP(%rdi)
+    mov %r11, CONTEXT_RFLAGS(%rdi)
+    movl $VECTOR_SYSCALL, CONTEXT_VECTOR(%rdi)
+    .irp register, rbx, rbp, r15
+    mov %\register, CONTEXT_\register(%rdi)
+    .endr
+    .irp register, rax, rdi, rsi, rdx, r10, r8, r9, r12, r13, r14
+    movq $0, CONTEXT_\register(%rdi)
+    .endr
+    mov %rax, %rsi
+    call kernel_go_on
 
 // A foreign call. SYSRET loads RIP from RCX and leaves it there: the stub at the entry finds its UTCB by that.
 // @path linux-read 1/9: the kernel reflects a foreign call to the thread's own entry, in 13 instructions
@@ -107,26 +184,15 @@ reflect:
 foreign:
     mov %gs:CPU_SCRATCH, %rsp
     SAVE_SYSCALL
+    mov %rax, %rcx
+    SAVE_MESSAGE
     call kernel_foreign
     call kernel_exit
 
-// _Noreturn void arch_switch_user(struct arch_context *) in RDI: another thread than before. Exchange the segment
-// bases and the stack of the next interrupt.
+// _Noreturn void arch_switch_user(struct arch_context *) in RDI: another thread than before.
     .globl arch_switch_user
 arch_switch_user:
-    mov %gs:CPU_THREAD, %rax
-    mov %rdi, %gs:CPU_THREAD
-    lea CONTEXT_END(%rdi), %rcx
-    mov %rcx, %gs:CPU_TSS_RSP0
-    swapgs
-    rdfsbase %rcx
-    mov %rcx, CONTEXT_FS_BASE(%rax)
-    rdgsbase %rcx
-    mov %rcx, CONTEXT_GS_BASE(%rax)
-    mov CONTEXT_FS_BASE(%rdi), %rcx
-    wrfsbase %rcx
-    mov CONTEXT_GS_BASE(%rdi), %rcx
-    wrgsbase %rcx
+    SWITCH rdi
     jmp resume
 
 // _Noreturn void arch_return_user(struct arch_context *) in RDI: the thread that came in.
@@ -138,7 +204,6 @@ arch_return_user:
 resume:
     cmpl $VECTOR_SYSCALL, CONTEXT_VECTOR(%rdi)
     jne return_iret
-    // @path ipc-call 9/9: to the server, with the message in its registers
     // @path notify 6/6: to whoever runs now; a woken thread finds the bits in its registers
     mov CONTEXT_RIP(%rdi), %rcx
     mov CONTEXT_RFLAGS(%rdi), %r11

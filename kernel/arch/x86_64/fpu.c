@@ -2,8 +2,8 @@
 // x86-64: floating point and vector registers, switched lazily.
 //
 // Rules:
-//  - `fpu_loaded` names the area whose contents are in the registers; CR0.TS is set exactly when that is not the
-//    current thread's, so its first use traps (#NM) and fpu_trap exchanges the contents.
+//  - `fpu_loaded` names the thread whose contents are in the registers; CR0.TS is set exactly when that is not the
+//    current one, so its first use traps (#NM) and fpu_trap exchanges the contents.
 //  - CR0 is written only when TS changes: a server that never computes in them costs its caller two writes, and nothing
 //    if the caller does not either.
 //  - XCR0 has x87, SSE and AVX and nothing more, which is what struct arch_fpu has room for. The kernel itself is
@@ -25,8 +25,8 @@ static void set_off(struct x86_cpu *cpu, bool off)
     }
 }
 
-static void save(struct arch_fpu *fpu) { __asm__ volatile("xsave64 %0" : "+m"(*fpu) : "a"(-1), "d"(-1)); }
-static void load(const struct arch_fpu *fpu) { __asm__ volatile("xrstor64 %0" ::"m"(*fpu), "a"(-1), "d"(-1)); }
+static void save(struct thread *t) { __asm__ volatile("xsave64 %0" : "+m"(*kernel_fpu(t)) : "a"(-1), "d"(-1)); }
+static void load(struct thread *t) { __asm__ volatile("xrstor64 %0" ::"m"(*kernel_fpu(t)), "a"(-1), "d"(-1)); }
 
 void fpu_init(void)
 {
@@ -35,18 +35,20 @@ void fpu_init(void)
     __asm__ volatile("xsetbv" ::"c"(0), "a"(XCR0_X87 | XCR0_SSE | (features.avx ? XCR0_AVX : 0)), "d"(0));
 }
 
-void arch_fpu_init(struct arch_fpu *fpu)
+void arch_fpu_init(struct thread *t)
 {
-    arch_fpu_forget(fpu);
-    for (unsigned i = 0; i < sizeof(fpu->area); i++) fpu->area[i] = 0;
+    struct arch_fpu *fpu = kernel_fpu(t);
+    arch_fpu_forget(t);
     *(uint16_t *)(fpu->area + FPU_CONTROL_OFFSET) = FPU_CONTROL_DEFAULT;
     *(uint32_t *)(fpu->area + MXCSR_OFFSET) = MXCSR_DEFAULT;
 }
 
-void arch_fpu_switch(struct arch_fpu *next)
+static OUT_OF_THE_WAY void turn(const struct thread *next) { set_off(this_cpu(), this_cpu()->fpu_loaded != next); }
+
+__attribute__((always_inline)) void arch_fpu_switch(struct thread *next)
 {
-    struct x86_cpu *cpu = this_cpu();
-    set_off(cpu, cpu->fpu_loaded != next);
+    const struct x86_cpu *cpu = this_cpu();
+    if (!cpu->fpu_off || cpu->fpu_loaded == next) turn(next);
 }
 
 void fpu_trap(void)
@@ -54,11 +56,11 @@ void fpu_trap(void)
     struct x86_cpu *cpu = this_cpu();
     set_off(cpu, false);
     if (cpu->fpu_loaded) save(cpu->fpu_loaded);
-    cpu->fpu_loaded = kernel_fpu(cpu->cpu.thread);
+    cpu->fpu_loaded = cpu->cpu.thread;
     load(cpu->fpu_loaded);
 }
 
-void arch_fpu_copy(struct arch_fpu *to, struct arch_fpu *from)
+void arch_fpu_copy(struct thread *to, struct thread *from)
 {
     struct x86_cpu *cpu = this_cpu();
     if (cpu->fpu_loaded == from) {
@@ -68,13 +70,13 @@ void arch_fpu_copy(struct arch_fpu *to, struct arch_fpu *from)
         set_off(cpu, off);
     }
     arch_fpu_forget(to);
-    *to = *from;
+    *kernel_fpu(to) = *kernel_fpu(from);
 }
 
-void arch_fpu_forget(struct arch_fpu *fpu)
+void arch_fpu_forget(struct thread *t)
 {
     struct x86_cpu *cpu = this_cpu();
-    if (cpu->fpu_loaded != fpu) return;
+    if (cpu->fpu_loaded != t) return;
     cpu->fpu_loaded = NULL;
     set_off(cpu, true);
 }

@@ -2,10 +2,10 @@
 // x86-64: the kernel's half of every address space.
 //
 // Rules:
-//  - Slot 256 of a root is the map of all physical memory at DIRECT_BASE: never executable, 2 MiB pages up to 4 GiB and
-//    1 GiB pages above. Slot 511 is the kernel image at KERNEL_BASE, page by page.
+//  - The last slot of a root holds the map of all physical memory, at DIRECT_BASE: never executable, 2 MiB pages up to
+//    4 GiB and 1 GiB pages above; and behind it the kernel image at KERNEL_BASE, page by page.
 //  - No page is writable and executable, and kernel text and read-only data are writable under neither address.
-//  - All roots share these two tables, so a change is seen by every space; they are global, so a switch keeps them.
+//  - All roots share this table, so a change is seen by every space; its pages are global, so a switch keeps them.
 // User mappings are the core's work (mm/), with the inline functions of arch_types.h.
 #include "x86.h"
 
@@ -15,11 +15,12 @@
 #define BIG_BITS 21
 #define HUGE_BITS 30
 #define IMAGE_BASE 0x200000ull  // kernel.ld: the image is within the 2 MiB from here
-enum { ENTRIES = 512, DIRECT_SLOT = 256, KERNEL_SLOT = 511, KERNEL_POINTER = 510, IMAGE_SLOT = IMAGE_BASE >> BIG_BITS };
+enum { ENTRIES = 512, KERNEL_SLOT = 511, IMAGE_SLOT = IMAGE_BASE >> BIG_BITS };
+enum { DIRECT_POINTER = 384, KERNEL_POINTER = 510 };  // in kernel_pointers, a GiB each
 #define DIRECT_FLAGS (PTE_PRESENT | PTE_WRITE | PTE_GLOBAL | PTE_NX)
 
 typedef uint64_t page_table[ENTRIES] __attribute__((aligned(PAGE_SIZE)));
-page_table kernel_root, direct_pointers, direct_directories[4], kernel_pointers;  // first filled by boot.S
+page_table kernel_root, direct_directories[4], kernel_pointers;  // first filled by start.S
 static page_table kernel_directory, kernel_pages, direct_image_pages;
 static uint64_t direct_end;
 
@@ -48,21 +49,22 @@ static void map_image(void)
     activate();
 }
 
-void paging_init(uint64_t memory_end)
+uint64_t paging_init(uint64_t memory_end)
 {
-    const uint64_t low_end = 4ull << HUGE_BITS, slot_end = (uint64_t)ENTRIES << HUGE_BITS;
+    const uint64_t low_end = 4ull << HUGE_BITS, map_end = (uint64_t)(KERNEL_POINTER - DIRECT_POINTER) << HUGE_BITS;
     map_image();
     for (uint64_t i = 0; i < 4 * ENTRIES; i++) {
         direct_directories[i / ENTRIES][i % ENTRIES] = i << BIG_BITS | DIRECT_FLAGS | PTE_BIG;
     }
     direct_end = low_end;
-    while (features.big_pages && direct_end < memory_end && direct_end < slot_end) {
-        direct_pointers[direct_end >> HUGE_BITS] = direct_end | DIRECT_FLAGS | PTE_BIG;
+    while (features.big_pages && direct_end < memory_end && direct_end < map_end) {
+        kernel_pointers[DIRECT_POINTER + (direct_end >> HUGE_BITS)] = direct_end | DIRECT_FLAGS | PTE_BIG;
         direct_end += 1ull << HUGE_BITS;
     }
     direct_directories[0][IMAGE_SLOT] = image_physical(direct_image_pages) | PTE_PRESENT | PTE_WRITE | PTE_NX;
-    kernel_root[0] = 0;
+    kernel_root[0] = kernel_pointers[0] = 0;
     activate();
+    return direct_end;
 }
 
 bool paging_reaches(uint64_t pa, uint64_t n_bytes) { return pa < direct_end && n_bytes <= direct_end - pa; }
@@ -74,11 +76,7 @@ void paging_uncached(uint64_t pa)
     __asm__ volatile("invlpg (%0)" ::"r"(arch_direct((paddr_t){pa})) : "memory");
 }
 
-void arch_aspace_init(pte_t *root)
-{
-    root[DIRECT_SLOT].raw = kernel_root[DIRECT_SLOT];
-    root[KERNEL_SLOT].raw = kernel_root[KERNEL_SLOT];
-}
+void arch_aspace_init(pte_t *root) { root[KERNEL_SLOT].raw = kernel_root[KERNEL_SLOT]; }
 
 void arch_aspace_activate(paddr_t root) { CR_WRITE(3, root.raw); }
 

@@ -3,7 +3,7 @@
 //
 // One ELF file serves two loaders: a PVH note for `qemu -kernel` (ebx = hvm_start_info), a multiboot2 header for GRUB
 // (eax = magic, ebx = its information). Both enter here in 32-bit protected mode without paging, below 4 GiB.
-// This maps the first 4 GiB twice, at 0 and at DIRECT_BASE, and the kernel's 2 MiB at KERNEL_BASE, enters 64-bit mode
+// This maps the first GiB at 0, the first 4 GiB at DIRECT_BASE, and the kernel's 2 MiB at KERNEL_BASE, enters 64-bit mode
 // and calls boot_main(from_multiboot, information) on the kernel stack. paging.c then makes the final map.
 #include "offsets.h"
 
@@ -44,14 +44,13 @@ pvh_start:
     add $0x200000, %eax
     jnc 2b  // 2,048 entries up to 4 GiB
 
-    movl $PHYSICAL(direct_directories) + 0x0000 + TABLE_FLAGS, PHYSICAL(direct_pointers)
-    movl $PHYSICAL(direct_directories) + 0x1000 + TABLE_FLAGS, PHYSICAL(direct_pointers) + 8
-    movl $PHYSICAL(direct_directories) + 0x2000 + TABLE_FLAGS, PHYSICAL(direct_pointers) + 16
-    movl $PHYSICAL(direct_directories) + 0x3000 + TABLE_FLAGS, PHYSICAL(direct_pointers) + 24
-    movl $PHYSICAL(direct_pointers) + TABLE_FLAGS, PHYSICAL(kernel_root)
-    movl $PHYSICAL(direct_pointers) + TABLE_FLAGS, PHYSICAL(kernel_root) + 256 * 8
-    movl $PHYSICAL(kernel_pointers) + TABLE_FLAGS, PHYSICAL(kernel_root) + 511 * 8
+    .irp number, 0, 1, 2, 3
+    movl $PHYSICAL(direct_directories) + 0x1000 * \number + TABLE_FLAGS, PHYSICAL(kernel_pointers) + (384 + \number) * 8
+    .endr
+    movl $PHYSICAL(direct_directories) + TABLE_FLAGS, PHYSICAL(kernel_pointers)
     movl $PHYSICAL(direct_directories) + TABLE_FLAGS, PHYSICAL(kernel_pointers) + 510 * 8
+    movl $PHYSICAL(kernel_pointers) + TABLE_FLAGS, PHYSICAL(kernel_root)
+    movl $PHYSICAL(kernel_pointers) + TABLE_FLAGS, PHYSICAL(kernel_root) + 511 * 8
 
     mov $0x20, %eax  // PAE
     mov %eax, %cr4

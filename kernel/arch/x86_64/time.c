@@ -9,7 +9,7 @@
 
 enum { PM_TIMER_HZ = 3579545, PIT_HZ = 1193182 };
 enum { PIT_GATE = 0x61, PIT_COMMAND = 0x43, PIT_CHANNEL_2 = 0x42 };
-enum { CMOS_INDEX = 0x70, CMOS_DATA = 0x71, CMOS_UPDATING = 0x80, CMOS_24_HOURS = 2, CMOS_BINARY = 4, HOUR_PM = 0x80 };
+enum { CMOS_INDEX = 0x70, CMOS_DATA = 0x71, CMOS_UPDATING = 0x80, CMOS_24_HOURS = 2, CMOS_BINARY = 4 };
 #define NS_PER_S 1000000000ull
 #define CALIBRATE_FRACTION 200  // of a second
 #define TICK_POLLS 100000u      // a clock that does not move in so many reads is not there
@@ -73,36 +73,27 @@ static bool calibrate(const struct reference *r)
     return true;
 }
 
-static uint64_t cmos_read(unsigned reg)
+static uint8_t cmos_read(unsigned reg)
 {
     outb(CMOS_INDEX, (uint8_t)reg);
     return inb(CMOS_DATA);
 }
 
-static uint64_t from_bcd(uint64_t v) { return (v >> 4) * 10 + (v & 15); }
-
 // Seconds since 1970 by the CMOS clock (Motorola MC146818), which is taken to show UTC; 0 if there is none.
 static uint64_t cmos_seconds(void)
 {
-    static const uint8_t registers[] = {0, 2, 4, 7, 8, 9};  // second minute hour day month year
-    enum { SECOND, MINUTE, HOUR, DAY, MONTH, YEAR, FIELDS };
-    uint64_t f[FIELDS];
+    static const uint8_t registers[DATE_FIELDS] = {0, 2, 4, 7, 8, 9};
+    uint8_t fields[DATE_FIELDS];
     bool same;
     unsigned tries = 0;
     do {
         for (unsigned i = 0; i < TICK_POLLS && cmos_read(10) & CMOS_UPDATING; i++) continue;
         same = true;
-        for (unsigned i = 0; i < FIELDS; i++) f[i] = cmos_read(registers[i]);
-        for (unsigned i = 0; i < FIELDS; i++) same = same && cmos_read(registers[i]) == f[i];
+        for (unsigned i = 0; i < DATE_FIELDS; i++) fields[i] = cmos_read(registers[i]);
+        for (unsigned i = 0; i < DATE_FIELDS; i++) same = same && cmos_read(registers[i]) == fields[i];
     } while (!same && ++tries < 4);
-
-    uint64_t mode = cmos_read(11);
-    bool afternoon = !(mode & CMOS_24_HOURS) && f[HOUR] & HOUR_PM;
-    if (!(mode & CMOS_24_HOURS)) f[HOUR] &= ~(uint64_t)HOUR_PM;
-    for (unsigned i = 0; i < FIELDS && !(mode & CMOS_BINARY); i++) f[i] = from_bcd(f[i]);
-    if (!(mode & CMOS_24_HOURS)) f[HOUR] = f[HOUR] % 12 + (afternoon ? 12 : 0);
-    if (f[MONTH] < 1 || f[MONTH] > 12 || f[DAY] < 1 || f[DAY] > 31 || f[HOUR] > 23) return 0;
-    return ((date_days(2000 + f[YEAR], f[MONTH], f[DAY]) * 24 + f[HOUR]) * 60 + f[MINUTE]) * 60 + f[SECOND];
+    uint8_t mode = cmos_read(11);
+    return date_seconds(fields, mode & CMOS_BINARY, mode & CMOS_24_HOURS);
 }
 
 void time_init(void)

@@ -18,7 +18,11 @@
 enum { RFLAGS_ONE = 0x2, RFLAGS_TF = 0x100, RFLAGS_IF = 0x200 };
 #define RFLAGS_STATUS 0xcd5ull  // CF PF AF ZF SF DF OF
 enum {
-    EXCEPTION_DEBUG = 1, EXCEPTION_NMI = 2, EXCEPTION_NO_FPU = 7, EXCEPTION_DOUBLE = 8, EXCEPTION_PAGE = 14,
+    EXCEPTION_DEBUG = 1,
+    EXCEPTION_NMI = 2,
+    EXCEPTION_NO_FPU = 7,
+    EXCEPTION_DOUBLE = 8,
+    EXCEPTION_PAGE = 14,
     EXCEPTION_MACHINE = 18,
 };
 
@@ -34,8 +38,8 @@ _Static_assert(sizeof(struct tss) == 104, "hardware");
 // One per CPU; GS points to it while the kernel runs.
 struct x86_cpu {
     struct cpu cpu;
-    struct arch_fpu *fpu_loaded;  // whose contents are in the registers, NULL: nobody's
-    bool fpu_off;                 // CR0.TS is set: the first use traps
+    struct thread *fpu_loaded;  // whose contents are in the registers, NULL: nobody's
+    bool fpu_off;               // CR0.TS is set: the first use traps
     struct tss tss;
     uint64_t gdt[8];
 };
@@ -99,7 +103,7 @@ void debug_hex(uint64_t value);
 void cpu_init(void);  // features, control registers, descriptor tables, system call registers; stops if one is missing
 
 // --- paging.c
-void paging_init(uint64_t memory_end);               // the final kernel map
+uint64_t paging_init(uint64_t memory_end);           // the final kernel map; returns the end of the memory in it
 bool paging_reaches(uint64_t pa, uint64_t n_bytes);  // the direct map covers it
 void paging_uncached(uint64_t pa);  // make the 2 MiB of direct map around a device's registers uncached
 

@@ -11,7 +11,7 @@
 #pragma once
 
 #define ARCH_LEVELS 4
-#define DIRECT_BASE 0xffff800000000000ull  // of the map of all physical memory
+#define DIRECT_BASE 0xffffffe000000000ull  // of the map of all physical memory: what REF_TOP says, shifted and extended
 #define KERNEL_BASE 0xffffffff80000000ull  // virtual minus physical address of the kernel image
 
 // Vectors of the interrupt descriptor table; VECTOR_SYSCALL, one beyond it, marks a context saved by SYSCALL.
@@ -55,6 +55,8 @@ static inline void *arch_core(void)
 
 static inline void *arch_direct(paddr_t pa) { return (void *)(pa.raw + DIRECT_BASE); }
 static inline paddr_t arch_physical(const void *p) { return (paddr_t){(uint64_t)p - DIRECT_BASE}; }
+static inline void *arch_direct_ref(ref_t ref) { return (void *)((uint64_t)(int32_t)ref << REF_BITS); }
+static inline ref_t arch_ref(const void *p) { return (ref_t)((uint64_t)p >> REF_BITS); }
 static inline void arch_page_clear(void *page)
 {
     uint64_t n = PAGE_SIZE / 8;
