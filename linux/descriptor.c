@@ -51,7 +51,7 @@ struct file *file_new(void)
         if (p->n_files <= n) p->n_files = n + 1;
     }
     unlock(&p->table_lock);
-    if (file && n >= p->description_slots && !make_slot(p, n)) {
+    if (file && n >= PSLOTS && n >= p->description_slots && !make_slot(p, n)) {
         file_drop(file);
         return NULL;
     }

@@ -369,17 +369,10 @@ long path_open(struct walk *w, uint64_t flags, uint64_t o_flags, uint32_t mode, 
 
 // --- the way back
 
-long file_path(struct file *file, char *to, size_t room)
+static long ask_path(const struct file *file, size_t bytes, char *to, size_t room)
 {
-    if (file->server == IO_LOCAL) {
-        static const char *const names[] = {
-            [3] = "/dev/null", [5] = "/dev/zero", [7] = "/dev/full", [8] = "/dev/random", [9] = "/dev/urandom"};
-        string_copy(to, room, names[file->device & 15]);
-        return (long)strlen(to);
-    }
     struct data data;
-    long result = file_attach(file);
-    if (result == 0) result = data_begin(&data, file->server, IO_BUFFER_BYTES);
+    long result = data_begin(&data, file->server, bytes);
     if (result < 0) return result;
     const struct handover_mount *mount = mount_of(file->server);
     size_t prefix = mount ? strlen(mount->path) : 0;
@@ -396,4 +389,18 @@ long file_path(struct file *file, char *to, size_t room)
     }
     data_end(&data);
     return result;
+}
+
+// Most paths fit into a message, which spares a process that needs no buffer yet to get one.
+long file_path(struct file *file, char *to, size_t room)
+{
+    if (file->server == IO_LOCAL) {
+        static const char *const names[] = {
+            [3] = "/dev/null", [5] = "/dev/zero", [7] = "/dev/full", [8] = "/dev/random", [9] = "/dev/urandom"};
+        string_copy(to, room, names[file->device & 15]);
+        return (long)strlen(to);
+    }
+    long result = file_attach(file);
+    if (result == 0) result = ask_path(file, IO_INLINE, to, room);
+    return result == -ENAMETOOLONG ? ask_path(file, IO_BUFFER_BYTES, to, room) : result;
 }

@@ -93,13 +93,12 @@ static long wait_for_vfork(uint64_t tid)
 {
     uint64_t events = 0;
     long result;
-    for (;;) {
-        struct message m = {.words = {thread_index(), tid}};
-        result = ask_proc(PROC_WAIT_VFORK, 0, &m);
-        if (result != -EAGAIN) break;
+    do {  // PROC_START has armed us
         if (thread_wait(NS_FOREVER) == ERR_EVENT)
             events |= __atomic_exchange_n(&rt_utcb()->events_pending, 0, __ATOMIC_SEQ_CST);
-    }
+        struct message m = {.words = {thread_index(), tid}};
+        result = ask_proc(PROC_WAIT_VFORK, 0, &m);
+    } while (result == -EAGAIN);
     if (events) __atomic_or_fetch(&rt_utcb()->events_pending, events, __ATOMIC_SEQ_CST);
     return result;
 }
@@ -133,10 +132,11 @@ static long make_thread(const struct birth *b, bool is_process)
     page->clear_child_tid = b->flags & CLONE_CHILD_CLEARTID ? b->child_tid : 0;
     if (b->flags & CLONE_PARENT_SETTID) (void)store32(b->parent_tid, (uint32_t)tid);
     if (b->flags & CLONE_CHILD_SETTID) (void)store32(b->child_tid, (uint32_t)tid);
-    m = (struct message){
-        .words = {(area - THREAD_AREA(0)) / THREAD_AREA_BYTES, (uint64_t)liblinux_thread, area + FRAME_AT, area}};
+    bool waits = is_process && b->flags & CLONE_VFORK;
+    m = (struct message){.words = {(area - THREAD_AREA(0)) / THREAD_AREA_BYTES, (uint64_t)liblinux_thread,
+                                   area + FRAME_AT, area, waits ? thread_index() + 1 : 0}};
     result = ask_proc(PROC_START, 0, &m);
-    if (result == 0 && b->flags & CLONE_VFORK) result = wait_for_vfork(tid);
+    if (result == 0 && waits) result = wait_for_vfork(tid);
     return result < 0 ? result : (long)tid;
 }
 

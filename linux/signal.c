@@ -177,7 +177,9 @@ long call_rt_sigaction(uint64_t number, uint64_t user, uint64_t user_old, uint64
         page->caught = new.handler > (uint64_t)SIG_IGN ? page->caught | bit : page->caught & ~bit;
         page->ignored = new.handler == (uint64_t)SIG_IGN ? page->ignored | bit : page->ignored & ~bit;
         if (signal == SIGCHLD) page->child_flags = new.flags &(SA_NOCLDSTOP | SA_NOCLDWAIT);
-        if (new.handler <= (uint64_t)SIG_IGN &&new.handler != old.handler) {
+        // What is on its way to the old handler finds the new action.
+        if (new.handler <= (uint64_t)SIG_IGN && new.handler != old.handler &&
+            __atomic_load_n(&page->signals_held, __ATOMIC_SEQ_CST)) {
             struct message m = {.words = {thread_index()}};
             (void)ask_proc(PROC_SIGNAL_CHANGED, 0, &m);
         }

@@ -86,7 +86,7 @@ struct thread_page {
 // Slots in the cspace of a Linux process (one per process; 256 slots).
 enum {
     PSLOT_CSPACE = 1,        // itself
-    PSLOT_DESCRIPTIONS = 2,  // the cspace of open file descriptions; grown by PROC_DESCRIPTIONS
+    PSLOT_DESCRIPTIONS = 2,  // the cspace of open file descriptions: PSLOTS slots, or what PROC_DESCRIPTIONS has made of it
     PSLOT_PROC = 3,          // session with proc
     PSLOT_ASPACE = 4,        // limited to the window range
     PSLOT_LOG = 5,           // the kernel's log, only when calls are traced (protocols/handover.h)

@@ -40,7 +40,8 @@ enum {
     PROC_CREATE,        // (thread, flags PROC_CREATE_*) -> tid, thread area, process area: made, mapped, not running.
                         //  PROC_CREATE_PROCESS: a new process in the same address space (vfork, posix_spawn), else a
                         //  thread
-    PROC_START,         // (thread area, pc, sp, argument) let a created thread run in liblinux
+    PROC_START,         // (thread area, pc, sp, argument, 0 | index + 1 of the thread that calls) let a created thread run
+                        //  in liblinux; who calls is signalled as by PROC_WAIT_VFORK
     PROC_EXEC,          // (thread, bytes of the handover at LIBLINUX_HANDOVER, bytes of the command line; comm (16
                         //  bytes) in words 6,7, command line for /proc in the rest) does not return: other threads end,
                         //  a fresh liblinux starts in a new address space with the handover pages moved there. Only the
@@ -52,7 +53,7 @@ enum {
                         //  in words 6.. ECHILD; none yet: ERR_AGAIN and a signal will follow; WNOHANG: pid 0. Also
                         //  stopped and continued children.
                     //  The options are waitid's: wait4 adds WEXITED. Word 2: the child's uid, for waitid's siginfo
-    PROC_WAIT_VFORK,    // (thread, tid) OK once the child has exec'ed or exited; ERR_AGAIN
+    PROC_WAIT_VFORK,    // (thread, tid) OK once the child's new program has begun (PROC_STARTED) or it exited; ERR_AGAIN
 
     // --- signals
     PROC_KILL,          // (pid as kill's: > 0, 0, -1, < -1, signal)

@@ -147,7 +147,9 @@ err_t proc_start(const struct request *request, struct answer *answer)
     (void)answer;
     struct process *process = caller(request);
     struct thread *thread = process ? created_thread(process, request->words[0]) : NULL;
-    if (!thread || thread->started) return ERR_INVALID;
+    struct thread *waits = thread && request->words[4] ? thread_of(process, request->words[4] - 1) : NULL;
+    if (!thread || thread->started || (request->words[4] && !waits)) return ERR_INVALID;
+    if (waits && thread->process->made_by_vfork) waits->waits_for_vfork = thread->process->pid;
     return thread_start(thread, request->words[1], request->words[2], request->words[3]) ? OK : ERR_INVALID;
 }
 

@@ -131,13 +131,13 @@ err_t proc_exec(const struct request *request, struct answer *answer)
     process->page->ignored = ignored;
     process->has_execed = 1;
     name_program(process, request);
-    wait_vfork_done(process);
     space_leave(old);
     process_changed(process);
     return OK;
 }
 
-// The hand-over's pages go. What was pending for a handler of the old program has its default action now.
+// The hand-over's pages go. What was pending for a handler of the old program has its default action now. Who waits for a
+// vfork finds that descriptors are closed that exec closes.
 err_t proc_started(const struct request *request, struct answer *answer)
 {
     (void)answer;
@@ -145,6 +145,7 @@ err_t proc_started(const struct request *request, struct answer *answer)
     struct thread *thread = process ? thread_of(process, request->words[0]) : NULL;
     if (!thread) return ERR_INVALID;
     forget_pages(process->space, LIBLINUX_HANDOVER, LIBLINUX_HANDOVER + HANDOVER_MAX);
+    wait_vfork_done(process);
     signal_review(thread);
     return OK;
 }

@@ -124,6 +124,10 @@ void pages_drop(const uint32_t *numbers, unsigned n)
     struct pages *pages = &state->pages;
     unsigned freed = 0;
     for (unsigned i = 0, run; i < n; i += run) {
+        if (i + 1 < n && !(numbers[i] | numbers[i + 1])) {  // many are none
+            run = 2;
+            continue;
+        }
         run = numbers[i] ? run_at(numbers, i, n) : 1;
         if (numbers[i]) freed += drop_run(pages, numbers[i], run);
     }

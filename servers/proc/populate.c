@@ -3,7 +3,8 @@
 //
 // A fault costs far more than a page that is mapped with its neighbours. So a read-only run of a file is mapped as it is,
 // and the first pages of private writable memory (the last ones of a stack) are copied from the file or zeroed.
-// It is a hint with limits: what is left out comes with faults. Pages are taken here, so the step must not have freed any.
+// It is a hint with limits: what is left out, or has no page tables, comes with faults. Pages are taken here, so the step
+// must not have freed any.
 #include "servers/proc/proc.h"
 #include <asm/mman.h>
 
@@ -44,7 +45,6 @@ bool space_populate(struct space *space, const struct region *region)
     bool is_file = region->kind == REGION_FILE || region->kind == REGION_FILE_SHARED;
     bool both = (protection & (PROT_WRITE | PROT_EXEC)) == (PROT_WRITE | PROT_EXEC);
     if (!(protection & PROT_READ) || both || (is_file && !region->source)) return true;
-    if (!space_tables(space, TABLES_A_MAPPING)) return false;
     if (region->kind == REGION_FILE_SHARED || (is_file && !(protection & PROT_WRITE))) {
         space_map_file(space, region);
         return true;
