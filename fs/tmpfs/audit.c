@@ -167,8 +167,7 @@ static void claim_pages(void)
 
 static void wake_pipes(void)
 {
-    for_each(pipe, pipe, &fs->pipes) for (const struct pipe_end *end = pipe->ends; end < pipe->ends + PIPE_ENDS; end++)
-        if (end->state != END_SERVED) (void)sys_signal(end->slots[RING_NOTIFICATION]);
+    for_each(pipe, pipe, &fs->pipes) ring_tell_again(pipe);
 }
 
 void wake_all(void)

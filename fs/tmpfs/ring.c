@@ -94,6 +94,19 @@ void ring_tell_state(struct pipe *pipe)
     if (has_ring(pipe)) server_effect(EFFECT_STATE, pipe->words, state_of(pipe), 0);
 }
 
+void ring_tell_again(const struct pipe *pipe)
+{
+    if (!has_ring(pipe)) return;
+    publish_state(pipe->words, state_of(pipe), 0);
+    for (unsigned which = 0; which < PIPE_ENDS; which++) {
+        const struct pipe_end *end = &pipe->ends[which];
+        if (end->state == END_SERVED)
+            publish_position((uint64_t)pipe->words * PIPE_ENDS + which, end->position, 0);
+        else
+            (void)sys_signal(end->slots[RING_NOTIFICATION]);
+    }
+}
+
 static void arm(const struct pipe *pipe, unsigned which)
 {
     struct ring_end *words = end_words(pipe->words, which);

@@ -387,6 +387,7 @@ bool ring_is_offered(const struct pipe *pipe, unsigned which);     // the reques
 void ring_moved(struct pipe *pipe, unsigned which);                // we moved the end: tell the other, after the commit
 void ring_arm(struct pipe *pipe, unsigned which, uint64_t flags);  // somebody is going to wait at this end
 void ring_tell_state(struct pipe *pipe);                           // ends were opened or closed
+void ring_tell_again(const struct pipe *pipe);                     // all that is published of it, and who holds an end: after a restart
 void ring_handle_closed(const struct session *session, const struct description *d);
 void ring_free(struct pipe *pipe);
 #define RING_EFFECTS 2

@@ -7,6 +7,7 @@
 #include "lib/server/vault_layout.h"
 
 enum { AUDIT_NONE, AUDIT_DUE, AUDIT_BEGUN };
+#define AUDIT_SHORT_NS 2000000ull
 
 static uint64_t *reached(uint32_t slot) { return &vault.state->slots_reached[slot / 64]; }
 
@@ -90,7 +91,7 @@ void audit_run(const struct server *server)
 {
     struct vault_header *header = vault.header;
     enum component_death death = rt_info()->last_death;
-    _Bool is_renewal = header->audit == AUDIT_NONE && death == DEATH_RENEWAL;
+    _Bool only_wake = header->audit == AUDIT_NONE && death == DEATH_RENEWAL && header->audit_ns > AUDIT_SHORT_NS;
     if (header->audit == AUDIT_BEGUN && death_is_own(death)) {
         log_line("the audit has brought its own instance down");
         header->audit = AUDIT_NONE;
@@ -100,10 +101,11 @@ void audit_run(const struct server *server)
     if (header->audit == AUDIT_NONE || !server->audit || !vault.state->is_set_up) return;
     header->audit = AUDIT_BEGUN;
     barrier();
-    if (is_renewal) {
+    if (only_wake) {
         wake(server);
         return;
     }
+    uint64_t began = now_ns();
     vault_stop_logging();
     memset(vault.state->slots_reached, 0, (vault.state->n_slots + 63) / 64 * 8);
     reach_own_slots();
@@ -111,6 +113,7 @@ void audit_run(const struct server *server)
     empty_free_slots();
     unsigned n = give_back_slots();
     vault_start_logging();
+    header->audit_ns = now_ns() - began;
     if (n > 0) log_line("%u capabilities were lost and are free again", n);
     barrier();
     header->audit = AUDIT_NONE;

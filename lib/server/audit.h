@@ -6,7 +6,7 @@
 // not cure them. After a death of the component's own making, and after an end by plan, the next instance looks before any
 // step runs: `audit` of struct server goes from the roots of its state over every link (audit_reach, audit_slots), has each
 // table make free what was not reached (audit_sweep), and counts anew what is counted. A renewal, which comes often, is
-// followed by `wake` alone: everybody who might wait asks again.
+// followed by `wake` alone where the last audit took more than 2 ms: everybody who might wait asks again.
 //
 // Rules: stores of an audit are not undone. When it is interrupted it is done again from its start, so it may only do what it
 // may do twice; it queues nothing and asks nobody. An audit that brings its own instance down is not tried again.

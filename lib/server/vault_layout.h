@@ -101,6 +101,7 @@ struct vault_header {
     uint32_t receiving;  // the slot that a call's capability is to arrive in
     uint32_t n_undelivered;
     uint32_t audit;  // one is due or has begun (audit.c)
+    uint64_t audit_ns;  // how long the last took
     uint64_t doubted_step, doubted_ns;  // the step that was doubted last, and when (doubt.c)
     uint64_t undelivered[MSG_CAPS];  // badges of descriptions whose receiver died before the answer
     uint64_t reply;                  // handle of the caller: slot | arming count << 32, 0: none

@@ -76,10 +76,12 @@ static _Bool is_excused(const struct component *c, uint64_t now)
     return 0;
 }
 
-// It could have run and never did: others, of higher priority, have taken all the time. That is no hang of its own.
+// It could have begun and did not come to it: others, of higher priority, have taken all the time. That is no hang of its own.
+// Once it serves, it runs on time that its clients lend, and its own says nothing.
 static _Bool is_starved(const struct component *c)
 {
     uint64_t state = THREAD_STATE_STOPPED;
+    if (c->state != STATE_STARTING) return 0;
     (void)thread_info(part_slot(c, PART_THREAD), &state, NULL, NULL);
     return state == THREAD_STATE_READY && component_cpu_ns(c) == c->beat_cpu_ns;
 }
