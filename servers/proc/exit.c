@@ -122,7 +122,7 @@ void exits_look_again(void)
     for_each_process(process)
     {
         if (process->life == PROCESS_EXITING && !has_sessions(process)) become_zombie(process);
-        if (process->life == PROCESS_ZOMBIE && !process->end_told) tell_end(process);
+        else if (process->life == PROCESS_ZOMBIE && !process->end_told) tell_end(process);
     }
 }
 
