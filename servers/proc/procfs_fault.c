@@ -153,6 +153,9 @@ void effect_faults(uint64_t n, uint64_t b, uint64_t c)
     (void)b, (void)c;
     for (uint64_t i = 0; i < n; i++) {
         const struct fault_to_order *order = &state->faults[i];
+        struct component component = {0};
+        (void)component_look_up(FAULT_ORDER_INDEX(order->what), &component);
+        log_line("fault %lu: %s %s %lx", order->number, component.name, kind_name(order->what), order->address);
         struct message m = {
             .info = INFO(SUPERVISOR_FAULT, 6, 0),
             .words = {order->number, order->what, order->address, order->data[0], order->data[1], order->data[2]}};

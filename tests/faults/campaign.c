@@ -6,10 +6,11 @@
 //
 // WORK is a shell script, run on a pseudoterminal in an empty directory. The undisturbed work is run first, then trial
 // after trial. Host and campaign talk over a desk in our memory: at desk_turn() the machine stands still, the host reads
-// what became of the last trial and writes the next order, "DELAY_US AGAIN ORDER", the order as /proc/bulkhead/fault takes it
-// (tools/host/faults_machine.py). AGAIN 1: the work is done once more behind a fault that was survived, to see whether what it
-// has left behind is sound; 0: another trial follows, whose work tells. What is told is a line of KEY=VALUE, and when something is not as it was, what the work
-// had printed. The host judges; nothing here retries.
+// what became of the last row of trials and writes the next, a line "DELAY_US ORDER" each, the order as /proc/bulkhead/fault
+// takes it (tools/host/faults_machine.py). Behind a fault that was survived the next trial's work tells whether what it has
+// left behind is sound; behind the last, the work is done once more. What is told of each is a line of KEY=VALUE; when
+// something is not as it was, what the work had printed follows, and the rest of the row is left. The host judges; nothing
+// here retries.
 //
 // Beside the work a program of high priority asks all three servers again and again: its longest wait is the stall.
 #define _GNU_SOURCE
@@ -53,7 +54,14 @@ struct component {
     long ordered, failures, renewals;  // deaths by cause: those that a twin decides on, those of its own doing
 };
 
-enum { KILLS = 1, HANGS = 4, CEILINGS = 6, PLANNED = 7, RENEWALS = 9, DEATHS };  // enum component_death (protocols/component.h)
+enum {
+    KILLS = 1,
+    HANGS = 4,
+    CEILINGS = 6,
+    PLANNED = 7,
+    RENEWALS = 9,
+    DEATHS
+};  // enum component_death (protocols/component.h)
 
 static struct outcome expected, got;
 static int64_t work_limit_ns = 10000000000ll;  // virtual time for one run of the work, once it has been seen
@@ -67,7 +75,7 @@ static struct {
 // --- the host's desk
 
 struct {
-    char order[512];
+    char orders[4096];
     uint64_t length;
     char told[4 * TEXT];
 } desk;
@@ -77,12 +85,12 @@ static FILE *told;  // what is written there
 void desk_turn(void);
 __asm__(".globl desk_turn\ndesk_turn: nop\nret");
 
-// Have what was told read, and the next order written. It must stand in memory that is ours alone.
-static void next_order(void)
+// Have what was told read, and the next orders written. They must stand in memory that is ours alone.
+static void next_orders(void)
 {
     fflush(told);
     desk.length = (uint64_t)ftell(told);
-    memset(desk.order, 0, sizeof desk.order);
+    memset(desk.orders, 0, sizeof desk.orders);
     desk_turn();
     rewind(told);
 }
@@ -90,7 +98,7 @@ static void next_order(void)
 static void fail(const char *what)
 {
     fprintf(told, "campaign: %s: %s\n", what, strerror(errno));
-    next_order();
+    next_orders();
     exit(125);
 }
 
@@ -377,7 +385,8 @@ static void show_difference(void)
     fprintf(told, "\n--- ledger %s, before %s\n", ledger_after, ledger_before);
 }
 
-static void trial(const char *work, long delay_us, bool again, const char *text)
+// Carry out an order, and the work once more behind it if `again`; true when everything is as before.
+static bool trial(const char *work, long delay_us, bool again, const char *text)
 {
     char name[32] = "", kind[16] = "", state[16] = "";
     long hits = 0, hits_before = -1;
@@ -433,6 +442,7 @@ static void trial(const char *work, long delay_us, bool again, const char *text)
         }
     fprintf(told, "\n");
     if (!ok || !settled) show_difference();
+    return ok && settled;
 }
 
 // The undisturbed work, and whether it leaves everything as it was.
@@ -464,10 +474,13 @@ int main(int argc, char **argv)
     if (!told || probe == MAP_FAILED) fail("memory");
     baseline(argv[1]);
     for (;;) {
-        long delay;
-        int again, at;
-        next_order();
-        if (sscanf(desk.order, "%ld %d %n", &delay, &again, &at) != 2) fail(desk.order);
-        trial(argv[1], delay, again, desk.order + at);
+        next_orders();
+        char *rest = desk.orders, *order;
+        for (bool sound = true; sound && (order = strsep(&rest, "\n"));) {
+            long delay;
+            int at;
+            if (sscanf(order, "%ld %n", &delay, &at) != 1) fail(order);
+            sound = trial(argv[1], delay, !rest, order + at);
+        }
     }
 }

@@ -19,7 +19,7 @@ run cp -r a b
 mkdir c && tar -c a | run tar -x -C c
 find . -type f -print0 | sort -z | run xargs -0 md5sum
 ls -l a/deep | awk 'NR > 1 { print $1, $5 }'
-run sort -rn c/a/file6 | head -n 2
+run sort -rn c/a/file2 | head -n 2
 seq 400 | run awk '{ s += $1 * NR } END { print s }'
 gzip <b/file5 | gunzip | run cmp - a/file5
 run dd if=a/file6 of=part bs=7 count=9 2>/dev/null

@@ -22,7 +22,7 @@ from . import faults_machine, faults_plan, faults_report, guest, image, manifest
 from .faults_plan import ENDS, KINDS, CampaignError
 
 FOLDER = "tests/faults"
-ROW = 8  # trials from one saved state
+ROW = 16  # trials from one saved state
 EVERY = (f"{FOLDER}/every.c", *(f"tests/linux/{name}.c" for name in (
     "memory", "threads", "process", "signals", "pipes", "regular")))  # the programs that every.sh uses
 DEFAULT_TRIALS = 500
@@ -47,13 +47,15 @@ class Result:
 # --- one trial
 
 def judge(trial, values, difference, log_text):
-    """The result of a trial that came to its end."""
+    """The result of a trial that came to its end, or to that of the campaign in it."""
+    if not values:
+        return Result(trial.name, "declared error", 1, detail=difference)
     hits, same = int(values["hits"]), values["work"] == "same"
-    if values["state"] == "refused" and trial.kind != "flip":  # which may miss the vault
+    decides = trial.component in image.TWINS  # what a mutated supervisor says of orders, or ends, is its mistake
+    if values["state"] == "refused" and trial.kind != "flip" and not decides:  # a flip may miss the vault
         raise CampaignError(f"{trial.name}: the order was refused\n{log_text}")
     deaths = [words.split(":") for words in values["deaths"].split(",") if words]  # name, failures, ends that a twin decides on, state
     stall = int(values["stall_us"])
-    decides = trial.component in image.TWINS  # to end a sound component is its mistake, and no damage
     replaced = decides and any(ended != "0" for name, _, ended, _ in deaths if name != trial.component)
     others = [name for name, failures, ended, _ in deaths
               if name != trial.component and (failures != "0" or (ended != "0" and not decides))]
@@ -203,32 +205,44 @@ class Campaign:
         progress.close()
 
 
-def attempt(machine, trial, fresh=True, again=True):
-    """Carry a trial out: from the saved state, and with the work done once more behind it; or as one of a row."""
-    try:
-        values, difference = machine.trial(f"{trial.delay_us} {int(again)} {trial.order}", fresh)
-    except faults_machine.Lost as lost:
-        return Result(trial.name, lost.outcome, 1, detail=f"{lost}\n{machine.log_text()}")
-    text = machine.log_text()
-    result = judge(trial, values, difference, text)
-    if result.outcome != "transparent":
-        result.detail += "\n--- log\n" + "\n".join(text.splitlines()[-30:])
-    return result
+def attempt_all(machine, trials):
+    """Carry trials out one behind the other, from the saved state: the work of each shows whether the one before has left
+    everything sound. The results, up to the first that is not transparent. Raises faults_machine.Lost."""
+    results = []
+    for trial, (values, difference) in zip(trials, machine.row([f"{t.delay_us} {t.order}" for t in trials])):
+        text = machine.log_text()
+        results.append(result := judge(trial, values, difference, text))
+        if result.outcome != "transparent":
+            result.detail += "\n--- log\n" + "\n".join(text.splitlines()[-30:])
+            break
+    return results
 
 
 def attempt_row(machine, trials):
-    """Carry trials out one behind the other, from one saved state: the work of each shows whether the one before has left
-    everything sound. Yields (trial, result); a failing one is carried out alone, and is the row's last."""
-    done = []
-    for n, trial in enumerate(trials):
-        result = attempt(machine, trial, fresh=n == 0, again=n == len(trials) - 1)
-        if result.outcome != "transparent" and n > 0:
-            yield from alone(machine, done, trial, result)
-            return
-        done.append((trial, result))
-        if result.outcome != "transparent":
-            break
-    yield from done
+    """Carry trials out in a row: pairs (trial, result), as far as all was well. A failing one is carried out alone and is the
+    row's last."""
+    try:
+        done = list(zip(trials, attempt_all(machine, trials)))
+    except faults_machine.Lost as lost:
+        n = min(machine.n_over(), len(trials) - 1)
+        result = Result(trials[n].name, lost.outcome, 1, detail=f"{lost}\n{machine.log_text()}")
+        done = attempt_row(machine, trials[:n]) if n else []  # were they sound?
+        if done and done[-1][1].outcome != "transparent":
+            return done
+        done.append((trials[n], result))
+    *before, (trial, result) = done
+    return alone(machine, before, trial, result) if before and result.outcome != "transparent" else done
+
+
+def attempt(machine, trial):
+    """Carry one trial out."""
+    return attempt_row(machine, [trial])[0][1]
+
+
+def only_behind(before, result):
+    """A result that a trial has only behind others."""
+    result.detail = f"only behind {' '.join(t.name for t, _ in before)}\n{result.detail}"
+    return result
 
 
 def alone(machine, done, trial, result):
@@ -236,15 +250,12 @@ def alone(machine, done, trial, result):
     alone; if none does, the failure stays the row's."""
     by_itself = attempt(machine, trial)
     if by_itself.outcome != "transparent":
-        yield from [*done, (trial, by_itself)]
-        return
+        return [*done, (trial, by_itself)]
     for n in reversed(range(len(done))):
         before = done[n] = (done[n][0], attempt(machine, done[n][0]))
         if before[1].outcome != "transparent":
-            yield from [*done, (trial, by_itself)]
-            return
-    result.detail = f"only behind {' '.join(t.name for t, _ in done)}\n{result.detail}"
-    yield from [*done, (trial, result)]
+            return [*done, (trial, by_itself)]
+    return [*done, (trial, only_behind(done, result))]
 
 
 class Progress:

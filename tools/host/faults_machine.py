@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""A machine in which faults are injected: tests/faults/campaign.c runs in it and carries out one order after another.
+"""A machine in which faults are injected: tests/faults/campaign.c runs in it and carries out one row of orders after another.
 
-Once the undisturbed work has been seen, the machine's whole state is saved, and every trial begins with it: what comes of
+Once the undisturbed work has been seen, the machine's whole state is saved, and every row begins with it: what comes of
 one depends on no other. Orders and what is told of them pass over the campaign's desk in guest memory while the machine
-stands still (gdb.py), so that neither how fast this host is nor what else runs here has a part in what happens.
+stands still (gdb.py), so that neither how fast this host is nor what else runs here has a part in what happens. Within a row
+it never stands still, since QEMU forgets all that it has translated whenever it does, half of a trial's cost.
 """
 
+import re
 import selectors
 import shutil
 import tempfile
@@ -16,11 +18,12 @@ from . import cpio, elf, gdb, guest, log, qemu, qmp, rootfs
 LIMIT = 3           # seconds of the machine's time without a word from the guest, or a line in the log
 LOOK_EVERY = 0.25   # seconds of ours, whether it will speak at all
 GIVEN_UP = "out of service"
+OVER = re.compile(r"^proc: fault \d+: \S+ clear ", re.MULTILINE)  # the order behind each trial
 ENDS_MACHINE = ("the first process has ended", "restarting the machine:")  # whoever says so, the kernel lives
 MEMORY = "128M"     # enough for the work, and quick to restore
 PROGRAM_ADDRESS = 0x70000000  # of the campaign's program: no other has text there
 STATE = "base"
-ORDER_BYTES, LENGTH_BYTES = 512, 8  # of struct desk (campaign.c)
+ORDERS_BYTES, LENGTH_BYTES = 4096, 8  # of struct desk (campaign.c)
 
 
 class MachineError(guest.GuestError):
@@ -80,42 +83,51 @@ class Machine:
             raise MachineError(f"without faults already: {text}\n{self.log_text()}")
         self.qmp.save(STATE)
 
-    def trial(self, order, fresh=True):
-        """Carry out an order, in the saved state or, not `fresh`, in what the last trial has left. What was told of it:
-        values by name, and a text when not all was as before. Raises Lost."""
+    def row(self, orders):
+        """Carry orders out one behind the other, from the saved state: (values by name, text) of each up to the first behind
+        which not all was as before; of that one, the text says what. No values: the campaign itself has failed, a program
+        like the others. Raises Lost."""
         if not self.qemu or self.qemu.process.poll() is not None:
             self.close()
             self._boot()
-        elif fresh:
+        else:
             self.qmp.restore(STATE)
         self.log_at = self.log.stat().st_size
         try:
-            self.gdb.write(self.desk, order.encode() + b"\0")
+            self.gdb.write(self.desk, "\n".join(orders).encode() + b"\0")
             self.gdb.go_to(self.turn_at + 1)
             self._run()
             text = self._told()
         except (gdb.Ended, ConnectionError):
             raise self._ended() from None
-        if text.startswith("campaign: "):
-            raise Lost("declared error", text)  # it is a program like the others
-        line, _, rest = text.partition("\n")
-        values = dict(pair.partition("=")[::2] for pair in line.split(" "))
-        if "hits" not in values:  # the undisturbed work, of another campaign
+        if text.startswith("work="):  # of the undisturbed work
             raise Lost("down", f"all programs were lost and have begun anew\n{text}")
-        return values, rest
+        told = []
+        while text.startswith("state="):
+            line, _, text = text.partition("\n")
+            told.append((dict(pair.partition("=")[::2] for pair in line.split(" ")), ""))
+        if text.startswith("campaign: "):
+            return [*told, ({}, text)]
+        if not told:
+            raise Lost("silent damage", f"the campaign told nonsense\n{text}")
+        return [*told[:-1], (told[-1][0], text)]
+
+    def n_over(self):
+        """How many trials of the row are over, by the log."""
+        return len(OVER.findall(self.log_text()))
 
     def _ended(self):
         outcome = "down" if any(words in self.log_text() for words in ENDS_MACHINE) else "kernel panic"
         return Lost(outcome, f"the machine has ended (exit code {self.qemu.exit_code()})")
 
     def log_text(self):
-        """What was logged since the trial began."""
+        """What was logged since the row began."""
         with open(self.log, "rb") as file:
             file.seek(self.log_at)
             return log.name_components(self.log, file.read().decode(errors="replace"))
 
     def _told(self):
-        at = self.desk + ORDER_BYTES
+        at = self.desk + ORDERS_BYTES
         length = int.from_bytes(self.gdb.read(at, LENGTH_BYTES), "little")
         return self.gdb.read(at + LENGTH_BYTES, length).decode(errors="replace")
 
