@@ -12,33 +12,60 @@
 
 static void clear_counts(void)
 {
-    for_each(inode, inode, &fs->inodes) inode->links = inode->users = inode->writers = 0;
-    for_each(pipe, pipe, &fs->pipes) for (unsigned end = 0; end < PIPE_ENDS; end++)
-        pipe->ends[end].open = pipe->ends[end].waiting = 0;
+    for_each (inode, inode, &fs->inodes) {
+        inode->links = inode->users = inode->writers = 0;
+        if (is_directory(inode)) inode->self = NULL;
+    }
+    for_each (pipe, pipe, &fs->pipes)
+        for (unsigned end = 0; end < PIPE_ENDS; end++) pipe->ends[end].open = pipe->ends[end].waiting = 0;
     fs->root->links = 2;
 }
 
-static void reach_text(const struct text *text)
+static void reach_text(struct text **first)
 {
-    for (; audit_reach(&fs->texts, text); text = text->next)
+    for_reached (text, text, &fs->texts, *first)
         ;
 }
 
-// What the directory's list holds, and its backward links and size.
+// Bytes of a name that there are.
+static uint32_t length_of(const struct entry *e)
+{
+    size_t room = ENTRY_INLINE;
+    for (const struct text *text = e->more; text; text = text->next) room += TEXT_BYTES;
+    return e->length < room ? e->length : (uint32_t)room;
+}
+
+static bool is_inode(const struct inode *inode) { return inode && table_holds(&fs->inodes, inode); }
+
+// What the directory's list holds, and its backward links and size. An entry that leads nowhere is left out; another directory's
+// ends the list.
 static void reach_entries(struct inode *directory)
 {
     struct entry *previous = NULL, **link = &directory->first;
+    uint32_t n_left = fs->entries.n_fresh;
     directory->size = 0;
-    for (struct entry *e; audit_reach(&fs->entries, e = *link); link = &e->next) {
-        if (e->directory != directory || !e->inode || !table_holds(&fs->inodes, e->inode)) break;
-        if (!table_holds(&fs->texts, e->more)) break;
+    while (*link && n_left-- > 0 && table_holds(&fs->entries, *link) && !audit_reached(&fs->entries, *link)) {
+        struct entry *e = *link;
+        if (e->directory != directory && is_inode(e->directory)) break;
+        if (!is_inode(e->inode)) {
+            *link = e->next;
+            continue;
+        }
+        (void)audit_reach(&fs->entries, e);
         bool is_subdirectory = is_directory(e->inode);
         e->inode->links += is_subdirectory ? 2 : 1;
-        directory->links += is_subdirectory;
+        if (is_subdirectory) {
+            directory->links++;
+            e->inode->self = e;
+            e->inode->parent = directory;
+        }
         directory->size++;
+        e->directory = directory;
         e->previous = previous;
         previous = e;
-        reach_text(e->more);
+        reach_text(&e->more);
+        e->length = length_of(e);
+        link = &e->next;
     }
     *link = NULL;
     directory->last = previous;
@@ -64,16 +91,15 @@ static void lose_inode(struct description *d)
 static void count_waiting(const struct session *session)
 {
     struct inode *inode = session->fifo;
-    if (!inode || !table_holds(&fs->inodes, inode)) return;
+    if (!is_inode(inode)) return;
     inode->users++;
     if (inode->pipe && table_holds(&fs->pipes, inode->pipe)) inode->pipe->ends[session->fifo_end & 1].waiting++;
 }
 
 static void count_users(void)
 {
-    for_each(description, d, &fs->io.descriptions)
-    {
-        if (!d->inode || !table_holds(&fs->inodes, d->inode)) lose_inode(d);
+    for_each (description, d, &fs->io.descriptions) {
+        if (!is_inode(d->inode)) lose_inode(d);
         count_description(d);
     }
     for (uint32_t slot = 0; slot < fs->io.sessions.n_slots; slot++) {
@@ -81,18 +107,18 @@ static void count_users(void)
         if (session) count_waiting(session);
     }
     // A directory that was removed and lives on has a hold on its parent, which so lives on in its turn.
-    for_each(inode, inode, &fs->inodes)
+    for_each (inode, inode, &fs->inodes)
         for (struct inode *at = inode; is_directory(at) && !at->links && at->users; at = at->parent) {
-            if (!at->parent || !table_holds(&fs->inodes, at->parent)) break;
+            if (!is_inode(at->parent)) at->parent = fs->root;
             bool lived = at->parent->links || at->parent->users;
             at->parent->users++;
             if (lived) break;
         }
 }
 
-static void reach_locks(const struct lock *lock)
+static void reach_locks(struct lock **first)
 {
-    for (; audit_reach(&fs->locks, lock); lock = lock->next)
+    for_reached (lock, lock, &fs->locks, *first)
         ;
 }
 
@@ -104,53 +130,80 @@ static void reach_pipe(struct inode *inode)
         return;
     }
     (void)audit_reach(&fs->pipes, pipe);
+    for (unsigned i = 0; i < PIPE_PAGES; i++)
+        if (pipe->pages[i] >= fs->pool.n_pages) pipe->pages[i] = PIPE_NO_PAGE;
+    if (pipe->capacity > PIPE_PAGES) pipe->capacity = PIPE_PAGES;
     for (unsigned end = 0; end < PIPE_ENDS; end++)
         for (unsigned i = 0; pipe->ends[end].state != END_SERVED && i < RING_SLOTS; i++)
             audit_slots(pipe->ends[end].slots[i], 1);
 }
 
+static bool is_extent(const struct extent *e)
+{
+    return e->order < BUDDY_ORDERS && e->pool_page < fs->pool.n_pages &&
+           1u << e->order <= fs->pool.n_pages - e->pool_page;
+}
+
+// Reach what this link leads to, or cut it. Those below a root have no use for `next`: they wait in a list by it.
+static bool reach_extent(struct extent **link, struct extent **waiting)
+{
+    struct extent *e = *link;
+    if (!e || !table_holds(&fs->extents, e) || !is_extent(e) || !audit_reach(&fs->extents, e)) {
+        *link = NULL;
+        return false;
+    }
+    if (waiting) {
+        e->next = *waiting;
+        *waiting = e;
+    }
+    return true;
+}
+
+// All of a treap; how many pages it holds.
+static uint64_t reach_extents(struct extent **root)
+{
+    uint64_t n_pages = 0;
+    struct extent *waiting = NULL, *e = *root;
+    if (!reach_extent(root, NULL)) return 0;
+    for (;;) {
+        n_pages += 1ull << e->order;
+        (void)reach_extent(&e->left, &waiting);
+        (void)reach_extent(&e->right, &waiting);
+        if (!(e = waiting)) return n_pages;
+        waiting = e->next;
+    }
+}
+
 static void reach_inodes(void)
 {
-    for_each(inode, inode, &fs->inodes) {
+    for_each (inode, inode, &fs->inodes) {
         if (!inode->links && !inode->users) continue;
         (void)audit_reach(&fs->inodes, inode);
-        (void)audit_reach(&fs->extents, inode->extents);
-        reach_text(inode->target);
-        reach_locks(inode->posix_locks);
-        reach_locks(inode->flocks);
+        inode->n_pages = reach_extents(&inode->extents);
+        reach_text(&inode->target);
+        reach_locks(&inode->posix_locks);
+        reach_locks(&inode->flocks);
         reach_pipe(inode);
     }
 }
 
-// From roots down, until no more are found: as often as the highest treap has levels.
-static void reach_extents(void)
+// The lists of those that have left their files: roots linked by `next`.
+static void reach_departed(struct extent **first)
 {
-    const struct table *extents = &fs->extents;
-    const struct extent *lists[] = {fs->truncated, fs->deleted, fs->revoked, fs->lingering};
-    for (unsigned i = 0; i < sizeof lists / sizeof lists[0]; i++)
-        for (const struct extent *e = lists[i]; audit_reach(extents, e); e = e->next)
-            ;
-    for (bool more = true; more;) {
-        more = false;
-        for_each(extent, e, extents) if (audit_reached(extents, e))
-        {
-            if (audit_reach(extents, e->left)) more = true;
-            if (audit_reach(extents, e->right)) more = true;
-        }
-    }
-    audit_sweep(&fs->extents);
+    for (struct extent **link = first; *link && reach_extents(link); link = &(*link)->next)
+        ;
 }
 
 static void claim_pages(void)
 {
     buddy_reset(&fs->pool);
     fs->file_pages = 0;
-    for_each(extent, e, &fs->extents) {
+    for_each (extent, e, &fs->extents) {
         buddy_claim(&fs->pool, e->pool_page, e->order);
         fs->file_pages += 1u << e->order;
         for (unsigned kind = 0; kind < LEND_KINDS; kind++) audit_slots(e->slots[kind], 1);
     }
-    for_each(pipe, pipe, &fs->pipes) {
+    for_each (pipe, pipe, &fs->pipes) {
         for (unsigned i = 0; i < PIPE_PAGES; i++)
             if (pipe->pages[i] != PIPE_NO_PAGE) buddy_claim(&fs->pool, pipe->pages[i], 0);
         for (unsigned i = 0; pipe->words != PIPE_NO_PAGE && i < RING_PAGES; i++)
@@ -167,7 +220,7 @@ static void claim_pages(void)
 
 static void wake_pipes(void)
 {
-    for_each(pipe, pipe, &fs->pipes) ring_tell_again(pipe);
+    for_each (pipe, pipe, &fs->pipes) ring_tell_again(pipe);
 }
 
 void wake_all(void)
@@ -182,10 +235,15 @@ void audit(void)
     io_audit();
     wake_pipes();
     clear_counts();
-    for_each(inode, inode, &fs->inodes) if (is_directory(inode)) reach_entries(inode);
+    for_each (inode, inode, &fs->inodes)
+        if (is_directory(inode)) reach_entries(inode);
     count_users();
     reach_inodes();
-    reach_extents();
+    reach_departed(&fs->truncated);
+    reach_departed(&fs->deleted);
+    reach_departed(&fs->revoked);
+    reach_departed(&fs->lingering);
+    audit_sweep(&fs->extents);
     audit_sweep(&fs->inodes);
     audit_sweep(&fs->entries);
     audit_sweep(&fs->texts);

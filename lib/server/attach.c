@@ -46,7 +46,7 @@ void *server_attach(size_t state_bytes, uint32_t version, void (*init)(void *sta
         const char *wrong = take_over(version, migrate);
         if (wrong) server_fail(wrong);
     } else {
-        vault_format(info->cspace_slots, info->starts);
+        vault_format(info->cspace_slots, step_of_now());
         vault.state->root = vault_alloc(state_bytes);
         init(vault.state->root);
         vault_finish(version);

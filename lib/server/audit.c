@@ -6,7 +6,6 @@
 #include "lib/server/audit.h"
 #include "lib/server/vault_layout.h"
 
-enum { AUDIT_NONE, AUDIT_DUE, AUDIT_BEGUN };
 #define AUDIT_SHORT_NS 2000000ull
 
 static uint64_t *reached(uint32_t slot) { return &vault.state->slots_reached[slot / 64]; }
@@ -18,14 +17,39 @@ void audit_slots(uint32_t first, uint32_t n)
         *reached(slot) |= 1ull << slot % 64;
 }
 
+static _Bool is_reached(uint32_t slot) { return *reached(slot) >> slot % 64 & 1; }
+
+// Whoever waits at this reply object asks again. False: it is none.
+static _Bool send_away(uint32_t slot)
+{
+    struct cap_identity cap;
+    if (cspace_identify(SLOT_CSPACE, slot, &cap) != OK || cap.type != CAP_REPLY) return 0;
+    struct message m = {.info = INFO(ERR_RESTARTED, 0, 0)};
+    (void)sys_reply(slot, cap.detail, &m);
+    return 1;
+}
+
 void audit_reply(uint64_t handle) { audit_slots(REPLY_SLOT(handle), 1); }
+
+// The stock of reply objects: each once, and nobody waits at one.
+static void reach_replies(struct vault_state *state)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < state->n_replies_free; i++) {
+        uint32_t slot = state->replies_free[i];
+        if (is_reached(slot) || slot == state->reply_slot || !send_away(slot)) continue;
+        audit_slots(slot, 1);
+        state->replies_free[n++] = slot;
+    }
+    state->n_replies_free = n;
+}
 
 // What the library itself holds.
 static void reach_own_slots(void)
 {
-    const struct vault_state *state = vault.state;
+    struct vault_state *state = vault.state;
     const struct vault_header *header = vault.header;
-    for (uint32_t i = 0; i < state->n_replies_free; i++) audit_slots(state->replies_free[i], 1);
+    reach_replies(state);
     for (unsigned i = 0; i < MSG_CAPS; i++) audit_slots(state->recv_slot[i], 1);
     for (unsigned i = 0; i < MAPPINGS; i++) audit_slots(state->mappings[i].frames, 1);
     for (uint32_t i = 0; i < header->n_journal; i++) audit_slots(header->journal[i].slot, 1);
@@ -33,18 +57,13 @@ static void reach_own_slots(void)
     audit_slots(REPLY_SLOT(header->reply), 1);
 }
 
-// A reply object that nobody knows of comes back to the stock, and who waits at it asks again.
+// A reply object that nobody knows of comes back to the stock.
 static _Bool is_reply(uint32_t slot)
 {
-    struct cap_identity cap;
-    if (cspace_identify(SLOT_CSPACE, slot, &cap) != OK || cap.type != CAP_REPLY) return 0;
-    struct message m = {.info = INFO(ERR_RESTARTED, 0, 0)};
-    (void)sys_reply(slot, cap.detail, &m);
+    if (!send_away(slot)) return 0;
     if (vault.state->n_replies_free < REPLIES) reply_release(slot);
     return 1;
 }
-
-static _Bool is_reached(uint32_t slot) { return *reached(slot) >> slot % 64 & 1; }
 
 static _Bool is_in_use(uint32_t slot) { return vault.state->slot_map[slot / 64] >> slot % 64 & 1; }
 

@@ -15,6 +15,11 @@
 
 // Go on from this record? It is one of the table's, in use, and reached for the first time. False for null.
 _Bool audit_reach(const struct table *table, const void *record);
+// Over a list, whose end is where a link leads to no record, or to one that was reached before: the link is cut.
+#define for_reached_by(next, type, each, table, first) \
+    for (struct type **each##_link = &(first), *each; \
+         audit_reach(table, each = *each##_link) || (*each##_link = NULL); each##_link = &each->next)
+#define for_reached(...) for_reached_by(next, __VA_ARGS__)
 // It has been reached.
 _Bool audit_reached(const struct table *table, const void *record);
 // Free every record that was not reached, and make the list of free ones anew.

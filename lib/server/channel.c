@@ -22,11 +22,19 @@ static _Bool capability_stands(const struct channel *channel)
            cap.badge == channel->cap_badge;
 }
 
+// A peer that has gone wrong may not use up the numbers of those who come after it.
+static _Bool is_of_future(uint64_t number, const struct channel *channel)
+{
+    return (number - channel->number) / NUMBERS_A_STEP > STEPS_AHEAD &&
+           number / NUMBERS_A_STEP > step_of_now() + STEPS_AHEAD;
+}
+
 _Bool channel_repeats(const struct request *request, struct answer *answer, err_t *err)
 {
     const struct channel *channel = channel_of(request);
-    if (!channel || request->words[CHANNEL_NUMBER] > channel->number) return 0;
-    if (request->words[CHANNEL_NUMBER] < channel->number) {
+    uint64_t number = channel ? request->words[CHANNEL_NUMBER] : 0;
+    if (!channel || (number > channel->number && !is_of_future(number, channel))) return 0;
+    if (number != channel->number) {
         *err = ERR_STALE;
         return 1;
     }

@@ -388,8 +388,14 @@ static void test_integrity(void)
     check("a sound vault is taken over", (resume(), world.failed == 0));
     check("a magic is mended", !is_found(&vault.header->magic, 0));
     check("a canary is mended", !is_found(vault.canaries[AREA_OUTBOX], 0));
-    check("two marks are found", (script(1, &good), vault.header->bytes++, is_found_at_rest(vault.canaries[AREA_OUTBOX], 0)));
-    check("a count is found", is_found(&vault.header->n_journal, 9));
+    check("two marks are mended",
+          (script(1, &good), vault.header->bytes++, !is_found_at_rest(vault.canaries[AREA_OUTBOX], 0)));
+    for (unsigned i = 0; i < 2; i++) *vault.canaries[i] = 0;
+    check("three are found", is_found_at_rest(vault.canaries[AREA_OUTBOX], 0));
+    check("a step whose record was written over is forgotten", !is_found(&vault.header->n_journal, 9));
+    check("and a log without an end", !is_found(&vault.header->log_end, 0x1234) && vault.header->log_end == vault.log);
+    check("a count of steps from the future is set right",
+          !is_found(&vault.header->step, 1ull << 50) && vault.header->step < 1ull << 40);
     check("a root outside is found", is_found(&vault.state->root, 0x1234));
     check("a broken link is found by the server's own check", is_found(&root->broken, 1));
 }
@@ -415,6 +421,8 @@ static void test_channel(void)
     check("a newer number runs", call_as_peer(6, 99, &err) != first && sum() != first);
     (void)call_as_peer(5, 1234, &err);
     check("an older one is refused", err == ERR_STALE);
+    (void)call_as_peer(1ull << 60, 1234, &err);
+    check("and one from the future, which does not stay", err == ERR_STALE && (call_as_peer(7, 1, &err), err == OK));
 }
 
 int main(void)

@@ -34,8 +34,8 @@ _Bool vault_open(void *memory, uint64_t bytes)
     vault.header = lay_out(&at, sizeof *vault.header, AREA_HEADER);
     vault.noted = lay_out(&at, vault.noted_limit * sizeof *vault.noted, AREA_NOTED);
     vault.outbox = lay_out(&at, vault.outbox_limit * sizeof *vault.outbox, AREA_OUTBOX);
-    uint64_t used = (uint64_t)(at - (uint8_t *)memory) + KEEP_ALIGNED(sizeof(uint64_t)) +
-                    vault.log_limit * sizeof *vault.log;
+    uint64_t used =
+        (uint64_t)(at - (uint8_t *)memory) + KEEP_ALIGNED(sizeof(uint64_t)) + vault.log_limit * sizeof *vault.log;
     if (used + sizeof *vault.state > bytes) panic("the vault of %lu bytes is too small", bytes);
     vault.state_limit = bytes - used;
     vault.state = lay_out(&at, vault.state_limit, AREA_STATE);
@@ -56,11 +56,11 @@ void vault_clear(void)
     vault.allocating = 1;
 }
 
-void vault_format(uint32_t cspace_slots, uint32_t starts)
+void vault_format(uint32_t cspace_slots, uint64_t first_step)
 {
     (void)cspace_delete(SLOT_CSPACE, SLOT_DYNAMIC, cspace_slots - SLOT_DYNAMIC);  // what an interrupted init left
     vault_clear();
-    vault.header->step = starts * STEPS_A_START;
+    vault.header->step = first_step;
     vault.state->n_slots = cspace_slots;
     vault.state->slot_map = vault_alloc((cspace_slots + 63) / 64 * 8);
     vault.state->slots_reached = vault_alloc((cspace_slots + 63) / 64 * 8);
@@ -112,7 +112,8 @@ static void drop_received(struct vault_header *header)
 // overwritten.
 static _Bool is_logged(uint64_t address, uint64_t bytes)
 {
-    uint64_t offset = address - (uint64_t)vault.state, end = (uint64_t)(vault.log + vault.log_limit) - (uint64_t)vault.state;
+    uint64_t offset = address - (uint64_t)vault.state,
+             end = (uint64_t)(vault.log + vault.log_limit) - (uint64_t)vault.state;
     return offset < end && end - offset >= bytes;
 }
 

@@ -22,15 +22,17 @@ static unsigned canaries_lost(void)
     return n;
 }
 
-_Bool vault_stands(void) { return vault.header->magic != 0 || canaries_lost() <= 1; }
+// Two of them are proof enough of what it is.
+static _Bool has_canaries(void) { return canaries_lost() + 2 <= VAULT_AREAS; }
 
-// One of these five was written over, by what has lost its way or ran beyond an area's end. What else it has hit is not known;
+_Bool vault_stands(void) { return vault.header->magic != 0 || has_canaries(); }
+
+// Some of these five were written over, by what has lost its way or ran beyond an area's end. What else it has hit is not known;
 // every number is looked at in any case, and to begin with an empty vault would be certain loss.
 static _Bool mend_marks(struct vault_header *header, uint64_t bytes)
 {
-    unsigned n_lost = canaries_lost() + (header->magic != VAULT_MAGIC || header->bytes != bytes);
-    if (n_lost == 0) return 1;
-    if (n_lost > 1) return 0;
+    if (canaries_lost() == 0 && header->magic == VAULT_MAGIC && header->bytes == bytes) return 1;
+    if (!has_canaries()) return 0;
     log_line("a mark of the vault has been written over");
     header->magic = VAULT_MAGIC;
     header->bytes = bytes;
@@ -40,10 +42,10 @@ static _Bool mend_marks(struct vault_header *header, uint64_t bytes)
 
 static _Bool counts_fit(const struct vault_header *h)
 {
-    return h->phase <= STEP_COMMITTED && h->event <= EVENT_SETUP &&
-           h->n_migrated <= vault.log_limit && h->n_noted <= vault.noted_limit && h->n_effects <= vault.outbox_limit &&
-           h->n_journal <= JOURNAL_ENTRIES && h->n_undelivered <= MSG_CAPS && h->request.n_words <= MSG_WORDS &&
-           h->request.n_caps <= MSG_CAPS && h->answer.n_words <= MSG_WORDS && h->answer.n_caps <= MSG_CAPS;
+    return h->phase <= STEP_COMMITTED && h->event <= EVENT_SETUP && h->n_migrated <= vault.log_limit &&
+           h->n_noted <= vault.noted_limit && h->n_effects <= vault.outbox_limit && h->n_journal <= JOURNAL_ENTRIES &&
+           h->n_undelivered <= MSG_CAPS && h->request.n_words <= MSG_WORDS && h->request.n_caps <= MSG_CAPS &&
+           h->answer.n_words <= MSG_WORDS && h->answer.n_caps <= MSG_CAPS;
 }
 
 // Only where it ends: an entry that names no word of the state, as a note that went wrong leaves it, undoes nothing. When there
@@ -84,14 +86,27 @@ static _Bool state_fits(const struct vault_state *state, uint32_t n_slots)
            state->reply_slot < n_slots && state->n_replies_free <= REPLIES;
 }
 
+// Its record cannot be believed. What the log says is undone; who has asked for it sends it again when he is not answered.
+static void forget_step(struct vault_header *header)
+{
+    log_line("the record of a step was written over: it is undone and not run again");
+    if (!log_fits(header)) header->log_end = vault.log;
+    header->n_noted = header->n_effects = header->n_journal = header->n_undelivered = header->receiving = 0;
+    header->reply = 0;
+    header->request.n_caps = 0;
+    vault_unwind();
+    header->phase = STEP_IDLE;
+    header->deaths = 0;
+    header->audit = AUDIT_DUE;
+}
+
 const char *vault_check(uint32_t cspace_slots)
 {
     struct vault_header *header = vault.header;
     uint64_t bytes = (uint64_t)((uint8_t *)(vault.log + vault.log_limit) - (uint8_t *)header);
     if (!mend_marks(header, bytes)) return "no vault of this layout";
-    if (!counts_fit(header)) return "a count is out of bounds";
-    if (!log_fits(header)) return "the undo log has no end";
-    if (!slots_fit(header, cspace_slots)) return "a slot is out of bounds";
+    if (!counts_fit(header) || !log_fits(header) || !slots_fit(header, cspace_slots)) forget_step(header);
+    if (header->step > step_of_now() + STEPS_AHEAD) header->step = step_of_now();
     // Else nothing of it will be performed, and the last may be half written.
     if (header->phase == STEP_COMMITTED && !outbox_fits(header, cspace_slots)) {
         log_line("effects that nobody has asked for are dropped");

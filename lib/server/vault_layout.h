@@ -17,7 +17,7 @@
 #include "lib/server/server.h"
 #include "protocols/manifest.h"
 
-#define VAULT_MAGIC 0x34544c554156ull  // "VAULT4": of this layout
+#define VAULT_MAGIC 0x34544c554156ull   // "VAULT4": of this layout
 #define VAULT_CANARY 0x3479726e6163ull  // the same
 enum vault_area { AREA_HEADER, AREA_NOTED, AREA_OUTBOX, AREA_STATE, VAULT_AREAS };
 
@@ -31,6 +31,8 @@ enum event_kind {
     EVENT_TICK,
     EVENT_SETUP,  // the loop's own slots and reply objects, once
 };
+
+enum audit_state { AUDIT_NONE, AUDIT_DUE, AUDIT_BEGUN };
 
 struct undo_entry {
     uint64_t address, old;  // eight bytes, aligned or not
@@ -71,8 +73,11 @@ struct journal_entry {
 #define CHANNEL_NUMBER MSG_REGISTERS
 #define CHANNEL_WORDS (MSG_REGISTERS + 1)
 #define CHANNELS MANIFEST_COMPONENTS
-#define NUMBERS_A_STEP 8192         // the handler's calls, then the outbox's
-#define STEPS_A_START (1ull << 36)  // a vault that starts empty again goes on above its predecessor's numbers
+#define NUMBERS_A_STEP 8192  // the handler's calls, then the outbox's
+// Steps are counted on from the time when the vault was made, in units that are shorter than any step: a vault that starts
+// empty again goes on above its predecessor's numbers, and one from the future is wrong. They last for nine years.
+#define STEP_UNIT_NS 128
+#define STEPS_AHEAD (1u << 20)  // that nobody can be in truth
 #define CALL_NUMBER(i) (vault.header->step * NUMBERS_A_STEP + (i))
 #define EFFECT_NUMBER(i) CALL_NUMBER(JOURNAL_ENTRIES + (i))
 
@@ -100,20 +105,20 @@ struct vault_header {
     uint32_t deaths;     // that this event has caused
     uint32_t receiving;  // the slot that a call's capability is to arrive in
     uint32_t n_undelivered;
-    uint32_t audit;  // one is due or has begun (audit.c)
-    uint64_t audit_ns;  // how long the last took
+    uint32_t audit;                     // enum audit_state
+    uint64_t audit_ns;                  // how long the last took
     uint64_t doubted_step, doubted_ns;  // the step that was doubted last, and when (doubt.c)
-    uint64_t undelivered[MSG_CAPS];  // badges of descriptions whose receiver died before the answer
-    uint64_t reply;                  // handle of the caller: slot | arming count << 32, 0: none
-    uint64_t now;                    // the step's time, 0: not asked for yet
-    struct undo_entry *log_end;      // where the next old value goes
+    uint64_t undelivered[MSG_CAPS];     // badges of descriptions whose receiver died before the answer
+    uint64_t reply;                     // handle of the caller: slot | arming count << 32, 0: none
+    uint64_t now;                       // the step's time, 0: not asked for yet
+    struct undo_entry *log_end;         // where the next old value goes
     err_t answer_err;
     struct request request;
     struct answer answer;
     struct journal_entry journal[JOURNAL_ENTRIES];
 };
 
-#define REPLIES 256  // callers that can be put off at a time, at most
+#define REPLIES 256       // callers that can be put off at a time, at most
 #define KNOWN_ERRORS 128  // a power of two
 
 struct mapping {
@@ -126,7 +131,7 @@ struct vault_state {
     uint64_t allocated;  // bytes from here on that have been given out
     uint64_t version;    // of the server's layout
     void *root;
-    uint64_t *slot_map;  // a bit each slot, set: in use
+    uint64_t *slot_map;       // a bit each slot, set: in use
     uint64_t *slots_reached;  // by an audit
     uint32_t n_slots, slot_hint;
     uint32_t is_set_up, reply_slot;
@@ -176,6 +181,8 @@ void vault_log_emptied(void);
 void vault_check_cut(void);
 
 #define barrier() __asm__ volatile("" ::: "memory")
+
+static inline uint64_t step_of_now(void) { return now_ns() / STEP_UNIT_NS; }
 
 static inline uint32_t log_entries(void) { return (uint32_t)(vault.header->log_end - vault.log); }
 
@@ -249,7 +256,7 @@ static inline void step_commit(void)
 _Bool vault_open(void *memory, uint64_t bytes);
 // Make a fresh vault ready for init, and after it durable.
 void vault_clear(void);  // the memory only
-void vault_format(uint32_t cspace_slots, uint32_t starts);
+void vault_format(uint32_t cspace_slots, uint64_t first_step);
 void vault_finish(uint32_t version);
 void vault_start_logging(void);
 void vault_stop_logging(void);
@@ -269,7 +276,8 @@ void vault_check_fresh(const void *address, size_t bytes);
 // --- vault_check.c
 // An earlier instance has made it.
 _Bool vault_stands(void);
-// Whether what was found can be worked with: null, or what is wrong. Before anything of it is believed.
+// Whether what was found can be worked with: null, or what is wrong. Before anything of it is believed. Where only the record of
+// the step is wrong, the step is undone, and nothing of it will run again.
 const char *vault_check(uint32_t cspace_slots);
 // The library's own state, after the rollback.
 const char *vault_check_state(uint32_t cspace_slots);

@@ -87,13 +87,18 @@ _Bool twin_doubt(enum twin self, const char *what)
     if (r->doubted_ns != 0 && now - r->doubted_ns < DOUBT_NS) return 0;
     r->doubted_ns = now;
     log_line("%s: is it so?", what);
-    r->kill_ns = now;  // the other looks within a beat
+    r->doubt_due = 1;  // the other looks within a beat
     return 1;
 }
 
 static const char *death_name(enum component_death death)
 {
-    return death == DEATH_KILLED ? "a kill" : death == DEATH_HANG ? "a hang" : "a fault";
+    switch (death) {
+    case DEATH_KILLED: return "a kill";
+    case DEATH_HANG: return "a hang";
+    case DEATH_DOUBT: return "plan";
+    default: return "a fault";
+    }
 }
 
 // What it was doing. The thread is blocked in its fault, or interrupted in its loop.
@@ -109,7 +114,7 @@ static void died(enum twin other, enum component_death death, const uint64_t *fa
 {
     struct twin_record *r = twin_record(other);
     if (r->state == STATE_DEAD) return;
-    if (death != DEATH_KILLED) take_evidence(other, r, fault);
+    if (death_is_own(death)) take_evidence(other, r, fault);
     r->last_death = death;
     r->deaths[death]++;
     r->died_ns = now_ns();
@@ -134,7 +139,7 @@ void twin_fault(enum twin other, const struct message *m)
 // Its own deaths may not follow each other too fast; a kill from outside is none.
 static void check_failures(enum twin other, struct twin_record *r)
 {
-    if (r->last_death == DEATH_KILLED || r->starts == 0) return;
+    if (!death_is_own(r->last_death) || r->starts == 0) return;
     uint64_t *oldest = &r->failures_ns[r->n_failures % FAILURES_KEPT];
     if (r->n_failures >= FAILURES_KEPT && r->died_ns - *oldest < FAILURES_PERIOD_NS)
         twin_reboot("%s fails again and again", twin_name(other));
@@ -183,7 +188,12 @@ static void look(enum twin other, struct twin_record *r, uint64_t now)
 
 static void kill_if_due(enum twin other, struct twin_record *r, uint64_t now)
 {
-    if (now < r->kill_ns || r->state == STATE_DEAD) return;
+    if (r->state == STATE_DEAD) return;
+    if (r->doubt_due) {
+        r->doubt_due = 0;
+        died(other, DEATH_DOUBT, NULL);
+    }
+    if (now < r->kill_ns) return;
     died(other, DEATH_KILLED, NULL);
     r->kill_ns = r->kill_every_ns ? now + r->kill_every_ns : NS_FOREVER;
 }

@@ -9,15 +9,10 @@
     for (uint32_t each##_index = 0; each##_index < (table)->n_fresh; each##_index++) \
         for (struct type *each = table_at((table), each##_index); each; each = NULL)
 
-// Over a list, whose end is where a link leads to no record, or to one that was reached before: the link is cut.
-#define for_reached(type, each, table, first) \
-    for (struct type **each##_link = &(first), *each; \
-         audit_reach(table, each = *each##_link) || (*each##_link = NULL); each##_link = &each->next)
-
 static void reach_signals(struct signal_queue *queue)
 {
     queue->last = NULL;
-    for_reached(queued_signal, s, &state->signals, queue->first) queue->last = s;
+    for_reached (queued_signal, s, &state->signals, queue->first) queue->last = s;
 }
 
 static void reach_kit(const struct kit *kit)
@@ -36,8 +31,7 @@ static void reach_thread(struct process *process, struct thread *thread)
 static void reach_pages(struct page_set *set)
 {
     struct chunk *previous = NULL;
-    for_reached(chunk, chunk, &state->chunks, set->first)
-    {
+    for_reached (chunk, chunk, &state->chunks, set->first) {
         chunk->set = set;
         chunk->previous = previous;
         previous = chunk;
@@ -56,12 +50,11 @@ static void reach_region(const struct region *region)
     }
 }
 
-static void reach_space(struct space *space)
+static void reach_parts(struct space *space)
 {
-    if (!audit_reach(&state->spaces, space)) return;
     reach_pages(&space->pages);
     space->hint = NULL;
-    for_reached(region, r, &state->regions, space->regions) reach_region(r);
+    for_reached (region, r, &state->regions, space->regions) reach_region(r);
 }
 
 static void reach_process(struct process *process)
@@ -71,30 +64,22 @@ static void reach_process(struct process *process)
     if (process->life != PROCESS_LIVE) return;
     audit_slots(process->cspace, 1);
     audit_slots(process->descriptions, 1);
-    for (const struct kit *kit = process->free_kits; kit && table_holds(&state->kits, kit); kit = kit->next) {
-        if (audit_reached(&state->kits, kit)) break;
-        reach_kit(kit);
-    }
-    for_reached(thread, t, &state->threads, process->threads) reach_thread(process, t);
+    for_reached (kit, kit, &state->kits, process->free_kits) audit_slots(kit->thread, KIT_SLOTS);
+    for_reached (thread, t, &state->threads, process->threads) reach_thread(process, t);
     if (!process->space || !table_holds(&state->spaces, process->space)) return;
-    reach_space(process->space);
+    if (audit_reach(&state->spaces, process->space)) reach_parts(process->space);
     audit_slots(process->space->aspace, SPACE_SLOTS);
     process->space->n_processes++;
 }
 
 static void reach_processes(void)
 {
-    for_each(space, space, &state->spaces) space->n_processes = 0;
-    for_each(source, source, &state->sources) source->holders = 0;
-    for_each(shared, shared, &state->shareds) shared->holders = 0;
+    for_each (space, space, &state->spaces) space->n_processes = 0;
+    for_each (source, source, &state->sources) source->holders = 0;
+    for_each (shared, shared, &state->shareds) shared->holders = 0;
     for (unsigned bucket = 0; bucket < PID_BUCKETS; bucket++)
-        for (struct process *p = state->pid_buckets[bucket]; audit_reach(&state->processes, p); p = p->pid_next)
-            reach_process(p);
-    for (struct space *space = state->dead_spaces; space && table_holds(&state->spaces, space);
-         space = space->next_dead) {
-        if (audit_reached(&state->spaces, space)) break;
-        reach_space(space);
-    }
+        for_reached_by (pid_next, process, p, &state->processes, state->pid_buckets[bucket]) reach_process(p);
+    for_reached_by (next_dead, space, space, &state->spaces, state->dead_spaces) reach_parts(space);
 }
 
 // --- blocks: those in no chain are free, and nothing that was made of them is left
@@ -108,12 +93,14 @@ static bool block_reach(uint32_t block)
 
 static void audit_blocks(void)
 {
-    for_each(process, process, &state->processes) if (process->life == PROCESS_LIVE)
-        for (uint32_t block = process->block; block_reach(block); block = state->blocks[block].next)
-            ;
-    for_each(space, space, &state->spaces) if (space->n_processes)
-        for (uint32_t block = space->block; block_reach(block); block = state->blocks[block].next)
-            ;
+    for_each (process, process, &state->processes)
+        if (process->life == PROCESS_LIVE)
+            for (uint32_t block = process->block; block_reach(block); block = state->blocks[block].next)
+                ;
+    for_each (space, space, &state->spaces)
+        if (space->n_processes)
+            for (uint32_t block = space->block; block_reach(block); block = state->blocks[block].next)
+                ;
     state->free_block = state->n_free_blocks = 0;
     for (uint32_t block = 1; block <= state->n_blocks; block++) {
         audit_slots(state->blocks[block].slot, 1);
@@ -131,8 +118,9 @@ static void count_pages(void)
 {
     struct pages *pages = &state->pages;
     memset(pages->counts, 0, pages->n * sizeof *pages->counts);
-    for_each(chunk, chunk, &state->chunks) for (unsigned i = 0; i < CHUNK_PAGES; i++)
-        if (chunk->pages[i] < pages->n) pages->counts[chunk->pages[i]]++;
+    for_each (chunk, chunk, &state->chunks)
+        for (unsigned i = 0; i < CHUNK_PAGES; i++)
+            if (chunk->pages[i] < pages->n) pages->counts[chunk->pages[i]]++;
     for (uint32_t slot = 0; slot < state->io.sessions.n_slots; slot++) {
         const struct io_session *session = session_at(&state->io.sessions, slot);
         uint64_t first = session ? ((uint64_t)session->buffer - COMPONENT_POOL_ADDRESS) >> PAGE_BITS : 0;
@@ -150,8 +138,8 @@ static void count_pages(void)
 
 static void wake_threads(void)
 {
-    for_each(thread, thread, &state->threads) if (thread->kit && table_holds(&state->kits, thread->kit))
-        (void)sys_signal(thread->kit->signal);
+    for_each (thread, thread, &state->threads)
+        if (thread->kit && table_holds(&state->kits, thread->kit)) (void)sys_signal(thread->kit->signal);
 }
 
 void wake_all(void)
