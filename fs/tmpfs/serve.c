@@ -131,6 +131,7 @@ const struct io_server io_functions = {
 static void make_tables(void)
 {
     fs->buckets = vault_alloc(HASH_BUCKETS * sizeof *fs->buckets);
+    vault_keep(&fs->buckets, sizeof fs->buckets);
     table_init(&fs->pipes, sizeof(struct pipe), 512);
     table_init(&fs->locks, sizeof(struct lock), 1024);
     size_t eight_files = table_bytes(sizeof(struct inode), 8) + table_bytes(sizeof(struct entry), 9) +
@@ -148,6 +149,7 @@ static void make_root(void)
     fs->root = inode_new(S_IFDIR | 0755, 0, 0);
     fs->root->links = 2;
     fs->root->parent = fs->root;
+    vault_keep(&fs->root, sizeof fs->root);
 }
 
 void format_tree(struct tmpfs *state, uint32_t n_pages)
@@ -163,6 +165,7 @@ void format_tree(struct tmpfs *state, uint32_t n_pages)
     fs = state;
     io_init(&fs->io, &sizes);
     buddy_init(&fs->pool, n_pages, vault_alloc(buddy_bytes(n_pages)));
+    vault_keep(fs->pool.free, sizeof fs->pool.free);
     make_tables();
     make_root();
 }

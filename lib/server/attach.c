@@ -31,6 +31,7 @@ static const char *take_over(uint32_t version, server_migration migrate)
         header->n_migrated = 0;
     else if (header->phase == STEP_RUNNING || header->n_migrated > 0)
         vault_unwind();
+    vault_put_right();
     wrong = vault_check_state(rt_info()->cspace_slots);
     if (wrong || vault.state->version == version) return wrong;
     if (header->phase == STEP_COMMITTED || !migrate) return "it is of another version";

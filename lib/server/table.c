@@ -14,7 +14,7 @@
 
 struct head {
     uint32_t generation;
-    uint32_t next;  // IN_USE, or the index + 1 of the next free record
+    uint32_t next;        // IN_USE, or the index + 1 of the next free record
     uint32_t freed_step;  // not logged: after a rollback it says only that its record may have been freed in this step
     uint32_t reached;     // by the audit of the instance that was the so many-th (audit.h)
 };
@@ -41,6 +41,7 @@ void table_init(struct table *table, size_t record_bytes, uint32_t n_records)
         .stride = stride_of(record_bytes),
         .n_records = n_records,
     };
+    vault_keep(table, offsetof(struct table, free_head));
 }
 
 void *table_new(struct table *table)
@@ -58,8 +59,7 @@ void *table_new(struct table *table)
     }
     head->next = IN_USE;
     size_t bytes = table->stride - sizeof *head;
-    if (head->freed_step == (uint32_t)vault_step() && head->generation != 0)
-        vault_log(head + 1, bytes);
+    if (head->freed_step == (uint32_t)vault_step() && head->generation != 0) vault_log(head + 1, bytes);
     vault_clear_unlogged(head + 1, bytes);
     return head + 1;
 }
@@ -156,6 +156,7 @@ void sessions_init(struct sessions *sessions, size_t record_bytes, uint32_t n_sl
         .stride = stride_of(record_bytes),
         .n_slots = n_slots,
     };
+    vault_keep(sessions, sizeof *sessions);
 }
 
 static struct head *session_head(const struct sessions *sessions, uint32_t slot)

@@ -68,8 +68,49 @@ void vault_format(uint32_t cspace_slots, uint64_t first_step)
         vault.state->slot_map[slot / 64] |= 1ull << slot % 64;
 }
 
+// --- words that never change
+
+void vault_keep(const void *address, size_t bytes)
+{
+    struct vault_state *state = vault.state;
+    if (!vault.allocating) panic("vault_keep outside init and migration");
+    for (size_t i = 0; i < bytes / sizeof(uint64_t); i++) {
+        if (state->n_kept == KEPT_WORDS) panic("more than %u words are to be kept", KEPT_WORDS);
+        state->kept[state->n_kept++].at = (const uint64_t *)address + i;
+    }
+}
+
+// What this comes to tells whether the list itself can be believed.
+static uint64_t seal_of_kept(const struct vault_state *state)
+{
+    uint64_t hash = state->n_kept;
+    for (uint64_t i = 0; i < state->n_kept && i < KEPT_WORDS; i++)
+        hash = (hash ^ (uintptr_t)state->kept[i].at ^ state->kept[i].value << 1) * 0x100000001b3;
+    return hash;
+}
+
+static void seal_kept(struct vault_state *state)
+{
+    vault_keep(&state->root, sizeof state->root);
+    vault_keep(&state->slot_map, 2 * sizeof state->slot_map);  // and slots_reached
+    for (uint64_t i = 0; i < state->n_kept; i++) state->kept[i].value = *state->kept[i].at;
+    state->kept_seal = seal_of_kept(state);
+}
+
+void vault_put_right(void)
+{
+    const struct vault_state *state = vault.state;
+    if (state->n_kept > KEPT_WORDS || state->kept_seal != seal_of_kept(state)) return;
+    for (uint64_t i = 0; i < state->n_kept; i++) {
+        if (*state->kept[i].at == state->kept[i].value) continue;
+        log_line("the word at %p never changes, and had", (const void *)state->kept[i].at);
+        *(uint64_t *)(uintptr_t)state->kept[i].at = state->kept[i].value;
+    }
+}
+
 void vault_finish(uint32_t version)
 {
+    seal_kept(vault.state);
     vault.allocating = 0;
     vault.state->version = version;
     barrier();
@@ -165,6 +206,10 @@ _Bool vault_migrate(uint32_t version, server_migration migrate)
     header->n_migrated = log_entries();  // from here on a death undoes it
     barrier();
     vault_log(&state->root, sizeof state->root);
+    vault_log(&state->n_kept, sizeof state->n_kept);
+    vault_log(&state->kept_seal, sizeof state->kept_seal);
+    state->n_kept = 0;  // what never changes may be elsewhere now
+    state->kept_seal = 1;
     vault.allocating = 1;
     state->root = migrate(state->root, (uint32_t)state->version);
     vault.allocating = 0;

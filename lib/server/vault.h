@@ -16,6 +16,10 @@ void *vault_alloc(size_t bytes);
 // Bytes that vault_alloc() can still give, for tables that take what there is.
 size_t vault_available(void);
 
+// Words that never change after init, in whole words: what is found in them later and is not theirs has strayed there, and each
+// start puts it right. Only during init. The tables' own are among them.
+void vault_keep(const void *address, size_t bytes);
+
 // How many more words this step can note. A step that stores more panics, so work that grows with its input asks first.
 uint32_t vault_log_room(void);
 

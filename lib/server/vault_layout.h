@@ -17,7 +17,7 @@
 #include "lib/server/server.h"
 #include "protocols/manifest.h"
 
-#define VAULT_MAGIC 0x34544c554156ull   // "VAULT4": of this layout
+#define VAULT_MAGIC 0x35544c554156ull   // "VAULT5": of this layout
 #define VAULT_CANARY 0x3479726e6163ull  // the same
 enum vault_area { AREA_HEADER, AREA_NOTED, AREA_OUTBOX, AREA_STATE, VAULT_AREAS };
 
@@ -121,6 +121,12 @@ struct vault_header {
 #define REPLIES 256       // callers that can be put off at a time, at most
 #define KNOWN_ERRORS 128  // a power of two
 
+#define KEPT_WORDS 128
+struct kept_word {
+    const uint64_t *at;
+    uint64_t value;
+};
+
 struct mapping {
     uint32_t frames, rights;  // frames 0: free
     uint64_t n_pages;
@@ -140,6 +146,8 @@ struct vault_state {
     uint32_t recv_slot[MSG_CAPS];
     struct mapping mappings[MAPPINGS];
     struct channel channels[CHANNELS];
+    struct kept_word kept[KEPT_WORDS];
+    uint64_t n_kept, kept_seal;
     uint64_t known_errors[KNOWN_ERRORS];  // that two instances have agreed on (doubt.c), 0: none
 };
 
@@ -259,6 +267,7 @@ void vault_clear(void);  // the memory only
 void vault_format(uint32_t cspace_slots, uint64_t first_step);
 void vault_finish(uint32_t version);
 void vault_start_logging(void);
+void vault_put_right(void);  // the words that never change
 void vault_stop_logging(void);
 // Undo the stores, empty the slots that were filled, drop the queued effects.
 void step_rollback(void);

@@ -97,6 +97,22 @@ static void store(uint64_t *to, uint64_t value)
     *to = value;
 }
 
+static void test_kept(void)
+{
+    fresh();
+    uint8_t *base = root->table.base;
+    root->table.base = (uint8_t *)1;
+    vault_put_right();
+    check("a word that never changes is put right", root->table.base == base);
+    root->table.n_used = 5;
+    vault_put_right();
+    check("others are left alone", root->table.n_used == 5);
+    vault.state->kept[0].value ^= 4;
+    root->table.base = (uint8_t *)1;
+    vault_put_right();
+    check("a list that was changed itself is not believed", root->table.base == (uint8_t *)1);
+}
+
 static void test_undo(void)
 {
     fresh();
@@ -219,6 +235,7 @@ static void test_slots(void)
 
 int main(void)
 {
+    test_kept();
     test_undo();
     test_reopen();
     test_table();

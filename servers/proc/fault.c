@@ -340,7 +340,10 @@ err_t proc_fault(const struct request *request, struct answer *answer)
     bool live = process && (process->generation & 0xffffff) == (request->badge >> 32 & 0xffffff) &&
                 process->life == PROCESS_LIVE;
     struct thread *thread = live ? thread_of(process, request->badge & 0xffff) : NULL;
-    if (!thread) return ERR_GONE;
+    if (!thread) {  // of one that has ended meanwhile; nobody else would ever run on
+        server_doubt("a thread that is none faults");
+        return ERR_GONE;
+    }
     if (request->words[FAULT_WORD_KIND] == FAULT_KIND_EXCEPTION)
         return deliver(thread, request, verdict_of_exception(request->words[FAULT_WORD_ADDRESS]));
     if (request->words[FAULT_WORD_KIND] != FAULT_KIND_PAGE)

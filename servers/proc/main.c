@@ -174,6 +174,7 @@ static void init(void *memory)
     table_init(&state->shareds, sizeof(struct shared), n);
     table_init(&state->regions, sizeof(struct region), 16 * n);
     state->chunk_buckets = vault_alloc(sizeof(struct chunk *) << CHUNK_BUCKET_BITS);
+    vault_keep(&state->chunk_buckets, sizeof state->chunk_buckets);
     procfs_init();
     size_t left = vault_available(), one = table_bytes(sizeof(struct chunk), 1);
     uint32_t most = state->pages.n / PAGES_A_CHUNK * 4, fit = (uint32_t)(left / one);

@@ -23,7 +23,8 @@
 struct pages {
     uint64_t *free;    // bit set: free
     uint16_t *counts;  // holders
-    uint32_t n_free, cursor, n, zero;
+    uint32_t n, zero;
+    uint32_t n_free, cursor;
 };
 
 // Take the durable tables from the vault and make all pages free; during init only.

@@ -15,6 +15,7 @@ void pages_init(void)
     pages->n = (uint32_t)(rt_info()->pool_bytes >> PAGE_BITS);
     pages->counts = vault_alloc(pages->n * sizeof *pages->counts);
     pages->free = vault_alloc((pages->n + 63) / 64 * sizeof *pages->free);
+    vault_keep(&pages->free, offsetof(struct pages, n_free));
     for (uint32_t page = 1; page < pages->n; page++) pages->free[page / 64] |= 1ull << page % 64;
     pages->n_free = pages->n - 1;
     pages->cursor = 1;

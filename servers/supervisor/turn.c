@@ -17,6 +17,8 @@ _Bool system_attach(void)
     if (!found) {
         vault_clear();
         vault.state->root = vault_alloc(2 * sizeof *the_system);
+    } else {
+        vault_put_right();
     }
     the_system = vault.state->root;
     if (!found) return 0;

@@ -132,7 +132,7 @@ def mutations(build, image, seed=1):
         flipped[choice.randrange(i.length)] ^= 1 << choice.randrange(8)
         found.append(Mutation("bit-flip", i.address, bytes(flipped)))
         if i.length >= 2:
-            found.append(Mutation("loop", i.address, b"\xeb\xfe"))
+            found.append(Mutation("loop", i.address, NOP * (i.length - 2) + bytes((0xEB, 256 - i.length))))
         if i.function not in seen:
             seen.add(i.function)
             found.append(Mutation("deadlock", i.address, DEADLOCK))
