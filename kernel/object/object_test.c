@@ -386,6 +386,7 @@ TEST(system_watchdog_restarts_the_machine_when_it_is_not_put_off)
     check_equal(host_tick(4999), HOST_USER);
     check_equal(invoke(BOOT_SLOT_SYSTEM, SYSTEM_WATCHDOG, NS_FOREVER), OK);
     check_equal(host_tick(5000), HOST_USER);
+    check_equal(invoke(BOOT_SLOT_SYSTEM, SYSTEM_WATCHDOG, 5000), ERR_INVALID);
     check_equal(invoke(BOOT_SLOT_SYSTEM, SYSTEM_WATCHDOG, 7000), OK);
     check_equal(host_tick(7000), HOST_POWERED_OFF);
     check_equal(host.power_code, (uint64_t)POWER_REBOOT << 32);

@@ -21,6 +21,7 @@ err_t system_invoke(struct invocation *inv)
         inv_result(inv, 3, kernel.data_bytes);
         return OK;
     case SYSTEM_WATCHDOG:
+        if (action <= arch_now_ns()) return ERR_INVALID;
         kernel.watchdog_ns = action;
         sched_tick_by(action);
         return OK;
