@@ -9,10 +9,21 @@ static void store(uint32_t *index, uint32_t value) { __atomic_store_n(index, val
 
 static uint32_t smaller(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
+// What the consumer can take from `head` on, which is its own.
+static uint32_t used_from(const struct byte_ring *ring, uint32_t *head)
+{
+    uint32_t tail = load(&ring->indexes->tail);
+    *head = load(&ring->indexes->head);
+    if (tail - *head <= ring->size) return tail - *head;
+    *head = tail;
+    store(&ring->indexes->head, tail);
+    return 0;
+}
+
 uint32_t ring_used(const struct byte_ring *ring)
 {
-    uint32_t used = load(&ring->indexes->tail) - load(&ring->indexes->head);
-    return used <= ring->size ? used : 0;
+    uint32_t head;
+    return used_from(ring, &head);
 }
 
 uint32_t ring_space(const struct byte_ring *ring)
@@ -23,8 +34,8 @@ uint32_t ring_space(const struct byte_ring *ring)
 
 uint32_t ring_peek(const struct byte_ring *ring, void *to, uint32_t n)
 {
-    uint32_t head = load(&ring->indexes->head), used = load(&ring->indexes->tail) - head;
-    n = used <= ring->size ? smaller(n, used) : 0;
+    uint32_t head;
+    n = smaller(n, used_from(ring, &head));
     uint32_t at = head & (ring->size - 1), first = smaller(n, ring->size - at);
     memcpy(to, ring->bytes + at, first);
     memcpy((uint8_t *)to + first, ring->bytes, n - first);

@@ -2,7 +2,7 @@
 // Rings of bytes in memory shared with a peer that is not trusted: one producer, one consumer (protocols/stream.h).
 //
 // Each side trusts only its own index. The peer's is read once an operation and bounded: when it makes no sense the
-// ring counts as empty (consumer) or full (producer), which harms the peer alone. After a restart the own index is
+// ring counts as full (producer) or is empty from there on (consumer), which harms the peer alone. After a restart the own index is
 // taken from shared memory as well; whoever falsified it meanwhile loses bytes of his own.
 // The producer publishes after its stores, the consumer frees after its loads.
 #pragma once

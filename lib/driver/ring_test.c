@@ -56,6 +56,8 @@ int main(void)
     fresh();
     memory.rx.tail = STREAM_RX_BYTES + 1;
     check("a tail beyond the ring reads as empty", ring_used(&ring) == 0 && ring_read(&ring, big, 10) == 0);
+    check("and the consumer goes on behind it",
+          ring_write(&ring, "abc", 3) == 3 && ring_read(&ring, big, 10) == 3 && memcmp(big, "abc", 3) == 0);
 
     fresh();
     memory.rx.head = 5;
