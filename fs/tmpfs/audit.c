@@ -229,6 +229,13 @@ void wake_all(void)
     wake_pipes();
 }
 
+// The slot, if a capability is there.
+static uint32_t standing(uint32_t slot)
+{
+    struct cap_identity cap;
+    return slot && cspace_identify(SLOT_CSPACE, slot, &cap) == OK ? slot : 0;
+}
+
 void audit(void)
 {
     uint32_t files = fs->inodes.n_used, pages = fs->pool.n_free;
@@ -251,6 +258,8 @@ void audit(void)
     audit_sweep(&fs->pipes);
     dir_rehash();
     claim_pages();
+    fs->passing = standing(fs->passing);
+    fs->words = standing(fs->words);
     audit_slots(fs->passing, 1);
     audit_slots(fs->words, 1);
     if (files != fs->inodes.n_used || pages != fs->pool.n_free)

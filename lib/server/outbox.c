@@ -162,6 +162,16 @@ static void note_undelivered(struct vault_header *header)
     }
 }
 
+// A capability that is to go with the answer is none. The next instance looks after what else has been lost; then the caller asks
+// again.
+static err_t answer_failed(err_t err)
+{
+    const struct vault_header *header = vault.header;
+    if (header->deaths == 0) panic("an answer cannot be sent: %s", err_name(err));
+    struct message m = {.info = INFO(ERR_RESTARTED, 0, 0)};
+    return sys_reply(REPLY_SLOT(header->reply), REPLY_COUNT(header->reply), &m);
+}
+
 void answer_send(void)
 {
     struct vault_header *header = vault.header;
@@ -169,6 +179,7 @@ void answer_send(void)
     struct message m;
     answer_load(&m);
     err_t err = sys_reply(REPLY_SLOT(header->reply), REPLY_COUNT(header->reply), &m);
+    if (err != OK && err != ERR_STALE) err = answer_failed(err);
     if (err != OK && header->answer.n_caps > 0) note_undelivered(header);
     header->reply = 0;
 }

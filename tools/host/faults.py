@@ -44,6 +44,10 @@ class Result:
     values: dict = field(default_factory=dict)
 
 
+class Refused(CampaignError):
+    """An order was refused."""
+
+
 # --- one trial
 
 def judge(trial, values, difference, log_text):
@@ -53,7 +57,7 @@ def judge(trial, values, difference, log_text):
     hits, same = int(values["hits"]), values["work"] == "same"
     decides = trial.component in image.TWINS  # what a mutated supervisor says of orders, or ends, is its mistake
     if values["state"] == "refused" and trial.kind != "flip" and not decides:  # a flip may miss the vault
-        raise CampaignError(f"{trial.name}: the order was refused\n{log_text}")
+        raise Refused(f"{trial.name}: the order was refused\n{log_text}")
     deaths = [words.split(":") for words in values["deaths"].split(",") if words]  # name, failures, ends that a twin decides on, state
     stall = int(values["stall_us"])
     replaced = decides and any(ended != "0" for name, _, ended, _ in deaths if name != trial.component)
@@ -211,7 +215,12 @@ def attempt_all(machine, trials):
     results = []
     for trial, (values, difference) in zip(trials, machine.row([f"{t.delay_us} {t.order}" for t in trials])):
         text = machine.log_text()
-        results.append(result := judge(trial, values, difference, text))
+        try:
+            results.append(result := judge(trial, values, difference, text))
+        except Refused:
+            if not results:
+                raise
+            break  # what those before it have left is in its way: it begins the next row
         if result.outcome != "transparent":
             result.detail += "\n--- log\n" + "\n".join(text.splitlines()[-30:])
             break
