@@ -275,6 +275,7 @@ uint64_t kills_converge(uint64_t now);
 // --- update.c
 void update_plan(void);    // while the system is built
 void update_attach(void);  // at each start
+void update_mend(struct component *c);  // pointers to images that lead to none: what is damaged begins with the bundle's
 struct image_place update_place(const struct component *c);
 // SUPERVISOR_STAGE and SUPERVISOR_UPDATE.
 err_t update_stage(const struct component *by, uint64_t offset, uint64_t bytes);

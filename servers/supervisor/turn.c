@@ -89,6 +89,7 @@ static void mend(struct component *c, uint64_t now)
     if (c->n_restarts > RESTARTS_KEPT) c->n_restarts = 0;
     if (c->beat_at > now + c->spec->heartbeat_ns) c->beat_at = now;
     if (c->retry_at > now + BACKOFF_MAX_NS) c->retry_at = now;
+    update_mend(c);
 }
 
 void system_check(void)

@@ -52,6 +52,19 @@ void update_attach(void)
                     RIGHT_READ | RIGHT_WRITE);
 }
 
+static _Bool is_image(const struct component *c, const struct image_header *image)
+{
+    unsigned i = stage_of(image);
+    return i < STAGES ? the_system->stages[i].is_made && image == stage_image(i) : image == bundle_image(c->spec->image);
+}
+
+void update_mend(struct component *c)
+{
+    if (!is_image(c, c->image)) c->image = bundle_image(c->spec->image);
+    if (!is_image(c, c->image_next)) c->image_next = NULL;
+    if (!is_image(c, c->image_before)) c->image_before = NULL;
+}
+
 // --- staging
 
 static _Bool in_use(unsigned i)
