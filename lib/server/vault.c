@@ -101,11 +101,12 @@ void vault_put_right(void)
 {
     const struct vault_state *state = vault.state;
     if (state->n_kept > KEPT_WORDS || state->kept_seal != seal_of_kept(state)) return;
+    unsigned n = 0;
     for (uint64_t i = 0; i < state->n_kept; i++) {
-        if (*state->kept[i].at == state->kept[i].value) continue;
-        log_line("the word at %p never changes, and had", (const void *)state->kept[i].at);
+        n += *state->kept[i].at != state->kept[i].value;
         *(uint64_t *)(uintptr_t)state->kept[i].at = state->kept[i].value;
     }
+    if (n > 0) log_line("%u words that never change had changed", n);
 }
 
 void vault_finish(uint32_t version)
