@@ -7,7 +7,8 @@ failed=0
 run() { "$@" || failed=$((failed + 1)); }
 
 mkdir -p a/deep && cd a || exit 100
-for n in 1 2 3 4 5 6; do run seq $((n * 150)) >file$n; done
+for n in 1 2 3 4 5 6; do run seq $((n * 50)) >file$n; done
+run dd if=/bin/busybox of=pages bs=3000 skip=20 count=4 2>/dev/null
 run ln file1 deep/hard
 run ln -s ../file2 deep/soft
 run mv file3 'deep/a longer name'
@@ -19,8 +20,8 @@ run cp -r a b
 mkdir c && tar -c a | run tar -x -C c
 find . -type f -print0 | sort -z | run xargs -0 md5sum
 ls -l a/deep | awk 'NR > 1 { print $1, $5 }'
-run sort -rn c/a/file2 | head -n 2
-seq 400 | run awk '{ s += $1 * NR } END { print s }'
+run sort -rn c/a/file6 | head -n 2
+seq 100 | run awk '{ s += $1 * NR } END { print s }'
 gzip <b/file5 | gunzip | run cmp - a/file5
 run dd if=a/file6 of=part bs=7 count=9 2>/dev/null
 run truncate -s 20 part

@@ -11,7 +11,7 @@ from . import mutations, sites
 COVER_BYTES = 0x8000       # at a time, when it is found out what is executed
 SWEEP_BYTES = 2048         # of text in one trial
 SMALLEST_SWEEP = 16        # a failing sweep is halved until it is as small
-MAX_DELAY_US = 25000       # most of the time that the work takes
+MAX_DELAY_US = 20000       # most of the time that the work takes
 # Faults without a mutated instruction: what they do, as /proc/bulkhead/fault is told.
 ENDS = {"kill": "kill", "recovery": "kill", "sweep": "sweep", "hang": "hang"}
 DATA = {"register": "register", "corrupt": "register", "drop": "register", "flip": "flip"}
