@@ -54,14 +54,7 @@ struct component {
     long ordered, failures, renewals;  // deaths by cause: those that a twin decides on, those of its own doing
 };
 
-enum {
-    KILLS = 1,
-    HANGS = 4,
-    CEILINGS = 6,
-    PLANNED = 7,
-    RENEWALS = 9,
-    DEATHS
-};  // enum component_death (protocols/component.h)
+enum { KILLS = 1, HANGS = 4, CEILINGS = 6, PLANNED = 7, RENEWALS = 9, DEATHS };  // enum component_death (protocols/component.h)
 
 static struct outcome expected, got;
 static int64_t work_limit_ns = 10000000000ll;  // virtual time for one run of the work, once it has been seen

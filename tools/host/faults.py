@@ -236,7 +236,7 @@ def attempt_row(machine, trials):
         n = min(machine.n_over(), len(trials) - 1)
         result = Result(trials[n].name, lost.outcome, 1, detail=f"{lost}\n{machine.log_text()}")
         done = attempt_row(machine, trials[:n]) if n else []  # were they sound?
-        if done and done[-1][1].outcome != "transparent":
+        if n and (len(done) < n or done[-1][1].outcome != "transparent"):
             return done
         done.append((trials[n], result))
     *before, (trial, result) = done
