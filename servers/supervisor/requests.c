@@ -140,4 +140,7 @@ void handle_message(struct message *m)
     err_t err = c ? handle_request(c, operation, m) : ERR_INVALID;
     m->info = INFO(err, answer_words(operation), 0);
     m->count = count;
+    if (answer_words(operation) <= MSG_REGISTERS) return;
+    (void)sys_reply(SLOT_OWN_REPLY, m->count, m);  // before a restart of somebody uses the message buffer
+    m->count = 0;
 }
