@@ -57,10 +57,21 @@ static void reach_parts(struct space *space)
     for_reached (region, r, &state->regions, space->regions) reach_region(r);
 }
 
+// A first capability of another badge than the process has is nobody's: its server would be told of its end again and again.
+static void reach_session(const struct process *process, uint32_t *slot)
+{
+    struct cap_identity cap = {0};
+    if (*slot) (void)cspace_identify(SLOT_CSPACE, *slot, &cap);
+    if (cap.type == CAP_ENDPOINT && cap.badge == BADGE_SESSION_OF(process->slot, process->generation))
+        audit_slots(*slot, 1);
+    else
+        *slot = 0;
+}
+
 static void reach_process(struct process *process)
 {
     reach_signals(&process->signals);
-    for (unsigned i = 0; i < SERVERS; i++) audit_slots(process->sessions[i], 1);
+    for (unsigned i = 0; i < SERVERS; i++) reach_session(process, &process->sessions[i]);
     if (process->life != PROCESS_LIVE) return;
     audit_slots(process->cspace, 1);
     audit_slots(process->descriptions, 1);
