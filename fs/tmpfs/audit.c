@@ -240,7 +240,6 @@ void audit(void)
 {
     uint32_t files = fs->inodes.n_used, pages = fs->pool.n_free;
     io_audit();
-    wake_pipes();
     clear_counts();
     for_each (inode, inode, &fs->inodes)
         if (is_directory(inode)) reach_entries(inode);
@@ -256,6 +255,7 @@ void audit(void)
     audit_sweep(&fs->texts);
     audit_sweep(&fs->locks);
     audit_sweep(&fs->pipes);
+    wake_pipes();  // with what has been counted
     dir_rehash();
     claim_pages();
     fs->passing = standing(fs->passing);

@@ -14,6 +14,7 @@
 //
 // Beside the work a program of high priority asks all three servers again and again: its longest wait is the stall.
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -35,7 +36,7 @@
 
 #define TEXT 16384
 #define COMPONENTS 32
-#define WORK_LIMIT 25          // times what the undisturbed work takes
+#define WORK_LIMIT 100         // times what the undisturbed work takes
 #define SETTLE_NS 500000000ll  // for everything to be as before
 #define BEATS_NS 150000000ll   // a component that answers no heartbeat is known by then
 #define ERRORS "/tmp/campaign.errors"
@@ -58,6 +59,7 @@ enum { KILLS = 1, HANGS = 4, CEILINGS = 6, PLANNED = 7, RENEWALS = 9, DEATHS }; 
 
 static struct outcome expected, got;
 static int64_t work_limit_ns = 10000000000ll;  // virtual time for one run of the work, once it has been seen
+static char processes[4096];  // that were left when the work's time was up
 static char ledger_before[TEXT], ledger_after[TEXT];
 static struct component before[COMPONENTS], after[COMPONENTS];
 static struct {
@@ -268,11 +270,29 @@ static void collect(struct outcome *o, int master, int64_t deadline)
     }
 }
 
+// Who is there when the time is up: pid, name, state, parent, group of each.
+static void note_processes(void)
+{
+    DIR *all = opendir("/proc");
+    processes[0] = 0;
+    for (struct dirent *each; all && (each = readdir(all));) {
+        char path[300], line[256];
+        if (each->d_name[0] < '0' || each->d_name[0] > '9') continue;
+        snprintf(path, sizeof path, "/proc/%s/stat", each->d_name);
+        FILE *file = fopen(path, "r");
+        if (file && fgets(line, sizeof line, file) && strlen(processes) + 64 < sizeof processes)
+            sprintf(processes + strlen(processes), "%.40s\n", line);
+        if (file) fclose(file);
+    }
+    if (all) closedir(all);
+}
+
 static int reap(pid_t pid, int64_t deadline)
 {
     int status;
     while (waitpid(pid, &status, WNOHANG) == 0) {
         if (now() > deadline) {
+            note_processes();
             kill(-pid, SIGKILL);
             kill(pid, SIGKILL);
             return -1;
@@ -375,6 +395,7 @@ static void show_difference(void)
     fwrite(got.text, 1, got.length, told);
     fprintf(told, "\n--- errors\n");
     fwrite(errors, 1, n, told);
+    if (got.status == -1) fprintf(told, "\n--- processes\n%s", processes);
     fprintf(told, "\n--- ledger %s, before %s\n", ledger_after, ledger_before);
 }
 
