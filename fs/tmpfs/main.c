@@ -64,6 +64,7 @@ int component_main(const struct component_info *info)
         .tick = tick,
         .description_gone = io_description_gone,
         .session_gone = io_session_gone,
+        .stale_session = io_stale_session,
         .usage = io_usage,
         .audit = audit,
         .wake = wake_all,

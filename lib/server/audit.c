@@ -106,7 +106,7 @@ static void wake(const struct server *server)
     vault.header->audit = AUDIT_NONE;
 }
 
-void audit_run(const struct server *server)
+_Bool audit_run(const struct server *server)
 {
     struct vault_header *header = vault.header;
     enum component_death death = rt_info()->last_death;
@@ -117,12 +117,12 @@ void audit_run(const struct server *server)
     } else if (header->audit != AUDIT_NONE || (server_restarted() && death != DEATH_KILLED)) {
         header->audit = AUDIT_DUE;
     }
-    if (header->audit == AUDIT_NONE || !server->audit || !vault.state->is_set_up) return;
+    if (header->audit == AUDIT_NONE || !server->audit || !vault.state->is_set_up) return 0;
     header->audit = AUDIT_BEGUN;
     barrier();
     if (only_wake) {
         wake(server);
-        return;
+        return 0;
     }
     uint64_t began = now_ns();
     vault_stop_logging();
@@ -136,4 +136,5 @@ void audit_run(const struct server *server)
     if (n > 0) log_line("%u capabilities were lost and are free again", n);
     barrier();
     header->audit = AUDIT_NONE;
+    return 1;
 }

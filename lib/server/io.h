@@ -136,6 +136,9 @@ void *io_request_handle(const struct request *request, struct io_session **sessi
 // For server.session_gone: closes the handles, some in each step, then forgets threads, waiters and buffer.
 bool io_session_gone(uint64_t badge);
 
+// For server.stale_session: whose notice has been lost.
+uint64_t io_stale_session(void);
+
 // --- descriptions
 
 // A cleared record, null: ENFILE. Fill it in before io_opened(). A step that fails with server_abort() undoes it.

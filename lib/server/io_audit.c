@@ -79,6 +79,17 @@ static void reach_descriptions(const struct io *io)
     }
 }
 
+uint64_t io_stale_session(void)
+{
+    const struct sessions *sessions = &io_state->sessions;
+    for (uint32_t slot = 0; slot < sessions->n_slots; slot++) {
+        const struct io_session *session = session_at(sessions, slot);
+        uint64_t badge = session ? session_badge(sessions, session) : 0;
+        if (session && io_process_ended(badge)) return badge;
+    }
+    return 0;
+}
+
 void io_audit(void)
 {
     struct io *io = io_state;

@@ -62,6 +62,15 @@ err_t io_credentials_renew(uint64_t badge, struct io_credentials *credentials)
     return io_credentials(badge, credentials);
 }
 
+bool io_process_ended(uint64_t badge)
+{
+    const struct process_table *table = io_processes();
+    if (!table || BADGE_SLOT(badge) >= PROCESS_SLOTS) return false;
+    const struct process_entry *e = &table->entries[BADGE_SLOT(badge)];
+    int32_t newer = (int32_t)(e->generation - BADGE_GENERATION(badge));  // < 0: it is only being made
+    return newer > 0 || (newer == 0 && !e->alive);
+}
+
 uint64_t io_fsize_limit(uint64_t badge)
 {
     const struct process_table *table = io_processes();

@@ -8,5 +8,7 @@ extern struct io *io_state;
 
 // The thread that a session registered under this index, null when it did not.
 struct io_thread *io_thread(const struct io_session *session, uint32_t index);
+// Has the session's process ended?
+bool io_process_ended(uint64_t badge);
 // Take the thread out of all queues.
 void io_disarm(struct io_thread *thread);

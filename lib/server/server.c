@@ -11,6 +11,7 @@
 #include "protocols/proc.h"
 #include "protocols/supervisor.h"
 
+#define STALE_STEPS 4096  // for sessions that are ended behind an audit
 #define POISON_DEATHS 2  // an event that has brought its server down as often is given up
 
 static uint64_t wake_at = NS_FOREVER;
@@ -351,6 +352,14 @@ static void take_hints(const struct server *server)
     step(server, EVENT_TICK, 0, 0);
 }
 
+// Sessions that the audit has found and nobody will end.
+static void end_stale_sessions(const struct server *server)
+{
+    uint64_t badge;
+    for (unsigned n = 0; n < STALE_STEPS && server->stale_session && (badge = server->stale_session()) != 0; n++)
+        step(server, EVENT_GONE, badge, 0);
+}
+
 // The next instance begins here as the first one does.
 static void start(const struct server *server)
 {
@@ -358,10 +367,11 @@ static void start(const struct server *server)
     proc_channel = proc && proc->kind == COMPONENT_CAP_CALL ? proc->slot : 0;
     if (vault.header->phase != STEP_IDLE) vault.header->deaths += death_is_own(rt_info()->last_death);
     finish_effects(server);
-    audit_run(server);
+    _Bool audited = audit_run(server);
     if (server_restarted() && server->check && !server->check()) server_fail("the links of its state are broken");
     finish_step(server);
     if (!vault.state->is_set_up) step(server, EVENT_SETUP, 0, 0);
+    if (audited) end_stale_sessions(server);
     refuse_unrecorded(server);
     hints_due = server_restarted();
     if (!is_on_trial()) take_hints(server);

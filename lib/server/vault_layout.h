@@ -328,7 +328,7 @@ void answer_load(struct message *m);
 
 // --- audit.c
 // Run the audit if one is due.
-void audit_run(const struct server *server);
+_Bool audit_run(const struct server *server);
 
 // --- doubt.c
 // A request ends in an error: doubt the step if that is not what such requests usually end in.

@@ -128,6 +128,7 @@ static const struct server server = {
     .tick = tick,
     .description_gone = io_description_gone,
     .session_gone = io_session_gone,
+    .stale_session = io_stale_session,
     .audit = io_audit,
     .wake = io_wake_all,
     .check = io_check,
