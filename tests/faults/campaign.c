@@ -36,7 +36,7 @@
 
 #define TEXT 16384
 #define COMPONENTS 32
-#define WORK_LIMIT 100         // times what the undisturbed work takes
+#define WORK_LIMIT 25         // times what the undisturbed work takes
 #define SETTLE_NS 500000000ll  // for everything to be as before
 #define BEATS_NS 150000000ll   // a component that answers no heartbeat is known by then
 #define ERRORS "/tmp/campaign.errors"
