@@ -39,6 +39,8 @@ enum {
                                //  ERR_NOT_FOUND: never given, or long ago
     SUPERVISOR_GRANT = 18,     // (index, n) -> enum component_cap_kind, peer's index, detail of the n-th thing that the
                                //  manifest gives; its name in words 8..; ERR_NOT_FOUND behind the last
+    SUPERVISOR_DOUBT = 19,     // (slot) what this peer answers (the caller's capability of kind COMPONENT_CAP_CALL) it does not do:
+                               //  end its instance by plan. ERR_AGAIN: that was done less than 100 ms ago
 };
 enum { UPDATE_SAME = 0, UPDATE_STAGED = 1, UPDATE_BUNDLE = 2 };  // restart it; the staged image; the bundle's
 #define SUPERVISOR_STAGE_BYTES (8 * (MSG_WORDS - MSG_REGISTERS))

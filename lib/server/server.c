@@ -11,6 +11,7 @@
 #include "protocols/proc.h"
 #include "protocols/supervisor.h"
 
+#define TOLD_MOST 4       // times in a row that proc is told of the same session's end
 #define STALE_STEPS 4096  // for sessions that are ended behind an audit
 #define POISON_DEATHS 2  // an event that has brought its server down as often is given up
 
@@ -95,6 +96,20 @@ static err_t run_request(const struct server *server, const struct request *requ
     return handler ? handler(request, answer) : ERR_NO_SYSCALL;
 }
 
+// What proc was told is to end the notice of that badge. When it comes again and again all the same, we have gone wrong, or proc.
+static void tell_session_closed(uint64_t badge)
+{
+    static uint64_t told;
+    static unsigned n_told;
+    uint64_t slot = proc_channel;
+    if (proc_channel == 0) return;
+    server_send(proc_channel, PROC_SESSION_CLOSED, 1, &badge);
+    n_told = badge == told ? n_told + 1 : 1;
+    told = badge;
+    if (n_told % (2 * TOLD_MOST) == TOLD_MOST) server_doubt("a session ends again and again");
+    if (n_told % (2 * TOLD_MOST) == 0) server_send(SLOT_SUPERVISOR, SUPERVISOR_DOUBT, 1, &slot);
+}
+
 // The badge's last holder is gone. A kind without handler stays with whoever keeps its first capability.
 static __attribute__((noinline)) void run_gone(const struct server *server, uint64_t badge)
 {
@@ -104,7 +119,7 @@ static __attribute__((noinline)) void run_gone(const struct server *server, uint
         break;
     case BADGE_SESSION:
         if (server->session_gone && !server->session_gone(badge)) break;
-        if (proc_channel != 0) server_send(proc_channel, PROC_SESSION_CLOSED, 1, &badge);
+        tell_session_closed(badge);
         break;
     case BADGE_CHANNEL: server_send(SLOT_SUPERVISOR, SUPERVISOR_CHANNEL_GONE, 1, &badge); break;
     default:

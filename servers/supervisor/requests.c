@@ -5,6 +5,8 @@
 // Who asks is known from the badge alone. A faulting thread is never answered: it goes with its instance.
 #include "servers/supervisor/supervisor.h"
 
+#define PEER_DOUBT_NS 100000000ull
+
 static const char *fault_kind(uint64_t kind)
 {
     static const char *const names[] = {"?", "page fault", "exception", "timeout", "foreign system call"};
@@ -45,6 +47,18 @@ static err_t channel_gone(const struct component *server, uint64_t badge)
             return cspace_delete(BOOT_SLOT_CSPACE, client->views[i], 1);
     }
     return ERR_NOT_FOUND;
+}
+
+// At most so often, as components doubt themselves (lib/server/doubt.c): whoever has gone wrong itself does little harm by it.
+static err_t doubt_peer(const struct component *by, uint64_t slot)
+{
+    uint64_t i = slot - SLOT_NAMED;
+    if (i >= by->spec->n_grants || by->spec->grants[i].kind != COMPONENT_CAP_CALL) return ERR_INVALID;
+    struct component *peer = component_at(by->spec->grants[i].peer);
+    if (peer->last_death == DEATH_DOUBT && now_ns() - peer->died_at < PEER_DOUBT_NS) return ERR_AGAIN;
+    log_line("%s does not believe %s: is it so?", by->spec->name, peer->spec->name);
+    component_died(peer, DEATH_DOUBT);
+    return OK;
 }
 
 // The component of this index; null: there is none, but it may be a twin's.
@@ -97,6 +111,7 @@ static err_t handle_request(struct component *c, uint32_t operation, struct mess
     case SUPERVISOR_STOPPED: update_stopped(c); return OK;
     case SUPERVISOR_FAILED: component_failed(c); return OK;
     case SUPERVISOR_RENEW: component_died(c, DEATH_DOUBT); return OK;
+    case SUPERVISOR_DOUBT: return doubt_peer(c, m->words[0]);
     case SUPERVISOR_CONFIRM: update_confirm(c); return OK;
     case SUPERVISOR_STAGE: return update_stage(c, m->words[0], m->words[1]);
     case SUPERVISOR_UPDATE: return update_begin(c, named(m->words[0]), m->words[1]);
