@@ -161,6 +161,7 @@ static inline __attribute__((always_inline)) void run_event(const struct server 
     }
     header->answer_err = err;
     trace->err = err;
+    if (header->answer.n_words > MSG_WORDS || header->answer.n_caps > MSG_CAPS) panic("an answer that cannot be");
     drop_caps(request);
     if (header->journal_next < header->n_journal) journal_drop_unclaimed();
     if (header->n_migrated > 0) tell_supervisor(SUPERVISOR_CONFIRM);

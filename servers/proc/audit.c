@@ -68,8 +68,26 @@ static void reach_session(const struct process *process, uint32_t *slot)
         *slot = 0;
 }
 
+// Who it is for the servers, the kernel knows.
+static void reach_identity(struct process *process)
+{
+    struct cap_identity cap = {0};
+    process->slot = table_index(&state->processes, process);
+    if (process->sessions[SERVER_PROC]) (void)cspace_identify(SLOT_CSPACE, process->sessions[SERVER_PROC], &cap);
+    if (cap.type == CAP_ENDPOINT && (cap.badge & ~0xffffffff0000ull) == BADGE_SESSION_OF(process->slot, 0))
+        process->generation = BADGE_GENERATION(cap.badge);
+}
+
+static void reach_space(struct process *process)
+{
+    if (audit_reach(&state->spaces, process->space)) reach_parts(process->space);
+    audit_slots(process->space->aspace, SPACE_SLOTS);
+    process->space->n_processes++;
+}
+
 static void reach_process(struct process *process)
 {
+    reach_identity(process);
     reach_signals(&process->signals);
     for (unsigned i = 0; i < SERVERS; i++) reach_session(process, &process->sessions[i]);
     if (process->life != PROCESS_LIVE) return;
@@ -77,10 +95,34 @@ static void reach_process(struct process *process)
     audit_slots(process->descriptions, 1);
     for_reached (kit, kit, &state->kits, process->free_kits) audit_slots(kit->thread, KIT_SLOTS);
     for_reached (thread, t, &state->threads, process->threads) reach_thread(process, t);
-    if (!process->space || !table_holds(&state->spaces, process->space)) return;
-    if (audit_reach(&state->spaces, process->space)) reach_parts(process->space);
-    audit_slots(process->space->aspace, SPACE_SLOTS);
-    process->space->n_processes++;
+    if (!table_holds(&state->spaces, process->space)) process->space = NULL;
+    if (process->space) reach_space(process);
+}
+
+// One that its pid does not lead to any more, but that has a thread.
+static void reach_if_lives(struct process *process)
+{
+    const struct thread *thread = process->threads;
+    if (audit_reached(&state->processes, process) || process->life != PROCESS_LIVE || !thread) return;
+    if (!table_holds(&state->threads, thread) || thread->process != process) return;
+    (void)audit_reach(&state->processes, process);
+    reach_process(process);
+}
+
+// The only process without space gets the only space without process.
+static void join_homeless(void)
+{
+    struct process *homeless = NULL;
+    struct space *empty = NULL;
+    unsigned n_homeless = 0, n_empty = 0;
+    for_each (process, process, &state->processes)
+        if (audit_reached(&state->processes, process) && process->life == PROCESS_LIVE && !process->space)
+            homeless = process, n_homeless++;
+    for_each (space, space, &state->spaces)
+        if (!audit_reached(&state->spaces, space)) empty = space, n_empty++;
+    if (n_homeless != 1 || n_empty != 1) return;
+    homeless->space = empty;
+    reach_space(homeless);
 }
 
 static void reach_processes(void)
@@ -91,6 +133,8 @@ static void reach_processes(void)
     for (unsigned bucket = 0; bucket < PID_BUCKETS; bucket++)
         for_reached_by (pid_next, process, p, &state->processes, state->pid_buckets[bucket]) reach_process(p);
     for_reached_by (next_dead, space, space, &state->spaces, state->dead_spaces) reach_parts(space);
+    for_each (process, process, &state->processes) reach_if_lives(process);
+    join_homeless();
 }
 
 // --- blocks: those in no chain are free, and nothing that was made of them is left
@@ -169,8 +213,10 @@ void audit(void)
                                     &state->sources,   &state->shareds, &state->chunks, &state->signals};
     for (unsigned i = 0; i < sizeof tables / sizeof tables[0]; i++) audit_sweep(tables[i]);
     chunks_rehash();
+    mend_links();
     audit_blocks();
     count_pages();
+    table_publish_again();
     if (pages != state->pages.n_free || processes != state->processes.n_used || blocks != state->n_free_blocks)
         log_line("the audit has found %d pages, %d blocks and %d processes that were lost",
                  (int)(state->pages.n_free - pages), (int)(state->n_free_blocks - blocks),

@@ -60,11 +60,12 @@ static void leave_children(struct process *process)
 static void leave_space(struct process *process)
 {
     struct space *space = process->space;
+    process->page = NULL;
+    if (!space) return;
     if (process->own.max_pages < space->pages.n_pages) process->own.max_pages = space->pages.n_pages;
     space_release_area(space, process->area);
     space_leave(space);
     process->space = NULL;
-    process->page = NULL;
 }
 
 // Capabilities go in the order in which servers should hear of them: descriptions, then sessions.
@@ -89,7 +90,8 @@ void process_exit(struct process *process, uint32_t status)
     process->stopped = process->report_stop = process->report_continue = 0;
     timer_set(process, 0, 0);
     wait_vfork_done(process);
-    while (process->threads) thread_destroy(process->threads, process->space->n_processes > 1);
+    bool space_lives = process->space && process->space->n_processes > 1;
+    while (process->threads) thread_destroy(process->threads, space_lives);
     leave_space(process);
     drop_capabilities(process);
     signal_queue_drop(&process->signals, ~0ull);
@@ -121,7 +123,8 @@ void exits_look_again(void)
 {
     for_each_process(process)
     {
-        if (process->life == PROCESS_EXITING && !has_sessions(process)) become_zombie(process);
+        if (process->life == PROCESS_LIVE && !process->space) process_exit(process, SIGKILL);  // lost: mend.c
+        else if (process->life == PROCESS_EXITING && !has_sessions(process)) become_zombie(process);
         else if (process->life == PROCESS_ZOMBIE && !process->end_told) tell_end(process);
     }
 }

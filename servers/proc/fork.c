@@ -155,11 +155,6 @@ static bool copy_range(struct space *to, const struct space *from, uint64_t star
     return true;
 }
 
-static void *page_at(const struct space *space, uint64_t address)
-{
-    return page_address(page_set_get(&space->pages, PAGE_NUMBER(address)));
-}
-
 static bool fill_space(struct process *child, const struct process *parent, const struct thread *thread)
 {
     struct space *space = child->space;
@@ -170,7 +165,7 @@ static bool fill_space(struct process *child, const struct process *parent, cons
         !copy_range(space, parent->space, PROCESS_AREA(child->area), PROCESS_AREA_INHERITED) ||
         !copy_range(space, parent->space, THREAD_AREA(thread->area), THREAD_AREA_BYTES))
         return false;
-    child->page = page_at(space, PROCESS_AREA(child->area));
+    child->page = space_see(space, PROCESS_AREA(child->area));
     process_page_fill(child);
     return true;
 }
@@ -181,7 +176,7 @@ static bool fill_thread(struct process *child, const struct thread *parent_threa
     struct thread *thread = thread_new(child, child->space, parent_thread->area, child->pid);
     if (!thread) return false;
     batch_add(LIST_ENTRY(thread->kit->thread, THREAD_CLONE_STATE, 1), parent_thread->kit->thread, 0, 0, 0, 0);
-    thread->page = page_at(child->space, THREAD_AREA(thread->area) + THREAD_AREA_PAGE);
+    thread->page = space_see(child->space, THREAD_AREA(thread->area) + THREAD_AREA_PAGE);
     thread_page_fill(thread);
     thread->page->robust_list = 0;
     thread_run_later(thread);

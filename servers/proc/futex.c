@@ -134,6 +134,7 @@ void futex_thread_died(struct thread *thread, bool space_lives)
 {
     struct space *space = thread->process->space;
     futex_forget(thread);
+    if (!space || !thread->page) return;  // lost: mend.c
     if (thread->page->robust_list) walk_robust_list(space, thread->page->robust_list, thread->tid);
     uint64_t address = thread->page->clear_child_tid;
     if (!space_lives || !address || !space_store32(space, address, 0)) return;

@@ -185,6 +185,8 @@ struct space {
 struct space *space_make(void);
 // One process less; without any the space ends, its pages are dropped in further steps.
 void space_leave(struct space *space);
+// Where we see the page at this address, null: it is not there.
+void *space_see(const struct space *space, uint64_t address);
 // A process area is free again; its pages go when others still use the space.
 void space_release_area(struct space *space, unsigned area);
 // What a space-changing request answers when page tables must be found first: OK, or ERR_RESTARTED after queueing a

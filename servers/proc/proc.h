@@ -204,6 +204,7 @@ void blocks_release(uint32_t *chain);  // revoke all of a chain after the commit
 
 // --- audit.c
 void audit(void);  // for server.audit
+void mend_links(void);  // mend.c
 void wake_all(void);  // for server.wake
 
 // --- thread.c
@@ -344,4 +345,5 @@ void rusage_words(const struct times *times, struct answer *answer);  // struct 
 
 // --- table.c: the published table
 void table_attach(void);
+void table_publish_again(void);  // all entries, behind an audit
 void table_publish(uint64_t slot, uint64_t b, uint64_t c);

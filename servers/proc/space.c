@@ -113,6 +113,12 @@ struct space *space_make(void)
     return space;
 }
 
+void *space_see(const struct space *space, uint64_t address)
+{
+    uint32_t page = page_set_get(&space->pages, PAGE_NUMBER(address));
+    return page ? page_address(page) : NULL;
+}
+
 void space_release_area(struct space *space, unsigned area)
 {
     space->process_areas &= ~(1ull << area);

@@ -2,7 +2,7 @@
 // The published table of processes (protocols/processes.h), and proc's part of the process pages.
 //
 // Both are written by an effect, so they show what is committed, and before the answer of the step goes out. An entry
-// that an earlier instance was writing when it died has an odd sequence; writing it again makes it even.
+// that an earlier instance was writing when it died has an odd sequence; the effect, which is performed again, makes it even.
 #include "servers/proc/proc.h"
 #include <linux/resource.h>
 
@@ -54,5 +54,9 @@ void table_attach(void)
     if (!cap || !cap->address) panic("the manifest publishes no table processes");
     table = (struct process_table *)cap->address;
     table->n_slots = PROCESS_SLOTS;
+}
+
+void table_publish_again(void)
+{
     for (uint32_t slot = 0; slot < PROCESS_SLOTS; slot++) table_publish(slot, 0, 0);
 }
