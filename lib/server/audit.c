@@ -82,12 +82,13 @@ static void empty_free_slots(void)
     }
 }
 
-// Those in use that nobody has named.
+// Those in use that nobody has named. Those that somebody has named are in use.
 static unsigned give_back_slots(void)
 {
     const struct vault_state *state = vault.state;
     unsigned n = 0;
     for (uint32_t slot = SLOT_DYNAMIC; slot < state->n_slots; slot++) {
+        if (is_reached(slot)) vault.state->slot_map[slot / 64] |= 1ull << slot % 64;
         if (!is_in_use(slot) || is_reached(slot) || is_reply(slot)) continue;
         (void)cspace_revoke(SLOT_CSPACE, slot);
         (void)cspace_delete(SLOT_CSPACE, slot, 1);

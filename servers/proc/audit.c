@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The audit (lib/server/audit.h): processes found by their pids are the roots; their threads, kits, spaces, regions, pages,
+// The audit (lib/server/audit.h): processes are the roots; their threads, kits, spaces, regions, pages,
 // blocks and signals are what they reach. Holders are counted anew, and what has none is free. Threads are signalled: who waits
 // asks again.
 #include "servers/proc/proc.h"
@@ -99,14 +99,26 @@ static void reach_process(struct process *process)
     if (process->space) reach_space(process);
 }
 
-// One that its pid does not lead to any more, but that has a thread.
-static void reach_if_lives(struct process *process)
+static bool known[PROCESS_SLOTS];  // pids lead to it
+
+static void note_known(void)
 {
-    const struct thread *thread = process->threads;
-    if (audit_reached(&state->processes, process) || process->life != PROCESS_LIVE || !thread) return;
-    if (!table_holds(&state->threads, thread) || thread->process != process) return;
-    (void)audit_reach(&state->processes, process);
-    reach_process(process);
+    memset(known, 0, sizeof known);
+    for (unsigned bucket = 0; bucket < PID_BUCKETS; bucket++) {
+        const struct process *process = state->pid_buckets[bucket];
+        for (; process && table_holds(&state->processes, process); process = process->pid_next) {
+            bool *seen = &known[table_index(&state->processes, process)];
+            if (*seen) break;
+            *seen = true;
+        }
+    }
+}
+
+// One that lives has a thread, whatever has become of its pid; the others' pids are all that is left of them.
+static bool is_process(const struct process *process)
+{
+    if (process->life == PROCESS_LIVE) return process->threads && table_holds(&state->threads, process->threads);
+    return known[table_index(&state->processes, process)];
 }
 
 // The only process without space gets the only space without process.
@@ -130,10 +142,10 @@ static void reach_processes(void)
     for_each (space, space, &state->spaces) space->n_processes = 0;
     for_each (source, source, &state->sources) source->holders = 0;
     for_each (shared, shared, &state->shareds) shared->holders = 0;
-    for (unsigned bucket = 0; bucket < PID_BUCKETS; bucket++)
-        for_reached_by (pid_next, process, p, &state->processes, state->pid_buckets[bucket]) reach_process(p);
+    note_known();
+    for_each (process, process, &state->processes)
+        if (is_process(process) && audit_reach(&state->processes, process)) reach_process(process);
     for_reached_by (next_dead, space, space, &state->spaces, state->dead_spaces) reach_parts(space);
-    for_each (process, process, &state->processes) reach_if_lives(process);
     join_homeless();
 }
 
