@@ -3,7 +3,7 @@
 // ends of pipes and free pages are counted anew; what nothing leads to goes.
 //
 // An inode lives while it has a link or a user, so counting these decides which are reached. Lists in directories
-// are believed as far as they hold together.
+// are believed as far as they hold together; what they have lost is found by the hash table.
 #include "fs/tmpfs/tmpfs.h"
 
 #define for_each(type, each, table) \
@@ -37,13 +37,11 @@ static uint32_t length_of(const struct entry *e)
 
 static bool is_inode(const struct inode *inode) { return inode && table_holds(&fs->inodes, inode); }
 
-// What the directory's list holds, and its backward links and size. An entry that leads nowhere is left out; another directory's
-// ends the list.
+// What the directory's list holds. An entry that leads nowhere is left out; another directory's ends the list.
 static void reach_entries(struct inode *directory)
 {
-    struct entry *previous = NULL, **link = &directory->first;
+    struct entry **link = &directory->first;
     uint32_t n_left = fs->entries.n_fresh;
-    directory->size = 0;
     while (*link && n_left-- > 0 && table_holds(&fs->entries, *link) && !audit_reached(&fs->entries, *link)) {
         struct entry *e = *link;
         if (e->directory != directory && is_inode(e->directory)) break;
@@ -52,6 +50,31 @@ static void reach_entries(struct inode *directory)
             continue;
         }
         (void)audit_reach(&fs->entries, e);
+        e->directory = directory;
+        link = &e->next;
+    }
+    *link = NULL;
+}
+
+// Entries that only the hash table still leads to come back into their directories.
+static void relink_entries(void)
+{
+    for_each (entry, e, &fs->entries) {
+        if (audit_reached(&fs->entries, e) || !is_inode(e->inode) || !is_inode(e->directory)) continue;
+        if (!is_directory(e->directory) || !dir_knows(e) || !audit_reach(&fs->entries, e)) continue;
+        struct entry **link = &e->directory->first;
+        while (*link && (*link)->cookie < e->cookie) link = &(*link)->next;
+        e->next = *link;
+        *link = e;
+    }
+}
+
+// Backward links, size, and what counts as links.
+static void count_entries(struct inode *directory)
+{
+    struct entry *previous = NULL;
+    directory->size = 0;
+    for (struct entry *e = directory->first; e; previous = e, e = e->next) {
         bool is_subdirectory = is_directory(e->inode);
         e->inode->links += is_subdirectory ? 2 : 1;
         if (is_subdirectory) {
@@ -60,15 +83,36 @@ static void reach_entries(struct inode *directory)
             e->inode->parent = directory;
         }
         directory->size++;
-        e->directory = directory;
         e->previous = previous;
-        previous = e;
         reach_text(&e->more);
         e->length = length_of(e);
-        link = &e->next;
     }
-    *link = NULL;
     directory->last = previous;
+}
+
+static void drop_entries(struct inode *directory)
+{
+    for (const struct entry *e = directory->first; e; e = e->next) {
+        bool is_subdirectory = is_directory(e->inode);
+        audit_forget(e);
+        e->inode->links -= is_subdirectory ? 2 : 1;
+        if (is_subdirectory) e->inode->self = NULL;
+    }
+    directory->first = directory->last = NULL;
+    directory->size = directory->links = 0;
+}
+
+// A directory that neither a name nor a user leads to goes with all that is in it.
+static void drop_lost_directories(void)
+{
+    for (bool again = true; again;) {
+        again = false;
+        for_each (inode, inode, &fs->inodes) {
+            if (!is_directory(inode) || inode == fs->root || inode->self || inode->users || !inode->first) continue;
+            drop_entries(inode);
+            again = true;
+        }
+    }
 }
 
 static void count_description(const struct description *d)
@@ -243,7 +287,11 @@ void audit(void)
     clear_counts();
     for_each (inode, inode, &fs->inodes)
         if (is_directory(inode)) reach_entries(inode);
+    relink_entries();
+    for_each (inode, inode, &fs->inodes)
+        if (is_directory(inode)) count_entries(inode);
     count_users();
+    drop_lost_directories();
     reach_inodes();
     reach_departed(&fs->truncated);
     reach_departed(&fs->deleted);

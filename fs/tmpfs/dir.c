@@ -171,6 +171,14 @@ bool dir_move(struct entry *entry, struct inode *directory, const struct name *n
     return true;
 }
 
+bool dir_knows(const struct entry *entry)
+{
+    uint32_t n_left = fs->entries.n_fresh;
+    const struct entry *e = *bucket(entry->hash);
+    while (e && e != entry && n_left-- > 0 && table_holds(&fs->entries, e)) e = e->hash_next;
+    return e == entry;
+}
+
 void dir_rehash(void)
 {
     memset(fs->buckets, 0, HASH_BUCKETS * sizeof *fs->buckets);

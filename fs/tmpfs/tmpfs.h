@@ -281,6 +281,7 @@ void name_make(struct name *name, const char *text, size_t n);  // of at most NA
 struct entry *dir_find(const struct inode *directory, const struct name *name);
 struct entry *dir_add(struct inode *directory, const struct name *name, struct inode *inode);  // null: ENOSPC
 void dir_remove(struct entry *entry);
+bool dir_knows(const struct entry *entry);  // the hash table leads to it
 void dir_rehash(void);  // make the hash table anew of the entries that the audit has reached
 // Give the entry another directory and name; the record stays. False: no room.
 bool dir_move(struct entry *entry, struct inode *directory, const struct name *name);

@@ -22,6 +22,8 @@ _Bool audit_reach(const struct table *table, const void *record);
 #define for_reached(...) for_reached_by(next, __VA_ARGS__)
 // It has been reached.
 _Bool audit_reached(const struct table *table, const void *record);
+// It has not, after all.
+void audit_forget(const void *record);
 // Free every record that was not reached, and make the list of free ones anew.
 void audit_sweep(struct table *table);
 

@@ -123,6 +123,8 @@ _Bool audit_reached(const struct table *table, const void *record)
     return record && table_holds(table, record) && head_of(record)->reached == mark();
 }
 
+void audit_forget(const void *record) { head_of(record)->reached = 0; }
+
 _Bool audit_reach(const struct table *table, const void *record)
 {
     if (!record || !table_holds(table, record) || head_of(record)->reached == mark()) return 0;

@@ -116,7 +116,10 @@ static size_t slurp(const char *path, char *text)
     int file = open(path, O_RDONLY);
     if (file < 0) fail(path);
     size_t n = 0;
-    for (ssize_t got_now; n < TEXT - 1 && (got_now = read(file, text + n, TEXT - 1 - n)) > 0;) n += (size_t)got_now;
+    ssize_t got_now = 1;
+    for (; n < TEXT - 1 && got_now > 0; n += (size_t)(got_now > 0 ? got_now : 0))
+        got_now = read(file, text + n, TEXT - 1 - n);
+    if (got_now < 0) fail(path);
     close(file);
     text[n] = 0;
     return n;
