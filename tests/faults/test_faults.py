@@ -67,6 +67,7 @@ class Campaigns(unittest.TestCase):
         manifested, transparent = int(summary[1]), int(summary[2])
         # What is known (docs/faults.md), and what chance may add to it among so few.
         self.assertLess(manifested - transparent, 0.08 * manifested + 3 * (0.08 * manifested) ** 0.5)
+
     def test_signals_that_go_astray_are_made_good_by_renewal(self):
         campaign = faults.Campaign(cli.Project(ROOT, BUILD), print)
         sites = [i.address for i in campaign.plan.instructions("tmpfs")
@@ -81,7 +82,7 @@ class Campaigns(unittest.TestCase):
         for result in results:
             self.assertEqual(result.outcome, "transparent", result.detail)
         took = [int(result.values["time_us"]) for result in results if result.hits]
-        self.assertGreater(max(took), 100_000, "a program has waited for one of them")
+        self.assertGreater(max(took), 50_000, "a program has waited for one of them")  # else it takes 21 ms
 
     def test_a_trial_ends_the_same_to_the_microsecond_whatever_went_before_it(self):
         campaign = faults.Campaign(cli.Project(ROOT, BUILD), print)
