@@ -112,7 +112,10 @@ err_t io_publish(struct io_description *d, struct answer *answer)
 void io_description_gone(uint64_t number)
 {
     struct io_description *d = table_get(&io_state->descriptions, number);
-    if (!d || !d->slot) return;
+    if (!d || !d->slot) {  // the first capability stands where we do not know of it: an audit finds it
+        server_doubt("a description is gone that is none");
+        return;
+    }
     slot_free(d->slot);
     d->slot = 0;
     if (!d->handles) end(d);

@@ -66,15 +66,16 @@ static void reach_threads(const struct io *io, const struct io_session *session)
     }
 }
 
-// A description that no session has a handle of lives while somebody holds its capability.
+// A description that no session has a handle of lives while somebody holds its capability. Another's is nobody's.
 static void reach_descriptions(const struct io *io)
 {
     for (uint32_t i = 0; i < io->descriptions.n_fresh; i++) {
-        const struct io_description *d = table_at(&io->descriptions, i);
+        struct io_description *d = table_at(&io->descriptions, i);
         struct cap_identity cap = {0};
         if (!d) continue;
-        if (d->slot && cspace_identify(SLOT_CSPACE, d->slot, &cap) == OK && cap.children)
-            (void)audit_reach(&io->descriptions, d);
+        if (d->slot) (void)cspace_identify(SLOT_CSPACE, d->slot, &cap);
+        if (cap.badge != (BADGE_DESCRIPTION | table_handle(&io->descriptions, d))) d->slot = 0;
+        if (d->slot && cap.children) (void)audit_reach(&io->descriptions, d);
         if (audit_reached(&io->descriptions, d)) audit_slots(d->slot, 1);
     }
 }

@@ -81,15 +81,16 @@ static err_t derive_part(struct component *c, enum part part, uint32_t from, uns
     return cspace_derive(BOOT_SLOT_CSPACE, part_slot(c, part), 0, from, rights, badge);
 }
 
-// Into the component's own cspace.
-static err_t give(struct component *c, uint32_t slot, uint32_t from, unsigned rights, uint64_t badge)
+// Into the component's own cspace, where the slot is empty.
+static err_t give(const struct component *c, uint32_t slot, uint32_t from, unsigned rights, uint64_t badge)
 {
-    return cspace_derive(part_slot(c, PART_CSPACE), slot, 0, from, rights, badge);
+    err_t err = cspace_derive(part_slot(c, PART_CSPACE), slot, 0, from, rights, badge);
+    return err == ERR_SLOT_FULL ? OK : err;
 }
 
-static void give_part(struct component *c, uint32_t slot, enum part part)
+static err_t give_part(const struct component *c, uint32_t slot, enum part part)
 {
-    must(give(c, slot, part_slot(c, part), RIGHTS_ALL, 0), c, "slot");
+    return give(c, slot, part_slot(c, part), RIGHTS_ALL, 0);
 }
 
 static int line_length(const char *text)
@@ -153,16 +154,22 @@ void durable_make(struct component *c)
     must(derive_part(c, PART_TRACE_VIEW, part_slot(c, PART_TRACE), RIGHT_READ | RIGHT_WRITE, 0), c, "trace ring");
     must(derive_part(c, PART_BUNDLE_VIEW, BOOT_SLOT_BUNDLE, RIGHT_READ | RIGHT_EXEC, 0), c, "bundle");
     must(derive_part(c, PART_CLOCK_VIEW, BOOT_SLOT_CLOCK, RIGHT_READ, 0), c, "clock");
+}
 
-    give_part(c, SLOT_CSPACE, PART_CSPACE);
-    give_part(c, SLOT_ENDPOINT, PART_ENDPOINT);
-    give_part(c, SLOT_SUPERVISOR, PART_SELF);
-    give_part(c, SLOT_NOTIFICATION, PART_NOTIFICATION);
+err_t durable_give(const struct component *c)
+{
     unsigned log_rights = RIGHT_WRITE | (c->spec->may & MAY_POWER ? RIGHT_READ : 0);
-    must(give(c, SLOT_LOG, BOOT_SLOT_LOG, log_rights, c->index + 1), c, "log");
-    must(give(c, SLOT_CLOCK, BOOT_SLOT_CLOCK, RIGHT_READ, 0), c, "clock");
-    if (c->blocks[PART_POOL].size_bits) give_part(c, SLOT_POOL, PART_POOL);
-    if (c->blocks[PART_UNTYPED].size_bits) give_part(c, SLOT_UNTYPED, PART_UNTYPED);
+    err_t err = give_part(c, SLOT_CSPACE, PART_CSPACE);
+    if (err == OK) err = give_part(c, SLOT_ENDPOINT, PART_ENDPOINT);
+    if (err == OK) err = give_part(c, SLOT_SUPERVISOR, PART_SELF);
+    if (err == OK) err = give_part(c, SLOT_NOTIFICATION, PART_NOTIFICATION);
+    if (err == OK) err = give(c, SLOT_LOG, BOOT_SLOT_LOG, log_rights, c->index + 1);
+    if (err == OK) err = give(c, SLOT_CLOCK, BOOT_SLOT_CLOCK, RIGHT_READ, 0);
+    for (unsigned i = 0; i < c->spec->n_grants && err == OK; i++)
+        err = give(c, SLOT_NAMED + i, c->views[i], RIGHTS_ALL, 0);
+    if (err == OK && c->blocks[PART_POOL].size_bits) err = give_part(c, SLOT_POOL, PART_POOL);
+    if (err == OK && c->blocks[PART_UNTYPED].size_bits) err = give_part(c, SLOT_UNTYPED, PART_UNTYPED);
+    return err;
 }
 
 // Signals are hints: who is woken looks again, and finds that what it waited for is gone.
@@ -269,7 +276,7 @@ void durable_grant(struct component *c)
         cap->address = c->mapped_at[i];
         c->views[i] = slot_take();
         err_t err = grant_view(c, grant, cap, c->views[i]);
-        if (err == OK) err = give(c, cap->slot, c->views[i], RIGHTS_ALL, 0);
         must(err, c, grant->name[0] ? grant->name : "device");
     }
+    must(durable_give(c), c, "slots");
 }

@@ -214,6 +214,8 @@ void durable_plan(struct component *c);
 // Make all that outlives instances, in all components, once the blocks are there.
 void durable_make(struct component *c);
 void durable_grant(struct component *c);
+// Give what is in its cspace below SLOT_DYNAMIC, where that is empty; its untyped memory and its reply object cannot come back.
+err_t durable_give(const struct component *c);
 // Delete the capabilities that its instances have gathered, and wake who waits for its signals.
 void durable_forget(const struct component *c);
 // Clear what its instances have made durable. Endpoint, notification and grants stay: the next instance starts as the
