@@ -62,6 +62,7 @@ static struct slot {
     bool used;
     uint32_t children;
     uint32_t first, n_pages, rights;  // frames
+    uint64_t badge;                   // descriptions
 } slots[TEST_SLOTS], slots_copy[TEST_SLOTS];
 static struct effect_record {
     enum { FREE_SLOT, REVOKE_SLOT, REVOKE_CHILDREN, SIGNAL, OWN } kind;
@@ -189,8 +190,8 @@ static void perform(void)
 
 err_t description_make(uint64_t number, uint32_t *slot)
 {
-    (void)number;
     *slot = slot_alloc();
+    slots[*slot].badge = BADGE_DESCRIPTION | number;
     return *slot ? OK : ERR_NO_MEMORY;
 }
 
@@ -251,7 +252,10 @@ err_t rt_syscall(unsigned number, uint64_t cap, uint64_t reply_slot, struct mess
     struct slot *slot = &slots[m->words[0] % TEST_SLOTS];
     switch (INFO_LABEL(m->info)) {
     case CSPACE_DERIVE: return OK;
-    case CSPACE_IDENTIFY: m->words[4] = slot->children; return slot->used ? OK : ERR_NO_CAP;
+    case CSPACE_IDENTIFY:
+        m->words[2] = slot->badge;
+        m->words[4] = slot->children;
+        return slot->used ? OK : ERR_NO_CAP;
     case CSPACE_DERIVE_FRAMES:
         slot->first = (uint32_t)m->words[4];
         slot->n_pages = 1u << (m->words[5] - PAGE_BITS);

@@ -203,10 +203,17 @@ static void count_pages(void)
     }
 }
 
+// Nothing that has begun stands still: who waits is blocked in a call. So it was never set going, or its fault was answered
+// by nobody's word.
 static void wake_threads(void)
 {
-    for_each (thread, thread, &state->threads)
-        if (thread->kit && table_holds(&state->kits, thread->kit)) (void)sys_signal(thread->kit->signal);
+    for_each (thread, thread, &state->threads) {
+        uint64_t now = THREAD_STATE_READY;
+        if (!thread->kit || !table_holds(&state->kits, thread->kit)) continue;
+        (void)sys_signal(thread->kit->signal);
+        (void)thread_info(thread->kit->thread, &now, NULL, NULL);
+        if (thread->started && now == THREAD_STATE_STOPPED) (void)thread_run(thread->kit->thread, 0, 1);
+    }
 }
 
 void wake_all(void)
