@@ -24,6 +24,8 @@
 #define CLIENT_BADGE BADGE_SESSION_OF(3, 1)
 
 enum { PEER_ADD = 1, PEER_ACQUIRE = 2 };  // operations of the peer
+#define NOTICE 0x80000000u                // labels of a script's events that nobody waits for
+#define GONE 0x40000000u
 
 static struct component_info the_info;
 static struct utcb the_utcb;
@@ -82,7 +84,7 @@ static struct world {
     struct message peer_answer;
     uint64_t peer_cap;  // badge that went with the kept answer
     uint64_t effect;    // what the server's own effect has set
-    unsigned signals, failed, confirmed;
+    unsigned signals, failed, confirmed, renewed, doubted;
 } world;
 
 static err_t place(uint64_t slot, uint64_t type, uint64_t badge)
@@ -97,6 +99,11 @@ static err_t place(uint64_t slot, uint64_t type, uint64_t badge)
 static void supervisor(struct message *m)
 {
     world.confirmed += INFO_LABEL(m->info) == SUPERVISOR_CONFIRM;
+    world.doubted += INFO_LABEL(m->info) == SUPERVISOR_DOUBT;
+    if (INFO_LABEL(m->info) == SUPERVISOR_RENEW) {
+        world.renewed++;
+        die(DEATH_DOUBT);
+    }
     if (INFO_LABEL(m->info) == SUPERVISOR_FAILED) {
         world.failed++;
         memset((void *)COMPONENT_VAULT_ADDRESS, 0, VAULT_BYTES);
@@ -182,8 +189,8 @@ static err_t next_request(uint64_t slot, struct message *m)
     const struct sim_request *r = &world.script[world.next];
     *m = (struct message){.info = INFO(r->label, 3, 0), .badge = r->badge};
     for (unsigned i = 0; i < 3; i++) m->words[i] = r->words[i];
-    if (r->label & 0x80000000u) {  // a notice, which nobody waits for
-        m->info = INFO_KERNEL | INFO(KMSG_NOTIFICATION, 1, 0);
+    if (r->label & (NOTICE | GONE)) {
+        m->info = INFO_KERNEL | INFO(r->label & GONE ? KMSG_GONE : KMSG_NOTIFICATION, 1, 0);
         world.next++;
         return OK;
     }
@@ -230,7 +237,11 @@ void *rt_memmove(void *to, const void *from, size_t n) { return memmove(to, from
 void *rt_memset(void *to, int byte, size_t n) { return memset(to, byte, n); }
 uint64_t now_ns(void) { return points; }  // never the same twice
 const char *err_name(err_t err) { return err == OK ? "OK" : "error"; }
-const struct component_cap *rt_cap(const char *name) { return (void)name, NULL; }
+const struct component_cap *rt_cap(const char *name)
+{
+    static const struct component_cap proc = {.kind = COMPONENT_CAP_CALL, .slot = PEER_SLOT};
+    return strcmp(name, "proc") == 0 ? &proc : NULL;
+}
 
 void panic(const char *format, ...)
 {

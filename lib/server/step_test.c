@@ -343,7 +343,7 @@ static void script(unsigned n, const struct sim_request *requests)
 static void test_poison(void)
 {
     const struct sim_request good = {OP_STORE, CLIENT_BADGE, {1234, 2, 3}};
-    const struct sim_request bad = {OP_FAIL, CLIENT_BADGE, {77, 0, 0}}, bad_notice = {0x80000000u, 0, {BAD, 0, 0}};
+    const struct sim_request bad = {OP_FAIL, CLIENT_BADGE, {77, 0, 0}}, bad_notice = {NOTICE, 0, {BAD, 0, 0}};
     script(2, (struct sim_request[]){good, good});
     uint64_t wanted = world.answers[1].words[0];
     the_info.starts = 0;
@@ -425,6 +425,24 @@ static void test_channel(void)
     check("and one from the future, which does not stay", err == ERR_STALE && (call_as_peer(7, 1, &err), err == OK));
 }
 
+// The peer stands for proc, which is told of the session's end and does nothing about it.
+static void test_gone(void)
+{
+    struct sim_request same[3 * TOLD_MOST], others[3 * TOLD_MOST];
+    for (unsigned i = 0; i < 3 * TOLD_MOST; i++) {
+        same[i] = (struct sim_request){GONE, BADGE_SESSION_OF(4, 1), {0}};
+        others[i] = (struct sim_request){GONE, BADGE_SESSION_OF(i, 1), {0}};
+    }
+    script(3 * TOLD_MOST, others);
+    check("sessions end one after the other, and proc is told",
+          world.peer_acts == 3 * TOLD_MOST && world.renewed == 0 && world.doubted == 0);
+    script(2, same);
+    check("a notice may come twice", world.renewed == 0 && world.doubted == 0);
+    script(3 * TOLD_MOST, same);
+    check("one that comes again and again is doubted by the server", world.renewed == 1);
+    check("and then laid at proc's door", world.doubted == 1);
+}
+
 int main(void)
 {
     void *at = mmap((void *)COMPONENT_VAULT_ADDRESS, VAULT_BYTES, PROT_READ | PROT_WRITE,
@@ -435,6 +453,7 @@ int main(void)
     test_failed();
     test_integrity();
     test_channel();
+    test_gone();
     printf("1..%u\n", n_tests);
     return n_failed != 0;
 }
