@@ -55,8 +55,9 @@ err_t call_numbered(uint32_t cap, struct message *m, uint64_t number)
 static err_t ask(uint32_t cap, struct message *m, uint64_t number)
 {
     err_t err = call_numbered(cap, m, number);
-    if (err == ERR_STALE) {  // no sound step's: the count of steps has gone wrong, and the next run has another number
+    if (err == ERR_STALE) {  // ours or the callee's count of steps has gone wrong; the next run has another number
         vault.header->step = step_of_now();
+        server_doubt("a number of a step that is none");
         panic("%lx is no number of a step", number);
     }
     if (err == ERR_NO_CAP || err == ERR_WRONG_TYPE || err == ERR_NO_RIGHT) server_doubt("a server that is none");

@@ -15,9 +15,11 @@
 // the vault; the effect passes them on, and the supervisor takes each number once, however often the effect is performed.
 #include "servers/proc/procfs.h"
 #include "protocols/faults.h"
+#include "protocols/manifest.h"
 #include "protocols/supervisor.h"
 
 #define WORDS_OF_LINE 5
+#define COMPONENTS_MOST (MANIFEST_COMPONENTS + 2)  // and the twins
 
 static const char *const kinds[] = {
     [FAULT_KILL] = "kill",   [FAULT_PATCH] = "patch", [FAULT_REGISTER] = "register",
@@ -109,6 +111,21 @@ static bool parse_arguments(struct fault_to_order *order, enum fault_kind kind, 
     return false;
 }
 
+// Names do not change, so they are asked for once: faults of the supervisor are ordered here, too.
+static bool find_component(const char *name, uint64_t *index)
+{
+    static char names[COMPONENTS_MOST][COMPONENT_NAME];
+    static uint64_t n;
+    for (*index = 0; *index < n; ++*index)
+        if (strcmp(names[*index], name) == 0) return true;
+    struct component component;
+    for (n = 0; n < COMPONENTS_MOST && component_look_up(n, &component); n++)
+        memcpy(names[n], component.name, COMPONENT_NAME);
+    for (*index = 0; *index < n; ++*index)
+        if (strcmp(names[*index], name) == 0) return true;
+    return false;
+}
+
 static err_t parse(char *line, struct fault_to_order *order)
 {
     char *words[WORDS_OF_LINE];
@@ -119,10 +136,9 @@ static err_t parse(char *line, struct fault_to_order *order)
     while (kind < N_KINDS && (!kinds[kind] || strcmp(kinds[kind], words[1]) != 0)) kind++;
     *order = (struct fault_to_order){0};
     if (kind == N_KINDS || !parse_arguments(order, kind, n - 2, words + 2, &n_bytes)) return ERR_LINUX(EINVAL);
-    struct component component;
-    uint64_t index = 0;
-    while (component_look_up(index, &component) && strcmp(component.name, words[0]) != 0) index++;
-    if (strcmp(component.name, words[0]) != 0) return ERR_LINUX(ENOENT);
+    struct component component = {0};
+    uint64_t index;
+    if (!find_component(words[0], &index) || (next && !component_look_up(index, &component))) return ERR_LINUX(ENOENT);
     order->what = FAULT_ORDER(kind, index, n_bytes, next ? component.starts + 1 : 0);
     return OK;
 }
