@@ -14,6 +14,7 @@
 
 #define AHEAD_PAGES 8  // pages given at once to memory written in order
 #define FILE_AHEAD_PAGES 64
+#define FAULTS_THE_SAME 8
 #define STACK_GUARD_BYTES (1ull << 20)
 #define NO_VERDICT \
     (struct fault_verdict) { 0, 0 }
@@ -332,6 +333,16 @@ static err_t deliver(struct thread *thread, const struct request *fault, struct 
     return ERR_GONE;
 }
 
+// The same fault of one thread again and again: what we did for it did not help.
+static void count_fault(const struct request *fault)
+{
+    static uint64_t last, times;
+    uint64_t this = fault->words[FAULT_WORD_ADDRESS] ^ fault->badge;
+    times = this == last ? times + 1 : 0;
+    last = this;
+    if (times == FAULTS_THE_SAME) server_doubt("a fault comes again and again");
+}
+
 // @path page-fault 4/7: find the thread, make the page present, map it after the commit, and let it run again
 err_t proc_fault(const struct request *request, struct answer *answer)
 {
@@ -349,6 +360,7 @@ err_t proc_fault(const struct request *request, struct answer *answer)
     if (request->words[FAULT_WORD_KIND] != FAULT_KIND_PAGE)
         return deliver(thread, request, VERDICT(SIGSYS, SYS_SECCOMP));
     process->own.minor_faults++;
+    count_fault(request);
     struct fault_verdict verdict = OUT_OF_MEMORY;
     if (!pages_kept_for_root(process))
         verdict = space_fault(process->space, request->words[FAULT_WORD_ADDRESS],
@@ -359,5 +371,6 @@ err_t proc_fault(const struct request *request, struct answer *answer)
         (void)server_abort(OK);
         return memory_make_room(process) ? FAULT_RESUME : ERR_GONE;
     }
+    server_doubt("a page that is none");
     return deliver(thread, request, verdict);
 }

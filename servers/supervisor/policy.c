@@ -76,6 +76,24 @@ static _Bool is_excused(const struct component *c, uint64_t now)
     return 0;
 }
 
+struct component *component_peer(const struct component *c, uint64_t slot)
+{
+    uint64_t i = slot - SLOT_NAMED;
+    return i < c->spec->n_grants && c->spec->grants[i].kind == COMPONENT_CAP_CALL ? component_at(c->spec->grants[i].peer)
+                                                                                   : NULL;
+}
+
+// Has it called a component that answers us, but not it? That one is replaced first.
+static _Bool waits_for_peer(const struct component *c)
+{
+    uint64_t state = THREAD_STATE_STOPPED;
+    struct thread_registers registers;
+    (void)thread_info(part_slot(c, PART_THREAD), &state, NULL, NULL);
+    if (state != THREAD_STATE_BLOCKED || thread_get_registers(part_slot(c, PART_THREAD), &registers) != OK) return 0;
+    struct component *peer = component_peer(c, registers.rdi);
+    return peer && component_doubt(peer, c);
+}
+
 // It could have begun and did not come to it: others, of higher priority, have taken all the time. That is no hang of its own.
 // Once it serves, it runs on time that its clients lend, and its own says nothing.
 static _Bool is_starved(const struct component *c)
@@ -106,6 +124,7 @@ static uint64_t beat(struct component *c, uint64_t now)
         c->beats_missed++;
     unsigned allowed = beats_allowed(c);
     if (c->beats_missed >= allowed && is_excused(c, now)) c->beats_missed = allowed - 1;  // it is not believed to be well
+    if (c->beats_missed >= allowed && waits_for_peer(c)) c->beats_missed = allowed - 1;
     if (c->beats_missed >= allowed) {
         uint64_t seen = c->answered_at > c->started_at ? c->answered_at : c->started_at;
         log_line("%s has given no sign of life for %lu us", c->spec->name, (now - seen) / 1000);

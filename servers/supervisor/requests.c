@@ -5,8 +5,6 @@
 // Who asks is known from the badge alone. A faulting thread is never answered: it goes with its instance.
 #include "servers/supervisor/supervisor.h"
 
-#define PEER_DOUBT_NS 100000000ull
-
 static const char *fault_kind(uint64_t kind)
 {
     static const char *const names[] = {"?", "page fault", "exception", "timeout", "foreign system call"};
@@ -49,16 +47,11 @@ static err_t channel_gone(const struct component *server, uint64_t badge)
     return ERR_NOT_FOUND;
 }
 
-// At most so often, as components doubt themselves (lib/server/doubt.c): whoever has gone wrong itself does little harm by it.
 static err_t doubt_peer(const struct component *by, uint64_t slot)
 {
-    uint64_t i = slot - SLOT_NAMED;
-    if (i >= by->spec->n_grants || by->spec->grants[i].kind != COMPONENT_CAP_CALL) return ERR_INVALID;
-    struct component *peer = component_at(by->spec->grants[i].peer);
-    if (peer->last_death == DEATH_DOUBT && now_ns() - peer->died_at < PEER_DOUBT_NS) return ERR_AGAIN;
-    log_line("%s does not believe %s: is it so?", by->spec->name, peer->spec->name);
-    component_died(peer, DEATH_DOUBT);
-    return OK;
+    struct component *peer = component_peer(by, slot);
+    if (!peer) return ERR_INVALID;
+    return component_doubt(peer, by) ? OK : ERR_AGAIN;
 }
 
 // The component of this index; null: there is none, but it may be a twin's.

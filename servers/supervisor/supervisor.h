@@ -254,6 +254,10 @@ err_t evidence_show(struct message *m);
 // --- failure.c
 // The instance has died or must: the loop takes it down and decides what follows.
 void component_died(struct component *c, enum component_death death);
+// End the peer's instance by plan: what it does is not what it says. False: that was tried a moment ago.
+_Bool component_doubt(struct component *peer, const struct component *by);
+// The component that this slot of c's lets it call; null: it is no such capability.
+struct component *component_peer(const struct component *c, uint64_t slot);
 // Take the dead instance down and decide what follows.
 void component_bury(struct component *c);
 
