@@ -107,6 +107,12 @@ static void try_supervisor(void)
     refused(ipc_call(SLOT_SUPERVISOR, &m), "killing a component");
     m = (struct message){.info = INFO(SUPERVISOR_CHANNEL_GONE, 1, 0), .words = {BADGE_CHANNEL | 1}};
     refused(ipc_call(SLOT_SUPERVISOR, &m), "cutting another component off");
+    for (uint64_t slot = 0; slot <= SLOT_DYNAMIC; slot++) {
+        m = (struct message){.info = INFO(SUPERVISOR_DOUBT, 1, 0), .words = {slot}};
+        if (ipc_call(SLOT_SUPERVISOR, &m) == OK) refused(OK, "ending a component that it may not call");
+    }
+    m = (struct message){.info = INFO(SUPERVISOR_DOUBT, 1, 0), .words = {1ull << 32 | SLOT_NAMED}};
+    refused(ipc_call(SLOT_SUPERVISOR, &m), "ending a component by a slot that is none");
 }
 
 // --- instructions that must fault

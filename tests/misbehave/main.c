@@ -6,6 +6,8 @@
 //   die     faults at each start, at once
 //   crash   faults soon after each start      start    hangs before it is ready, in its second life; faults in the first
 //   call    calls `crash`, which does not answer, and tells what comes of it; it has no heartbeat
+//   silent  answers heartbeats and, in its first life, nobody else
+//   ask     calls `silent` and tells what comes of it
 //
 // Its vault holds a count of its lives, so the log tells a cold start from another one. It has a loop of its own: what it
 // does wrong lib/server would not do.
@@ -45,6 +47,23 @@ static void call_it(void)
     }
 }
 
+static void ask(void)
+{
+    struct message m = {.info = INFO(1, 0, 0)};
+    log_line("silent answers %s", err_name(ipc_call(cap_named("silent"), &m)));
+}
+
+static _Noreturn void serve(void)
+{
+    struct message m = {.count = 0};
+    for (;;) {
+        err_t err = sys_reply_wait(SLOT_ENDPOINT, SLOT_REPLY, &m, NS_FOREVER);
+        if (err != OK || m.info & INFO_KERNEL) m.count = 0;
+        if (err == OK && m.info & INFO_KERNEL && m.words[0] & NOTIFY_HEARTBEAT) tell(SUPERVISOR_HEARTBEAT, 0);
+        m.info = INFO(OK, 0, 0);
+    }
+}
+
 static void misbehave(void)
 {
     log_line("misbehaves now");
@@ -52,7 +71,10 @@ static void misbehave(void)
     if (am("start") || am("crash") || am("die")) panic("as ordered");
 }
 
-static _Bool does_it_in_this_life(void) { return am("crash") || notes->lives == 1; }
+static _Bool does_it_in_this_life(void)
+{
+    return am("crash") || (notes->lives == 1 && !am("ask") && !am("silent"));
+}
 
 int component_main(const struct component_info *info)
 {
@@ -64,6 +86,8 @@ int component_main(const struct component_info *info)
     if (am("start") && notes->lives == 2) loop_for_ever();
     tell(SUPERVISOR_READY, 0);
     if (am("call")) call_it();
+    if (am("ask")) ask();
+    if (am("silent") && notes->lives > 1) serve();
     for (unsigned beats = 1;; beats++) {
         struct message m;
         while (sys_wait(SLOT_ENDPOINT, 0, &m, NS_FOREVER) != OK || !(m.words[0] & NOTIFY_HEARTBEAT)) continue;

@@ -76,6 +76,11 @@ class Supervision(unittest.TestCase):
     def test_a_call_on_what_is_out_of_service_fails(self):
         self.assertRegex(self.log, "crash is out of service\n(.*\n)*?.*a call ends with ERR_GONE\n(.*\n)*?.*with ERR_NO_CAP")
 
+    def test_who_does_not_answer_is_replaced_and_not_who_waits(self):
+        self.line(r"ask does not believe silent: is it so\?\n(?:.*\n)*"
+                  r"silent: life 2 of this vault.*\nask: silent answers OK")
+        self.assertNotIn("ask has given no sign of life", self.log)
+
     def test_failures_in_a_row_wait_longer_and_longer(self):
         waits = [int(us) for us in re.findall(r"crash serves again, (\d+) us after its death", self.log)]
         self.assertLess(waits[0], DRIVER_US)
