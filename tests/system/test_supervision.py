@@ -126,6 +126,13 @@ class Keepers(unittest.TestCase):
 
 
 class KilledMeanwhile(unittest.TestCase):
+    def test_what_the_supervisor_tells_is_whole_while_it_restarts_the_guardian(self):
+        script = "usleep 150000; for i in $(seq 50); do cut -d' ' -f2 /proc/bulkhead/components; done | sort | uniq -c"
+        _, output = in_guest(script, "kill=guardian@100000+150")
+        names = re.findall(r"^ +(\d+) (.*)$", output, re.MULTILINE)
+        self.assertIn(("50", "supervisor"), names)
+        self.assertEqual({n for n, _ in names}, {"50"}, output)
+
     def test_all_is_found_by_supervisors_that_die_themselves(self):
         log = boot(r"grow ended by growth(.|\n)*crash is out of service(.|\n)*a call ends.*\n.*a call ends",
                    "kill=supervisor@20000+7300 kill=guardian@20000+5900")
