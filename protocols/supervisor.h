@@ -40,8 +40,9 @@ enum {
     SUPERVISOR_GRANT = 18,     // (index, n) -> enum component_cap_kind, peer's index, detail of the n-th thing that the
                                //  manifest gives; its name in words 8..; ERR_NOT_FOUND behind the last
     SUPERVISOR_DOUBT = 19,     // (slot) what this peer answers (the caller's capability of kind COMPONENT_CAP_CALL) it does not do:
-                               //  end its instance by plan. ERR_AGAIN: that was done less than 100 ms ago
+                               //  end its instance by plan. ERR_AGAIN: that was done less than COMPONENT_DOUBT_NS ago
 };
+#define COMPONENT_DOUBT_NS 100000000ull  // between two doubts about a component, its own or a peer's
 enum { UPDATE_SAME = 0, UPDATE_STAGED = 1, UPDATE_BUNDLE = 2 };  // restart it; the staged image; the bundle's
 #define SUPERVISOR_STAGE_BYTES (8 * (MSG_WORDS - MSG_REGISTERS))
 #define SUPERVISOR_TEXT_WORD 8  // where names and structures begin in an answer

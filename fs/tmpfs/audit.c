@@ -5,10 +5,7 @@
 // An inode lives while it has a link or a user, so counting these decides which are reached. Lists in directories
 // are believed as far as they hold together; what they have lost is found by the hash table.
 #include "fs/tmpfs/tmpfs.h"
-
-#define for_each(type, each, table) \
-    for (uint32_t each##_index = 0; each##_index < (table)->n_fresh; each##_index++) \
-        for (struct type *each = table_at((table), each##_index); each; each = NULL)
+#include "lib/server/audit.h"
 
 static void clear_counts(void)
 {

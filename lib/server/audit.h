@@ -13,6 +13,10 @@
 #pragma once
 #include "lib/server/table.h"
 
+// Over all records in use.
+#define for_each(type, each, table) \
+    for (uint32_t each##_index = 0; each##_index < (table)->n_fresh; each##_index++) \
+        for (struct type *each = table_at((table), each##_index); each; each = NULL)
 // Go on from this record? It is one of the table's, in use, and reached for the first time. False for null.
 _Bool audit_reach(const struct table *table, const void *record);
 // Over a list, whose end is where a link leads to no record, or to one that was reached before: the link is cut.

@@ -4,12 +4,11 @@
 // An instance whose memory or text has gone wrong often shows it first by a decision that a sound one hardly ever comes to: out
 // of memory, an internal error, a process ended for its fault, an error that such a request has never ended in. Before such
 // a step commits, it is undone, the instance is replaced by plan, and the next one runs the recorded event. When that
-// comes to the same, it is so. It costs a restart: therefore one is made at most every DOUBT_NS, and an error that is new once only.
+// comes to the same, it is so. It costs a restart: therefore one is made at most every COMPONENT_DOUBT_NS, and an error that is new once only.
 #include "lib/server/vault_layout.h"
 #include "protocols/supervisor.h"
 #include <asm/errno.h>
 
-#define DOUBT_NS 100000000ull
 
 // The step is run by a second instance. Returns when this is that one.
 static void run_again(void)
@@ -26,7 +25,7 @@ void server_doubt(const char *what)
     struct vault_header *header = vault.header;
     uint64_t now = now_ns();
     if (!RECOVERY || header->doubted_step == header->step) return;
-    if (header->doubted_ns != 0 && now - header->doubted_ns < DOUBT_NS) return;
+    if (header->doubted_ns != 0 && now - header->doubted_ns < COMPONENT_DOUBT_NS) return;
     header->doubted_ns = now;
     log_line("%s: is it so?", what);
     run_again();

@@ -4,10 +4,7 @@
 //
 // A process that has no space any more cannot go on: it is left without, and ended by exits_look_again().
 #include "servers/proc/proc.h"
-
-#define for_each(type, each, table) \
-    for (uint32_t each##_index = 0; each##_index < (table)->n_fresh; each##_index++) \
-        for (struct type *each = table_at((table), each##_index); each; each = NULL)
+#include "lib/server/audit.h"
 
 static void mend_buckets(void)
 {

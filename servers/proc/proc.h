@@ -204,8 +204,10 @@ void blocks_release(uint32_t *chain);  // revoke all of a chain after the commit
 
 // --- audit.c
 void audit(void);  // for server.audit
-void mend_links(void);  // mend.c
 void wake_all(void);  // for server.wake
+
+// --- mend.c
+void mend_links(void);  // for the audit, behind its sweeps
 
 // --- thread.c
 void kits_drop(struct process *process);                       // their objects went with the blocks

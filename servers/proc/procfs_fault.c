@@ -116,14 +116,14 @@ static bool find_component(const char *name, uint64_t *index)
 {
     static char names[COMPONENTS_MOST][COMPONENT_NAME];
     static uint64_t n;
-    for (*index = 0; *index < n; ++*index)
-        if (strcmp(names[*index], name) == 0) return true;
-    struct component component;
-    for (n = 0; n < COMPONENTS_MOST && component_look_up(n, &component); n++)
-        memcpy(names[n], component.name, COMPONENT_NAME);
-    for (*index = 0; *index < n; ++*index)
-        if (strcmp(names[*index], name) == 0) return true;
-    return false;
+    for (bool asked = false;; asked = true) {
+        for (*index = 0; *index < n; ++*index)
+            if (strcmp(names[*index], name) == 0) return true;
+        if (asked) return false;
+        struct component component;
+        for (n = 0; n < COMPONENTS_MOST && component_look_up(n, &component); n++)
+            memcpy(names[n], component.name, COMPONENT_NAME);
+    }
 }
 
 static err_t parse(char *line, struct fault_to_order *order)

@@ -8,7 +8,6 @@
 // instead of waiting. A kill from outside, an end by plan and a renewal are no failures. A quiet period leads down the ladder again.
 #include "servers/supervisor/supervisor.h"
 
-#define DOUBT_NS 100000000ull
 #define BACKOFF_FIRST_NS 10000000ull
 
 static const char *death_name(enum component_death death)
@@ -72,7 +71,7 @@ void component_died(struct component *c, enum component_death death)
 // At most so often as components doubt themselves (lib/server/doubt.c): whoever has gone wrong itself does little harm by it.
 _Bool component_doubt(struct component *peer, const struct component *by)
 {
-    if (!component_runs(peer) || (peer->last_death == DEATH_DOUBT && now_ns() - peer->died_at < DOUBT_NS)) return 0;
+    if (!component_runs(peer) || (peer->last_death == DEATH_DOUBT && now_ns() - peer->died_at < COMPONENT_DOUBT_NS)) return 0;
     log_line("%s does not believe %s: is it so?", by->spec->name, peer->spec->name);
     component_died(peer, DEATH_DOUBT);
     return 1;

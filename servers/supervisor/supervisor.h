@@ -256,12 +256,12 @@ err_t evidence_show(struct message *m);
 void component_died(struct component *c, enum component_death death);
 // End the peer's instance by plan: what it does is not what it says. False: that was tried a moment ago.
 _Bool component_doubt(struct component *peer, const struct component *by);
-// The component that this slot of c's lets it call; null: it is no such capability.
-struct component *component_peer(const struct component *c, uint64_t slot);
 // Take the dead instance down and decide what follows.
 void component_bury(struct component *c);
 
 // --- policy.c
+// The component that this slot of c's lets it call; null: it is no such capability.
+struct component *component_peer(const struct component *c, uint64_t slot);
 // Bring the component nearer to its wanted state. Returns when to look again.
 uint64_t component_converge(struct component *c, uint64_t now);
 // We have just started: does what the vault says of it still run?
