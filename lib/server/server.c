@@ -13,7 +13,7 @@
 
 #define TOLD_MOST 4       // times in a row that proc is told of the same session's end
 #define STALE_STEPS 4096  // for sessions that are ended behind an audit
-#define POISON_DEATHS 2  // an event that has brought its server down as often is given up
+#define POISON_DEATHS 2   // an event that has brought its server down as often is given up
 
 static uint64_t wake_at = NS_FOREVER;
 static _Bool hints_due;  // what the last instance was told and did not act on is looked at yet
@@ -387,7 +387,7 @@ static void start(const struct server *server)
     if (server_restarted() && server->check && !server->check()) server_fail("the links of its state are broken");
     finish_step(server);
     if (!vault.state->is_set_up) step(server, EVENT_SETUP, 0, 0);
-    if (audited) end_stale_sessions(server);
+    if (audited && !is_on_trial()) end_stale_sessions(server);
     refuse_unrecorded(server);
     hints_due = server_restarted();
     if (!is_on_trial()) take_hints(server);

@@ -327,7 +327,7 @@ void answer_send(void);
 void answer_load(struct message *m);
 
 // --- audit.c
-// Run the audit if one is due.
+// Run the audit if one is due; whether it has run.
 _Bool audit_run(const struct server *server);
 
 // --- doubt.c

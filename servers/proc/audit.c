@@ -5,10 +5,6 @@
 #include "servers/proc/proc.h"
 #include "lib/server/audit.h"
 
-#define for_each(type, each, table) \
-    for (uint32_t each##_index = 0; each##_index < (table)->n_fresh; each##_index++) \
-        for (struct type *each = table_at((table), each##_index); each; each = NULL)
-
 static void reach_signals(struct signal_queue *queue)
 {
     queue->last = NULL;
@@ -226,13 +222,13 @@ void audit(void)
 {
     uint32_t pages = state->pages.n_free, processes = state->processes.n_used, blocks = state->n_free_blocks;
     io_audit();
-    wake_threads();
     reach_processes();
     struct table *const tables[] = {&state->processes, &state->threads, &state->kits,   &state->spaces, &state->regions,
                                     &state->sources,   &state->shareds, &state->chunks, &state->signals};
     for (unsigned i = 0; i < sizeof tables / sizeof tables[0]; i++) audit_sweep(tables[i]);
     chunks_rehash();
     mend_links();
+    wake_threads();
     audit_blocks();
     count_pages();
     table_publish_again();

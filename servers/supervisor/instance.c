@@ -85,7 +85,8 @@ static err_t make_thread(const struct component *c)
 err_t instance_start(struct component *c)
 {
     instance_destroy(c);  // what an interrupted start has left
-    if (death_is_own(c->last_death) || c->last_death == DEATH_DOUBT) (void)durable_give(c);  // it may have emptied slots that are not its own
+    // It may have emptied slots that are not its own.
+    if (death_is_own(c->last_death) || c->last_death == DEATH_DOUBT) (void)durable_give(c);
     c->info->starts++;
     c->info->last_death = c->last_death;
     c->info->steps_before = c->trace->n;

@@ -83,7 +83,12 @@ struct component *component_peer(const struct component *c, uint64_t slot)
                                                                                    : NULL;
 }
 
-// Has it called a component that answers us, but not it? That one is replaced first.
+static uint64_t last_sign(const struct component *c)
+{
+    return c->answered_at > c->started_at ? c->answered_at : c->started_at;
+}
+
+// Has it called a component that answers us, but not it? That one is replaced first, once.
 static _Bool waits_for_peer(const struct component *c)
 {
     uint64_t state = THREAD_STATE_STOPPED;
@@ -91,7 +96,7 @@ static _Bool waits_for_peer(const struct component *c)
     (void)thread_info(part_slot(c, PART_THREAD), &state, NULL, NULL);
     if (state != THREAD_STATE_BLOCKED || thread_get_registers(part_slot(c, PART_THREAD), &registers) != OK) return 0;
     struct component *peer = component_peer(c, registers.rdi);
-    return peer && component_doubt(peer, c);
+    return peer && peer->died_at < last_sign(c) && component_doubt(peer, c);
 }
 
 // It could have begun and did not come to it: others, of higher priority, have taken all the time. That is no hang of its own.
@@ -126,8 +131,7 @@ static uint64_t beat(struct component *c, uint64_t now)
     if (c->beats_missed >= allowed && is_excused(c, now)) c->beats_missed = allowed - 1;  // it is not believed to be well
     if (c->beats_missed >= allowed && waits_for_peer(c)) c->beats_missed = allowed - 1;
     if (c->beats_missed >= allowed) {
-        uint64_t seen = c->answered_at > c->started_at ? c->answered_at : c->started_at;
-        log_line("%s has given no sign of life for %lu us", c->spec->name, (now - seen) / 1000);
+        log_line("%s has given no sign of life for %lu us", c->spec->name, (now - last_sign(c)) / 1000);
         component_died(c, DEATH_HANG);
         return now;
     }

@@ -36,7 +36,7 @@
 
 #define TEXT 16384
 #define COMPONENTS 32
-#define WORK_LIMIT 25         // times what the undisturbed work takes
+#define WORK_LIMIT 25          // times what the undisturbed work takes
 #define SETTLE_NS 500000000ll  // for everything to be as before
 #define BEATS_NS 150000000ll   // a component that answers no heartbeat is known by then
 #define ERRORS "/tmp/campaign.errors"
@@ -116,10 +116,8 @@ static size_t slurp(const char *path, char *text)
     int file = open(path, O_RDONLY);
     if (file < 0) fail(path);
     size_t n = 0;
-    ssize_t got_now = 1;
-    for (; n < TEXT - 1 && got_now > 0; n += (size_t)(got_now > 0 ? got_now : 0))
-        got_now = read(file, text + n, TEXT - 1 - n);
-    if (got_now < 0) fail(path);
+    for (ssize_t got_now; n < TEXT - 1 && (got_now = read(file, text + n, TEXT - 1 - n)) != 0; n += (size_t)got_now)
+        if (got_now < 0) fail(path);
     close(file);
     text[n] = 0;
     return n;
