@@ -18,7 +18,8 @@ struct bitmap {
 };
 struct buddy {
     struct bitmap free[BUDDY_ORDERS];
-    uint32_t n_pages, n_free;
+    uint32_t n_pages, zero;  // up to here nothing changes behind buddy_init()
+    uint32_t n_free, none;
 };
 
 // How many bytes the bitmaps of so many pages take.

@@ -165,7 +165,7 @@ void format_tree(struct tmpfs *state, uint32_t n_pages)
     fs = state;
     io_init(&fs->io, &sizes);
     buddy_init(&fs->pool, n_pages, vault_alloc(buddy_bytes(n_pages)));
-    vault_keep(fs->pool.free, sizeof fs->pool.free);
+    vault_keep(&fs->pool, offsetof(struct buddy, n_free));
     make_tables();
     make_root();
 }

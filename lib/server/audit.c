@@ -82,6 +82,17 @@ static void empty_free_slots(void)
     }
 }
 
+// What was derived from it goes with it: memory that is lent must not be used any more. Copies of an endpoint's
+// capability do no harm, since badges are never used again, and may be what a thread's faults go over.
+static void give_back(uint32_t slot)
+{
+    struct cap_identity cap;
+    if (cspace_identify(SLOT_CSPACE, slot, &cap) == OK && cap.type != CAP_ENDPOINT)
+        (void)cspace_revoke(SLOT_CSPACE, slot);
+    (void)cspace_delete(SLOT_CSPACE, slot, 1);
+    slot_release(slot);
+}
+
 // Those in use that nobody has named. Those that somebody has named are in use.
 static unsigned give_back_slots(void)
 {
@@ -90,9 +101,7 @@ static unsigned give_back_slots(void)
     for (uint32_t slot = SLOT_DYNAMIC; slot < state->n_slots; slot++) {
         if (is_reached(slot)) vault.state->slot_map[slot / 64] |= 1ull << slot % 64;
         if (!is_in_use(slot) || is_reached(slot) || is_reply(slot)) continue;
-        (void)cspace_revoke(SLOT_CSPACE, slot);
-        (void)cspace_delete(SLOT_CSPACE, slot, 1);
-        slot_release(slot);
+        give_back(slot);
         n++;
     }
     return n;

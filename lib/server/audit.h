@@ -31,7 +31,8 @@ void audit_forget(const void *record);
 // Free every record that was not reached, and make the list of free ones anew.
 void audit_sweep(struct table *table);
 
-// These slots are in use; 0 is ignored. What nobody says that of is revoked, emptied and free behind the audit.
+// These slots are in use; 0 is ignored. What nobody says that of is emptied and free behind the audit; what was derived from
+// it is revoked, but for endpoints.
 void audit_slots(uint32_t first, uint32_t n);
 // The caller behind this handle is still put off; 0 is ignored. Others who wait are told to ask again.
 void audit_reply(uint64_t handle);

@@ -323,7 +323,7 @@ err_t io_op_notify(const struct request *request, struct answer *answer)
     (void)answer;
     struct io_session *session = io_session(request);
     uint64_t index = request->words[0];
-    if (!session || index > 0xffff || request->n_caps < 1 || request->caps[0].kind != CAP_PLACED)
+    if (!session || index >= IO_THREADS_MOST || request->n_caps < 1 || request->caps[0].kind != CAP_PLACED)
         return ERR_LINUX(EINVAL);
     uint64_t *entry = vector_grow(&session->threads, index);
     if (!entry) return server_abort(ERR_LINUX(ENOMEM));

@@ -24,11 +24,21 @@ void io_wake_all(void)
     audit_sweep(&io->waiters);  // none was reached
 }
 
+static uint32_t smaller(uint32_t a, uint64_t b) { return a < b ? a : (uint32_t)b; }
+
 // How many numbers a vector has room for, at most.
-static uint32_t room_of(const struct io_vector *v, uint32_t n)
+static uint64_t room_of(const struct io_vector *v)
 {
-    uint64_t room = !v->root || v->levels == 0 || v->levels > 8 ? 0 : 1ull << 4 * v->levels;
-    return n < room ? n : (uint32_t)room;
+    return !v->root || v->levels == 0 || v->levels > 8 ? 0 : 1ull << 4 * v->levels;
+}
+
+// No more handles than all chunks have room for, which lie close; no more threads than have numbers.
+static void limit_numbers(const struct io *io, struct io_session *session)
+{
+    session->n_handles = smaller(session->n_handles, room_of(&session->handles));
+    session->n_handles = smaller(session->n_handles, (uint64_t)io->chunks.n_fresh * IO_FANOUT);
+    session->n_threads = smaller(session->n_threads, room_of(&session->threads));
+    session->n_threads = smaller(session->n_threads, IO_THREADS_MOST);
 }
 
 // The chunk that holds this number's entry, null: none; all on the way have been reached.
@@ -64,6 +74,14 @@ static void reach_threads(const struct io *io, const struct io_session *session)
             chunk ? (const struct io_thread *)chunk->entries[index % IO_FANOUT] : NULL;
         if (audit_reach(&io->threads, thread)) audit_slots(thread->slot, 1);
     }
+}
+
+static void reach_buffer(struct io_session *session)
+{
+    if (session->buffer_bytes > IO_BUFFER_BYTES || (uintptr_t)session->buffer % PAGE_SIZE)
+        session->buffer_slot = 0;
+    if (!session->buffer_slot) session->buffer_bytes = 0;
+    audit_slots(session->buffer_slot, 1);
 }
 
 // A description that no session has a handle of lives while somebody holds its capability. Another's is nobody's.
@@ -102,11 +120,10 @@ void io_audit(void)
     for (uint32_t slot = 0; slot < io->sessions.n_slots; slot++) {
         struct io_session *session = session_at(&io->sessions, slot);
         if (!session) continue;
-        session->n_handles = room_of(&session->handles, session->n_handles);
-        session->n_threads = room_of(&session->threads, session->n_threads);
+        limit_numbers(io, session);
         reach_handles(io, session);
         reach_threads(io, session);
-        audit_slots(session->buffer_slot, 1);
+        reach_buffer(session);
     }
     reach_descriptions(io);
     audit_slots(io->arena_slot, 1);

@@ -3,6 +3,8 @@
 #pragma once
 #include "lib/server/io.h"
 
+#define IO_THREADS_MOST 0x10000  // numbers of a process's threads lie below
+
 // The helper's durable state, set by io_attach().
 extern struct io *io_state;
 

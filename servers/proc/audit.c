@@ -24,13 +24,50 @@ static void reach_thread(struct process *process, struct thread *thread)
     audit_reply(thread->stopped_call);
 }
 
+// A page that there is none of is none.
+static void count_chunk(struct page_set *set, struct chunk *chunk)
+{
+    chunk->n_used = 0;
+    for (unsigned i = 0; i < CHUNK_PAGES; i++) {
+        if (chunk->pages[i] >= state->pages.n) chunk->pages[i] = 0;
+        chunk->n_used += chunk->pages[i] != 0;
+    }
+    set->n_chunks++;
+    set->n_pages += chunk->n_used;
+}
+
 static void reach_pages(struct page_set *set)
 {
     struct chunk *previous = NULL;
+    set->n_chunks = set->n_pages = 0;
     for_reached (chunk, chunk, &state->chunks, set->first) {
         chunk->set = set;
         chunk->previous = previous;
         previous = chunk;
+        count_chunk(set, chunk);
+    }
+}
+
+static bool is_reached_set(const struct page_set *set)
+{
+    for_each (space, space, &state->spaces)
+        if (&space->pages == set) return audit_reached(&state->spaces, space);
+    for_each (shared, shared, &state->shareds)
+        if (&shared->pages == set) return audit_reached(&state->shareds, shared);
+    return false;
+}
+
+// Chunks that only the hash table still leads to come back to their sets.
+static void relink_chunks(void)
+{
+    for_each (chunk, chunk, &state->chunks) {
+        if (audit_reached(&state->chunks, chunk) || !is_reached_set(chunk->set)) continue;
+        if (!page_set_knows(chunk) || !audit_reach(&state->chunks, chunk)) continue;
+        chunk->previous = NULL;
+        chunk->next = chunk->set->first;
+        if (chunk->next) chunk->next->previous = chunk;
+        chunk->set->first = chunk;
+        count_chunk(chunk->set, chunk);
     }
 }
 
@@ -51,6 +88,7 @@ static void reach_parts(struct space *space)
     reach_pages(&space->pages);
     space->hint = NULL;
     for_reached (region, r, &state->regions, space->regions) reach_region(r);
+    space_count(space);
 }
 
 // A first capability of another badge than the process has is nobody's: its server would be told of its end again and again.
@@ -143,6 +181,7 @@ static void reach_processes(void)
         if (is_process(process) && audit_reach(&state->processes, process)) reach_process(process);
     for_reached_by (next_dead, space, space, &state->spaces, state->dead_spaces) reach_parts(space);
     join_homeless();
+    relink_chunks();
 }
 
 // --- blocks: those in no chain are free, and nothing that was made of them is left
@@ -154,16 +193,30 @@ static bool block_reach(uint32_t block)
     return true;
 }
 
+// Something was made of it.
+static bool block_is_used(uint32_t block)
+{
+    struct cap_identity cap = {0};
+    if (block && block <= state->n_blocks) (void)cspace_identify(SLOT_CSPACE, state->blocks[block].slot, &cap);
+    return cap.children;
+}
+
+// The chain ends where it has gone astray, to another's or to free blocks. Whether the block of this slot is in it.
+static bool reach_chain(uint32_t *link, uint32_t slot)
+{
+    bool holds = false;
+    for (; block_is_used(*link) && block_reach(*link); link = &state->blocks[*link].next)
+        holds |= state->blocks[*link].slot == slot;
+    *link = 0;
+    return holds;
+}
+
 static void audit_blocks(void)
 {
     for_each (process, process, &state->processes)
-        if (process->life == PROCESS_LIVE)
-            for (uint32_t block = process->block; block_reach(block); block = state->blocks[block].next)
-                ;
+        if (process->life == PROCESS_LIVE && !reach_chain(&process->block, process->kit_block)) process->kit_block = 0;
     for_each (space, space, &state->spaces)
-        if (space->n_processes)
-            for (uint32_t block = space->block; block_reach(block); block = state->blocks[block].next)
-                ;
+        if (space->n_processes) (void)reach_chain(&space->block, 0);
     state->free_block = state->n_free_blocks = 0;
     for (uint32_t block = 1; block <= state->n_blocks; block++) {
         audit_slots(state->blocks[block].slot, 1);
@@ -199,14 +252,22 @@ static void count_pages(void)
     }
 }
 
+// Does a signal wait for this thread that it could take?
+static bool has_signal(const struct thread *thread)
+{
+    const struct process *process = thread->process;
+    return thread->page && (thread->signals.pending | process->signals.pending) & ~thread->page->blocked;
+}
+
 // Nothing that has begun stands still: who waits is blocked in a call. So it was never set going, or its fault was answered
-// by nobody's word.
+// by nobody's word. Nor do signals wait that were not told.
 static void wake_threads(void)
 {
     for_each (thread, thread, &state->threads) {
         uint64_t now = THREAD_STATE_READY;
         if (!thread->kit || !table_holds(&state->kits, thread->kit)) continue;
         (void)sys_signal(thread->kit->signal);
+        if (has_signal(thread)) (void)thread_event(thread->kit->thread, EVENT_SIGNAL);
         (void)thread_info(thread->kit->thread, &now, NULL, NULL);
         if (thread->started && now == THREAD_STATE_STOPPED) (void)thread_run(thread->kit->thread, 0, 1);
     }

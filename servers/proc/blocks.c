@@ -14,7 +14,7 @@ void blocks_init(void)
     uint32_t slots = slots_free() / (SLOTS_FOR_REST + 1);
     if (limit > slots) limit = slots;
     state->blocks = vault_alloc((limit + 1) * sizeof *state->blocks);
-    vault_keep(&state->blocks, sizeof state->blocks);
+    vault_keep(&state->blocks, sizeof state->blocks + sizeof state->n_blocks);
     while (state->n_blocks < limit) {
         uint64_t size_bits, free_bytes;
         if (untyped_info(SLOT_UNTYPED, &size_bits, &free_bytes) != OK || free_bytes < KEEP_BYTES + (1u << BLOCK_BITS))

@@ -15,6 +15,7 @@
 #define AHEAD_PAGES 8  // pages given at once to memory written in order
 #define FILE_AHEAD_PAGES 64
 #define FAULTS_THE_SAME 8
+#define FAULTS_IN_VAIN 64
 #define STACK_GUARD_BYTES (1ull << 20)
 #define NO_VERDICT \
     (struct fault_verdict) { 0, 0 }
@@ -333,14 +334,17 @@ static err_t deliver(struct thread *thread, const struct request *fault, struct 
     return ERR_GONE;
 }
 
-// The same fault of one thread again and again: what we did for it did not help.
-static void count_fault(const struct request *fault)
+// The same fault of one thread again and again, nobody asking for anything in between: what we do for it does not help, nor
+// did what other instances did. True: it never will.
+static bool is_in_vain(const struct request *fault)
 {
-    static uint64_t last, times;
+    static uint64_t last, step, times;
     uint64_t this = fault->words[FAULT_WORD_ADDRESS] ^ fault->badge;
-    times = this == last ? times + 1 : 0;
+    times = this == last && vault_step() == step + 1 ? times + 1 : 0;
     last = this;
-    if (times == FAULTS_THE_SAME) server_doubt("a fault comes again and again");
+    step = vault_step();
+    if (times > 0 && times % FAULTS_THE_SAME == 0) server_doubt("a fault comes again and again");
+    return times >= FAULTS_IN_VAIN;
 }
 
 // @path page-fault 4/7: find the thread, make the page present, map it after the commit, and let it run again
@@ -360,7 +364,7 @@ err_t proc_fault(const struct request *request, struct answer *answer)
     if (request->words[FAULT_WORD_KIND] != FAULT_KIND_PAGE)
         return deliver(thread, request, VERDICT(SIGSYS, SYS_SECCOMP));
     process->own.minor_faults++;
-    count_fault(request);
+    if (is_in_vain(request)) return deliver(thread, request, VERDICT(SIGBUS, BUS_ADRERR));
     struct fault_verdict verdict = OUT_OF_MEMORY;
     if (!pages_kept_for_root(process))
         verdict = space_fault(process->space, request->words[FAULT_WORD_ADDRESS],

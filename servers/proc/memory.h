@@ -68,6 +68,8 @@ struct page_set {
 };
 // Make the hash table anew of the chunks in use.
 void chunks_rehash(void);
+// Does the hash table lead to this chunk, of all of its set and key? It may be damaged.
+bool page_set_knows(const struct chunk *chunk);
 struct chunk_walk {
     const struct page_set *set;
     uint64_t key, key_end;
@@ -151,6 +153,8 @@ uint64_t region_find_gap(struct space *space, uint64_t bytes, uint64_t top);
 // Insert a copy of *model (its source and shared get one more holder), joined with a neighbour where that is possible.
 // Null: no record left.
 struct region *region_insert(struct space *space, const struct region *model);
+// Count its regions and their pages anew.
+void space_count(struct space *space);
 // Move the region's end up; what follows is free.
 void region_extend(struct space *space, struct region *region, uint64_t end);
 // Make `address` a border between regions. False: no record left.

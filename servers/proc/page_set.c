@@ -48,6 +48,14 @@ static void destroy(struct chunk *chunk)
     table_free(&state->chunks, chunk);
 }
 
+bool page_set_knows(const struct chunk *chunk)
+{
+    const struct chunk *at = *bucket_of(chunk->set, chunk->key);
+    for (uint32_t n = state->chunks.n_fresh; n-- > 0 && at && table_holds(&state->chunks, at); at = at->hash_next)
+        if (at->set == chunk->set && at->key == chunk->key) return at == chunk;
+    return false;
+}
+
 void chunks_rehash(void)
 {
     memset(state->chunk_buckets, 0, sizeof *state->chunk_buckets << CHUNK_BUCKET_BITS);

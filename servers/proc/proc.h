@@ -140,15 +140,16 @@ struct state {
     struct process *pid_buckets[PID_BUCKETS];
     struct thread *tid_buckets[PID_BUCKETS];
     uint32_t generations[PROCESS_SLOTS];  // newest ever used
-    uint32_t last_pid, n_blocks, free_block, n_free_blocks;
+    uint32_t last_pid, free_block, n_free_blocks;
+    uint32_t signals_later;  // a process has some
     struct {
         uint32_t slot, next;  // next: of a chain or the free list, 0: its end
         uint32_t reached, zero;  // by the audit of this start
     } * blocks;               // numbered from 1
+    uint32_t n_blocks, zero;
     struct space *dead_spaces;
     struct process *timers;  // by deadline
     struct process *init;
-    uint32_t signals_later;  // a process has some
     struct thread *futex_waiters;
     uint64_t forks, epoch, dead_ns;  // dead_ns: CPU time of processes that have ended
     uint64_t load[3], load_at_ns;    // load averages, fixed point with 11 bits

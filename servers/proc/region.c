@@ -72,6 +72,16 @@ static void count(struct space *space, const struct region *region, int64_t sign
     space->n_data_pages += is_data ? (uint64_t)sign * pages : 0;
 }
 
+void space_count(struct space *space)
+{
+    space->n_regions = 0;
+    space->n_virtual_pages = space->n_data_pages = 0;
+    for (const struct region *region = space->regions; region; region = region->next) {
+        space->n_regions++;
+        count(space, region, 1);
+    }
+}
+
 static bool joins(const struct region *a, const struct region *b)
 {
     return a->kind == REGION_ANONYMOUS && b->kind == REGION_ANONYMOUS && a->end == b->start && a->flags == b->flags &&

@@ -339,7 +339,8 @@ static err_t order_twin(const uint64_t words[MSG_REGISTERS])
     return twin_order_accept((enum twin)(FAULT_ORDER_INDEX(order.what) - the_system->n_components), &order);
 }
 
-err_t inject_order(const struct component *by, const uint64_t words[MSG_REGISTERS])
+// Functions of their own, so that campaigns can leave them out (tools/host/faults_plan.py).
+__attribute__((noinline)) err_t inject_order(const struct component *by, const uint64_t words[MSG_REGISTERS])
 {
     if (!(by->spec->may & MAY_POWER)) return ERR_NO_RIGHT;
     if (is_of_twin(words[1])) return order_twin(words);
@@ -372,7 +373,7 @@ static _Bool look_twin(uint64_t number, uint64_t words[MSG_REGISTERS])
     return 0;
 }
 
-err_t inject_look(uint64_t number, uint64_t words[MSG_REGISTERS])
+__attribute__((noinline)) err_t inject_look(uint64_t number, uint64_t words[MSG_REGISTERS])
 {
     if (look_twin(number, words)) return OK;
     if (number == 0) number = newest;
@@ -451,7 +452,7 @@ static void strike_sweep(struct component *c, uint64_t pc)
     resume_with(c, 0, 0);
 }
 
-_Bool inject_hit(struct component *c, const uint64_t words[MSG_REGISTERS])
+__attribute__((noinline)) _Bool inject_hit(struct component *c, const uint64_t words[MSG_REGISTERS])
 {
     uint64_t pc = words[FAULT_WORD_PC];
     if (words[FAULT_WORD_KIND] != FAULT_KIND_EXCEPTION || words[FAULT_WORD_ADDRESS] != TRAP_VECTOR) return 0;

@@ -168,10 +168,13 @@ uint64_t component_converge(struct component *c, uint64_t now)
     case STATE_STARTING:
     case STATE_READY: return watch(c, now);
     case STATE_DEGRADED:
-    case STATE_ENDED:
-    case COMPONENT_STATES: return NS_FOREVER;
+    case STATE_ENDED: return NS_FOREVER;
+    case COMPONENT_STATES: break;
     }
-    return NS_FOREVER;
+    log_line("%s is in no state that there is: it is replaced", c->spec->name);
+    c->state = STATE_STARTING;
+    component_died(c, DEATH_DOUBT);
+    return now;
 }
 
 // All components serve for the first time.

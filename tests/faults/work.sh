@@ -33,7 +33,7 @@ for n in 1 2 3 4 5 6; do (exit $n) & done
 for n in 1 2 3 4 5 6; do wait $!; done
 sh -c 'kill -9 $$' 2>/dev/null
 echo "killed $?"
-(trap 'echo caught; exit 7' USR1; kill -USR1 $(exec sh -c 'echo $PPID'); sleep 1; exit 8)
+(trap 'echo caught; exit 7' USR1; kill -USR1 $(exec sh -c 'echo $PPID'); sleep 0.7; exit 8)
 echo "trap $?"
 read -r line
 echo "typed: $line"

@@ -4,6 +4,7 @@
 A trial's name says all about it, so that naming it repeats it: KIND:COMPONENT:ADDRESS[:...]@DELAY.
 """
 
+import re
 from dataclasses import dataclass
 
 from . import mutations, sites
@@ -17,6 +18,8 @@ ENDS = {"kill": "kill", "recovery": "kill", "sweep": "sweep", "hang": "hang"}
 DATA = {"register": "register", "corrupt": "register", "drop": "register", "flip": "flip"}
 REGISTERS = {"rdx": 6, "rsi": 7, "r14": 16}  # places in struct thread_registers (abi/objects.h)
 KINDS = (*mutations.CLASSES, *DATA, "kill", "recovery", "hang")
+# What carries faults out is no target: an order that goes wrong says nothing of the system.
+APPARATUS = re.compile(r"inject_|twin_order_|(make|store|effect)_faults$")
 LOOP = ("server_run", "receive", "component_main")
 N_REGISTERS = 18
 VAULT_ADDRESS = 0x400000000000
@@ -73,7 +76,7 @@ class Plan:
 
     def __init__(self, build, images, reached):
         self.build, self.images, self.reached = build, images, reached
-        self.known_instructions, self.known_mutations = {}, {}
+        self.known_instructions, self.known_targets, self.known_mutations = {}, {}, {}
 
     def instructions(self, component):
         if component not in self.images:
@@ -93,12 +96,19 @@ class Plan:
                   for at in range(found[0].address, found[-1].address + 1, SWEEP_BYTES)]
         return [t for t in trials if t.sites]
 
+    def targets(self, component, anew=False):
+        """Addresses of executed instructions that random faults may strike."""
+        if (component, anew) not in self.known_targets:
+            apparatus = {i.address for i in self.instructions(component) if APPARATUS.match(i.function)}
+            self.known_targets[component, anew] = [a for a in self.reached(component, anew) if a not in apparatus]
+        return self.known_targets[component, anew]
+
     def mutations(self, component):
         """Mutations of a component's image, by class."""
         if component not in self.known_mutations:
-            classes, reached = {}, set(self.reached(component))
+            classes, targets = {}, set(self.targets(component))
             for mutation in mutations.mutations(self.build, self.images[component]):
-                if mutation.address in reached:
+                if mutation.address in targets:
                     classes.setdefault(mutation.kind, []).append(mutation)
             self.known_mutations[component] = classes
         return self.known_mutations[component]
@@ -110,7 +120,7 @@ class Plan:
             base, size = choice.choice(areas)
             return f"{base + choice.randrange(size // 8) * 8:#x}:{1 << choice.randrange(64):#x}"
         if kind == "register":
-            return f"{choice.choice(self.reached(component)):#x}:{choice.randrange(3, N_REGISTERS)}:{1 << choice.randrange(64):#x}"
+            return f"{choice.choice(self.targets(component)):#x}:{choice.randrange(3, N_REGISTERS)}:{1 << choice.randrange(64):#x}"
         # An answer leaves with the system call of the event loop.
         reached = set(self.reached(component))
         loop = [i for i in self.instructions(component)
@@ -128,7 +138,7 @@ class Plan:
             if rest is None:
                 return self.random_trial(components, kinds, choice)
         elif kind in ENDS:
-            rest = f"{choice.choice(self.reached(component, kind == 'recovery')):#x}"
+            rest = f"{choice.choice(self.targets(component, kind == 'recovery')):#x}"
         elif not self.mutations(component).get(kind):
             return self.random_trial(components, kinds, choice)
         else:
