@@ -132,6 +132,7 @@ class Campaign:
         self.plan = faults_plan.Plan(project.build, images, self.reached)
         self.known_reached, self.results = {}, {}
         self.scout = None  # the machine in which it is tried out what components execute
+        self.stop = threading.Event()
         path = self.folder / "results"
         for line in path.read_text().splitlines() if path.exists() else ():
             result = Result(**json.loads(line))
@@ -141,7 +142,7 @@ class Campaign:
         build = self.project.build
         settings = guest.Settings(self.project.root, build, self.project.debian, icount=True,
                                   sites=lambda image: sites.bitmap(build, image))
-        return faults_machine.Machine(settings, self.programs, self.scripts)
+        return faults_machine.Machine(settings, self.programs, self.scripts, self.stop)
 
     def reached(self, component, anew=False):
         """Addresses of the instructions that the component executes while the programs work; tried out once."""
@@ -196,6 +197,8 @@ class Campaign:
                         for trial, result in attempt_row(machine, list(left)):
                             left.popleft()
                             report(trial, result)
+            except faults_machine.Stopped:
+                pass
             finally:
                 machine.close()
 
@@ -205,7 +208,7 @@ class Campaign:
                 for worker in concurrent.futures.as_completed(workers):
                     worker.result()
             finally:
-                todo.clear()
+                self.stop.set()
         progress.close()
 
 
@@ -317,8 +320,18 @@ def run(project, arguments, say):
         trials = chosen(campaign.plan, arguments)
     finally:
         campaign.close()
-    campaign.run(trials, alone_each=bool(arguments.trial))
-    pairs = [(t, campaign.results[t.name]) for t in trials]
+    try:
+        campaign.run(trials, alone_each=bool(arguments.trial))
+    finally:  # when it was interrupted, of what is known
+        pairs = [(t, campaign.results[t.name]) for t in trials if t.name in campaign.results]
+        report(campaign, arguments, pairs, say)
+        if len(pairs) < len(trials):
+            say(f"{len(pairs)} of {len(trials)} trials; the same command goes on")
+    return 1 if any(noticed(*pair) for pair in pairs) else 0
+
+
+def report(campaign, arguments, pairs, say):
+    """Print what came of the trials, as a table unless they were named."""
     if arguments.trial:
         for trial, result in pairs:
             print(f"{trial.name}: {result.outcome}, {result.hits} hits\n{result.detail}")
@@ -326,8 +339,7 @@ def run(project, arguments, say):
         print(faults_report.text(pairs))
         path = campaign.folder / "report.html"
         path.write_text(faults_report.html(pairs))
-        say(f"as a page: {project.relative(path)}")
-    return 1 if any(noticed(*pair) for pair in pairs) else 0
+        say(f"as a page: {campaign.project.relative(path)}")
 
 
 def noticed(trial, result):

@@ -38,12 +38,18 @@ class Lost(Exception):
         self.outcome = outcome
 
 
+class Stopped(Exception):
+    """The campaign is to end at once."""
+
+
 class Machine:
     """One machine, booted when it is used first and again when it has ended."""
 
-    def __init__(self, settings, programs, scripts):
-        """Paths of the programs, the campaign's first, and of the scripts, the one to be run first."""
+    def __init__(self, settings, programs, scripts, stop):
+        """Paths of the programs, the campaign's first, and of the scripts, the one to be run first. `stop`: an event; once it is
+        set, what goes on ends by Stopped."""
         settings.memory = MEMORY
+        self.stop = stop
         overlay = cpio.Archive(rootfs.MTIME)
         for folder, paths in (("bin", programs), ("campaign", scripts)):
             for path in paths:
@@ -140,7 +146,7 @@ class Machine:
                 selector.register(port, selectors.EVENT_READ)
             selector.register(self.gdb.socket, selectors.EVENT_READ)
             try:
-                while True:
+                while not self.stop.is_set():
                     for key, _ in selector.select(LOOK_EVERY):
                         if key.fileobj is self.gdb.socket:
                             if self.gdb.wait(0):
@@ -150,6 +156,7 @@ class Machine:
                     self._look()
             except gdb.Ended:
                 raise self._ended() from None
+        raise Stopped
 
     def _look(self):
         """Will it come to its end? A sweep takes long where a place is reached once in a heartbeat, but each death is
