@@ -41,38 +41,47 @@ static void limit_numbers(const struct io *io, struct io_session *session)
     session->n_threads = smaller(session->n_threads, IO_THREADS_MOST);
 }
 
-// The chunk that holds this number's entry, null: none; all on the way have been reached.
-static struct io_chunk *reach_chunk(const struct io *io, const struct io_vector *v, uint64_t number)
+// Where this number's entry is, null: nowhere. All chunks on the way are reached; a link that leads to none is cut.
+static uint64_t *reach_entry(const struct io *io, struct io_vector *v, uint64_t number)
 {
     if (v->levels > 8 || number >= 1ull << 4 * v->levels) return NULL;
-    struct io_chunk *chunk = v->root;
-    for (unsigned level = v->levels; chunk && table_holds(&io->chunks, chunk); level--) {
+    struct io_chunk **link = &v->root;
+    for (unsigned level = v->levels; level > 0; level--) {
+        struct io_chunk *chunk = *link;
+        if (!table_holds(&io->chunks, chunk)) *link = chunk = NULL;
+        if (!chunk) return NULL;
         (void)audit_reach(&io->chunks, chunk);
-        if (level <= 1) return chunk;
-        chunk = (struct io_chunk *)chunk->entries[number >> 4 * (level - 1) & 15];
+        link = (struct io_chunk **)&chunk->entries[number >> 4 * (level - 1) & 15];
     }
-    return NULL;
+    return (uint64_t *)link;
 }
 
-static void reach_handles(const struct io *io, const struct io_session *session)
+// The numbers that lead to no description are free.
+static void reach_handles(const struct io *io, struct io_session *session)
 {
-    for (uint32_t number = 0; number < session->n_handles; number++) {
-        const struct io_chunk *chunk = reach_chunk(io, &session->handles, number);
-        uint64_t entry = chunk ? chunk->entries[number % IO_FANOUT] : 0;
-        struct io_description *d = entry & 1 ? NULL : (struct io_description *)entry;
-        if (!d || !table_holds(&io->descriptions, d)) continue;
-        (void)audit_reach(&io->descriptions, d);
-        d->handles++;
+    session->free_handle = 0;
+    for (uint32_t number = session->n_handles; number-- > 0;) {
+        uint64_t *entry = reach_entry(io, &session->handles, number);
+        if (!entry) continue;
+        struct io_description *d = (struct io_description *)*entry;
+        if (d && table_holds(&io->descriptions, d)) {
+            (void)audit_reach(&io->descriptions, d);
+            d->handles++;
+        } else {
+            *entry = (uint64_t)session->free_handle << 1 | 1;
+            session->free_handle = number + 1;
+        }
     }
 }
 
-static void reach_threads(const struct io *io, const struct io_session *session)
+static void reach_threads(const struct io *io, struct io_session *session)
 {
     for (uint32_t index = 0; index < session->n_threads; index++) {
-        const struct io_chunk *chunk = reach_chunk(io, &session->threads, index);
-        const struct io_thread *thread =
-            chunk ? (const struct io_thread *)chunk->entries[index % IO_FANOUT] : NULL;
-        if (audit_reach(&io->threads, thread)) audit_slots(thread->slot, 1);
+        uint64_t *entry = reach_entry(io, &session->threads, index);
+        if (!entry) continue;
+        const struct io_thread *thread = (const struct io_thread *)*entry;
+        if (!audit_reach(&io->threads, thread)) *entry = 0;
+        else audit_slots(thread->slot, 1);
     }
 }
 

@@ -71,13 +71,22 @@ static void relink_chunks(void)
     }
 }
 
-static void reach_region(const struct region *region)
+// Whose file or shared pages are lost can only be told so when it asks for them.
+static void reach_region(struct region *region)
 {
-    if (region->source && table_holds(&state->sources, region->source)) {
+    if (!table_holds(&state->sources, region->source)) {
+        region->source = NULL;
+        region->held = 0;
+    }
+    if (!table_holds(&state->shareds, region->shared)) {
+        region->shared = NULL;
+        region->kind = REGION_OUTSIDE;
+    }
+    if (region->source) {
         if (audit_reach(&state->sources, region->source)) audit_slots(region->source->slot, 1);
         region->source->holders++;
     }
-    if (region->shared && table_holds(&state->shareds, region->shared)) {
+    if (region->shared) {
         if (audit_reach(&state->shareds, region->shared)) reach_pages(&region->shared->pages);
         region->shared->holders++;
     }

@@ -15,9 +15,10 @@ from pathlib import Path
 
 from . import cpio, elf, gdb, guest, log, qemu, qmp, rootfs
 
-LIMIT = 3           # seconds of the machine's time without a word from the guest, or a line in the log
+LIMIT = 6           # seconds of the machine's time without a word from the guest, or another order in the log
 LOOK_EVERY = 0.25   # seconds of ours, whether it will speak at all
 GIVEN_UP = "out of service"
+ORDER = re.compile(r"^proc: fault \d+: ", re.MULTILINE)
 OVER = re.compile(r"^proc: fault \d+: \S+ clear ", re.MULTILINE)  # the order behind each trial
 ENDS_MACHINE = ("the first process has ended", "restarting the machine")  # whoever says so, the kernel lives
 MEMORY = "128M"     # enough for the work, and quick to restore
@@ -59,7 +60,7 @@ class Machine:
         symbols = elf.Elf(programs[0]).symbols()
         self.desk, self.turn_at = symbols["desk"], symbols["desk_turn"]
         self.qemu = self.gdb = self.qmp = self.folder = None
-        self.log_at = 0
+        self.log_at, self.is_sweep = 0, False
 
     def close(self):
         if self.qemu:
@@ -99,6 +100,7 @@ class Machine:
         else:
             self.qmp.restore(STATE)
         self.log_at = self.log.stat().st_size
+        self.is_sweep = any(words in order for order in orders for words in (" sweep ", " cover "))
         try:
             self.gdb.write(self.desk, "\n".join(orders).encode() + b"\0")
             self.gdb.go_to(self.turn_at + 1)
@@ -159,12 +161,13 @@ class Machine:
         raise Stopped
 
     def _look(self):
-        """Will it come to its end? A sweep takes long where a place is reached once in a heartbeat, but each death is
-        logged. The wait is over when a component was given up."""
+        """Will it come to its end? Orders are logged; a sweep takes long where a place is reached once in a heartbeat, but each
+        death is logged. The wait is over when a component was given up."""
         text, now = self.log_text(), self.qmp.seconds()
         given_up = GIVEN_UP in text
-        if now is not None and len(text) > self.logged:
-            self.end, self.logged = now + LIMIT, len(text)
+        signs = len(text) if self.is_sweep else len(ORDER.findall(text))
+        if now is not None and signs > self.logged:
+            self.end, self.logged = now + LIMIT, signs
         if now is None or (now < self.end and not given_up):
             return
         self.gdb.interrupt()
