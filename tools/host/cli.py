@@ -407,6 +407,8 @@ def build_parser():
     p.add_argument("--seed", type=int, default=1, help="of the choice (1)")
     p.add_argument("-j", "--jobs", type=int, default=0, metavar="N", help="how many machines at a time (one a CPU)")
     p.add_argument("--trial", action="append", metavar="NAME", help="just this trial, again")
+    p.add_argument("--trace", action="store_true",
+                   help="with --trial: programs log each Linux call; ./bulkhead log shows them")
 
     p = add_command(commands, "log", run_log, "what the kernel and the components of the last run logged")
     p.add_argument("-f", "--follow", action="store_true", help="go on as more is logged, until Ctrl-C")

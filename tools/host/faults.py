@@ -115,8 +115,8 @@ def take_row(todo, most):
 class Campaign:
     """The trials that are wanted, and what is known of them."""
 
-    def __init__(self, project, say, jobs=1, every=False):
-        """`every`: the programs ask for everything that servers have a handler for."""
+    def __init__(self, project, say, jobs=1, every=False, boot_words=""):
+        """`every`: the programs ask for everything that servers have a handler for. `boot_words`: for the components."""
         self.project, self.say, self.jobs = project, say, jobs
         self.command = f"./bulkhead faults {'--every ' if every else ''}--trial"
         system = manifest_check.load(project.system_path("busybox"), project.root)
@@ -124,7 +124,8 @@ class Campaign:
         images.update({name: f"servers/{name}" for name in image.TWINS})
         self.programs = [build_program(project), *(build(project, source) for source in EVERY if every)]
         self.scripts = [project.root / FOLDER / name for name in (["every.sh"] if every else []) + ["work.sh"]]
-        digest = hashlib.sha256(b"".join(path.read_bytes() for path in self.programs + self.scripts))
+        self.boot_words = boot_words
+        digest = hashlib.sha256(b"".join(path.read_bytes() for path in self.programs + self.scripts) + boot_words.encode())
         for name in ("kernel", "liblinux", *sorted(set(images.values()))):
             digest.update((project.build / f"{name}.elf").read_bytes())
         self.folder = project.build / "faults" / digest.hexdigest()[:12]
@@ -141,7 +142,7 @@ class Campaign:
     def machine(self):
         build = self.project.build
         settings = guest.Settings(self.project.root, build, self.project.debian, icount=True,
-                                  sites=lambda image: sites.bitmap(build, image))
+                                  sites=lambda image: sites.bitmap(build, image), boot_words=self.boot_words)
         return faults_machine.Machine(settings, self.programs, self.scripts, self.stop)
 
     def reached(self, component, anew=False):
@@ -313,7 +314,10 @@ def chosen(plan, arguments):
 
 
 def run(project, arguments, say):
-    campaign = Campaign(project, say, arguments.jobs or os.cpu_count(), arguments.every)
+    if arguments.trace and not arguments.trial:
+        raise CampaignError("--trace goes with --trial NAME")
+    campaign = Campaign(project, say, arguments.jobs or os.cpu_count(), arguments.every,
+                        "trace=1" if arguments.trace else "")
     for name in arguments.trial or ():
         campaign.results.pop(name, None)
     try:
