@@ -61,6 +61,13 @@ class Counts(unittest.TestCase):
         row.add(trial, faults.Result(trial.name, "transparent", 310, 310))
         self.assertEqual((row.injected, row.activated, row.manifested, row.outcomes["transparent"]), (500, 310, 310, 310))
 
+    def test_components_and_kinds_are_summed_up_where_there_are_several(self):
+        trials = [faults_plan.Trial(f"{kind}:{component}:0x400000@0", kind, component, "")
+                  for component, kind in (("tty", "kill"), ("tty", "null"), ("proc", "kill"))]
+        rows = faults_report.rows([(t, faults.Result(t.name, "transparent", 1, 1)) for t in trials])
+        self.assertEqual(list(rows), [("proc", "kill"), ("tty", "kill"), ("tty", "null"), ("tty", "all"), ("all", "kill"), ("all", "")])
+        self.assertEqual([row.manifested for row in rows.values()], [1, 1, 1, 2, 2, 3])
+
     def test_bounds_are_those_of_the_binomial_distribution(self):
         self.assertAlmostEqual(faults_report.upper_bound(59), 0.0495, places=4)  # nothing in 59: below 5 %
         self.assertAlmostEqual(faults_report.upper_bound(10, 2), 0.5069, places=4)

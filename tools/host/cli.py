@@ -405,6 +405,7 @@ def build_parser():
     p.add_argument("--kinds", metavar="KIND,...", help="only these kinds of faults (all); docs/faults.md")
     p.add_argument("-n", type=int, default=0, metavar="N", help="how many trials (500; with --kills all)")
     p.add_argument("--seed", type=int, default=1, help="of the choice (1)")
+    p.add_argument("--skip", type=int, default=0, metavar="N", help="leave out the first N, which are tried elsewhere")
     p.add_argument("-j", "--jobs", type=int, default=0, metavar="N", help="how many machines at a time (one a CPU)")
     p.add_argument("--trial", action="append", metavar="NAME", help="just this trial, again")
     p.add_argument("--trace", action="store_true",

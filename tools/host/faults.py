@@ -321,7 +321,7 @@ def run(project, arguments, say):
     for name in arguments.trial or ():
         campaign.results.pop(name, None)
     try:
-        trials = chosen(campaign.plan, arguments)
+        trials = chosen(campaign.plan, arguments)[arguments.skip:]
     finally:
         campaign.close()
     try:

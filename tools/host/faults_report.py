@@ -63,12 +63,20 @@ def upper_bound(n, k=0):
 
 
 def rows(pairs):
-    """(component, kind) -> Row, in the order of names, and ("all", "") last."""
+    """(component, kind) -> Row, in the order of names; behind each component's (component, "all"), behind all components
+    ("all", kind), both where they sum anything up, and ("all", "") last."""
     found = {}
     for trial, result in pairs:
-        for key in ((trial.component, trial.kind), ("all", "")):
+        for key in ((trial.component, trial.kind), (trial.component, "all"), ("all", trial.kind), ("all", "")):
             found.setdefault(key, Row()).add(trial, result)
-    return dict(sorted(found.items(), key=lambda item: (item[0][0] == "all", item[0])))
+    parts = [key for key in found if "all" not in key]
+    for component, kind in parts:  # what is the same as another row
+        if sum(part[0] == component for part in parts) == 1:
+            found.pop((component, "all"), None)
+        if sum(part[1] == kind for part in parts) in (1, len(parts)):
+            found.pop(("all", kind), None)
+    last = {"all": 1, "": 2}
+    return dict(sorted(found.items(), key=lambda item: [(last.get(word, 0), word) for word in item[0]]))
 
 
 def cell(row, name):
@@ -147,7 +155,7 @@ def html(pairs):
         body.append("<tr>" + "".join(f"<td>{value}</td>" for value in cells) + "</tr>")
     key = "".join(f'<span class="key"><span class="bar" style="width:1em;background:{color}"></span> {name}</span>'
                   for name, color in COLORS.items())
-    stalls = [stall for row_key, row in table.items() if row_key[0] != "all" for stall in row.stalls]
+    stalls = table["all", ""].stalls
     noticed = "".join(f"<pre>{escape(result.name)}: {result.outcome}\n{escape(result.detail[-3000:])}</pre>"
                       for _, result in pairs if result.outcome != "transparent")
     return (f"<!DOCTYPE html><html lang=en><meta charset=utf-8><title>Injected faults</title><style>{STYLE}</style>"
