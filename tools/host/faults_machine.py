@@ -21,6 +21,7 @@ GIVEN_UP = "out of service"
 ORDER = re.compile(r"^proc: fault \d+: ", re.MULTILINE)
 OVER = re.compile(r"^proc: fault \d+: \S+ clear ", re.MULTILINE)  # the order behind each trial
 ENDS_MACHINE = ("the first process has ended", "restarting the machine")  # whoever says so, the kernel lives
+KERNEL_ENDS = (0, 127)  # exit codes: of a reset, and of a panic (EXIT_PANIC); a supervisor gone wrong may end in any
 MEMORY = "128M"     # enough for the work, and quick to restore
 PROGRAM_ADDRESS = 0x70000000  # of the campaign's program: no other has text there
 STATE = "base"
@@ -125,8 +126,9 @@ class Machine:
         return len(OVER.findall(self.log_text()))
 
     def _ended(self):
-        outcome = "down" if any(words in self.log_text() for words in ENDS_MACHINE) else "kernel panic"
-        return Lost(outcome, f"the machine has ended (exit code {self.qemu.exit_code()})")
+        code = self.qemu.exit_code()
+        is_told = any(words in self.log_text() for words in ENDS_MACHINE)
+        return Lost("down" if is_told or code not in KERNEL_ENDS else "kernel panic", f"the machine has ended (exit code {code})")
 
     def log_text(self):
         """What was logged since the row began."""
