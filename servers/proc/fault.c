@@ -364,12 +364,12 @@ err_t proc_fault(const struct request *request, struct answer *answer)
     if (request->words[FAULT_WORD_KIND] != FAULT_KIND_PAGE)
         return deliver(thread, request, VERDICT(SIGSYS, SYS_SECCOMP));
     process->own.minor_faults++;
-    if (is_in_vain(request)) return deliver(thread, request, VERDICT(SIGBUS, BUS_ADRERR));
     struct fault_verdict verdict = OUT_OF_MEMORY;
     if (!pages_kept_for_root(process))
         verdict = space_fault(process->space, request->words[FAULT_WORD_ADDRESS],
                               (unsigned)request->words[FAULT_WORD_CODE], process->limits[RLIMIT_STACK][0]);
-    if (verdict.signal == 0) return FAULT_RESUME;
+    if (verdict.signal == 0)
+        return is_in_vain(request) ? deliver(thread, request, VERDICT(SIGBUS, BUS_ADRERR)) : FAULT_RESUME;
     if (verdict.signal == SIGKILL) {
         server_doubt("no memory for a page");
         (void)server_abort(OK);

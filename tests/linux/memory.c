@@ -83,6 +83,22 @@ static void check_segv(void)
     CHECK(got == SIGSEGV);
 }
 
+// A thousand times in vain.
+static int n_faults;
+static void on_segv_late(int s, siginfo_t *i, void *c)
+{
+    note(s, i, c);
+    if (++n_faults == 1000) mprotect(guard, 4096, PROT_READ | PROT_WRITE);
+}
+
+static void check_segv_late(void)
+{
+    guard = mmap(0, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    handle(SIGSEGV, on_segv_late, 0);
+    guard[5] = 9;
+    CHECK(n_faults == 1000 && got == SIGSEGV && last.si_addr == guard + 5 && guard[5] == 9);
+}
+
 static void check_protect(void)
 {
     char *p = mmap(0, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -213,5 +229,6 @@ static void check_scattered(void)
 }
 
 CHECKS({"scattered", check_scattered}, {"fork-cow", check_fork_cow}, {"shared", check_shared}, {"mremap", check_mremap},
-       {"segv", check_segv}, {"protect", check_protect}, {"stack", check_stack}, {"madvise", check_madvise},
+       {"segv", check_segv}, {"segv-late", check_segv_late},
+       {"protect", check_protect}, {"stack", check_stack}, {"madvise", check_madvise},
        {"filemap", check_filemap})

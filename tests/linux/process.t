@@ -37,6 +37,9 @@ memory mremap
 ### a-handler-can-repair-the-access
 memory segv
 
+### a-handler-may-repair-the-access-late
+memory segv-late
+
 ### protections-hold-in-system-calls
 memory protect
 
