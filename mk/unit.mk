@@ -11,13 +11,15 @@ UNIT_PROGRAMS := $(UNIT_TESTS:%.c=$(BUILD)/host/%)
 
 unit_links = $(or $(shell sed -n 's/^\/\/.*Links \([a-z0-9_. ]*\.c\)\.\{0,1\}.*$$/\1/p' $(1)),$(notdir $(1:_test.c=.c)))
 
-# Its files are named, not taken from the prerequisites: to these a dependency file adds what a test includes.
+# Its files are named, not taken from the prerequisites: to these a dependency file adds what they include (of all of
+# them, which -MMD does not give when one command compiles several).
 unit_sources = $(sort $(1) $(addprefix $(dir $(1)),$(call unit_links,$(1))))
 define unit_test
 $(BUILD)/host/$(1:.c=): $(call unit_sources,$(1)) $(MAKE_PARTS)
 	@mkdir -p $$(@D)
 	$$(call say,HOSTCC,$(1))
-	$$(Q)$$(HOST_CC) $$(HOST_FLAGS_$(1:.c=)) -MMD -MP -MF $$@.d -MT $$@ -o $$@ $(call unit_sources,$(1))
+	$$(Q)$$(HOST_CC) -MM -MP -MT $$@ $(call unit_sources,$(1)) > $$@.d
+	$$(Q)$$(HOST_CC) $$(HOST_FLAGS_$(1:.c=)) -o $$@ $(call unit_sources,$(1))
 endef
 ifneq ($(filter test-host test-units,$(MAKECMDGOALS)),)
 $(foreach test,$(UNIT_TESTS),$(eval $(call unit_test,$(test))))

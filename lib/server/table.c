@@ -110,7 +110,7 @@ _Bool table_check(const struct table *table)
 _Bool table_holds(const struct table *table, const void *record)
 {
     if (!record) return 1;
-    size_t offset = (size_t)((const uint8_t *)head_of(record) - table->base);
+    size_t offset = (uintptr_t)record - sizeof(struct head) - (uintptr_t)table->base;  // any number may come
     return offset % table->stride == 0 && offset / table->stride < table->n_fresh && head_of(record)->next == IN_USE;
 }
 
