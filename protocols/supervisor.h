@@ -28,7 +28,8 @@ enum {
                                //  ERR_BUSY: all areas hold images that run
     SUPERVISOR_UPDATE = 13,    // (index, UPDATE_*) end the component's step and go on with another image on the same vault;
                                //  while it is on trial, what it does wrong brings the one before back. `may power`.
-                               //  ERR_BUSY: it does not serve, or is on trial; ERR_INVALID: what was staged is no image
+                               //  ERR_BUSY: it does not serve, or is on trial; ERR_INVALID: what was staged is no image,
+                               //  or the component is the supervisor or the guardian, which have only theirs
     SUPERVISOR_EVIDENCE = 14,  // (number or 0 for the newest, first) -> number, n, oldest, newest; n words of struct evidence
                                // (protocols/evidence.h) from word `first` on in words 8..; a number that is not kept any
                                // more gives the oldest. ERR_NOT_FOUND

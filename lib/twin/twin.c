@@ -87,7 +87,7 @@ _Bool twin_doubt(enum twin self, const char *what)
     if (r->doubted_ns != 0 && now - r->doubted_ns < DOUBT_NS) return 0;
     r->doubted_ns = now;
     log_line("%s: is it so?", what);
-    r->doubt_due = 1;  // the other looks within a beat
+    r->plan_due = DEATH_DOUBT;  // the other looks within a beat
     return 1;
 }
 
@@ -96,6 +96,7 @@ static const char *death_name(enum component_death death)
     switch (death) {
     case DEATH_KILLED: return "a kill";
     case DEATH_HANG: return "a hang";
+    case DEATH_PLANNED:
     case DEATH_DOUBT: return "plan";
     default: return "a fault";
     }
@@ -189,9 +190,10 @@ static void look(enum twin other, struct twin_record *r, uint64_t now)
 static void kill_if_due(enum twin other, struct twin_record *r, uint64_t now)
 {
     if (r->state == STATE_DEAD) return;
-    if (r->doubt_due) {
-        r->doubt_due = 0;
-        died(other, DEATH_DOUBT, NULL);
+    if (r->plan_due) {
+        enum component_death why = r->plan_due == DEATH_PLANNED ? DEATH_PLANNED : DEATH_DOUBT;
+        r->plan_due = DEATH_NONE;
+        died(other, why, NULL);
     }
     if (now < r->kill_ns) return;
     died(other, DEATH_KILLED, NULL);

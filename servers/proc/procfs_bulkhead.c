@@ -179,7 +179,8 @@ void effect_update(uint64_t index, uint64_t what, uint64_t c)
     (void)c;
     struct message m = {.info = INFO(SUPERVISOR_UPDATE, 2, 0), .words = {index, what}};
     err_t err = ipc_call(SLOT_SUPERVISOR, &m);
-    if (err != OK) log_line("component %lu is not updated: %s", index, err_name(err));
+    struct component component;
+    if (err != OK && component_look_up(index, &component)) log_line("%s is not updated: %s", component.name, err_name(err));
 }
 
 void effect_kill(uint64_t index, uint64_t starts, uint64_t c)

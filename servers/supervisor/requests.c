@@ -66,7 +66,10 @@ static enum twin twin_at(uint64_t index) { return (enum twin)(index - the_system
 
 static err_t power(const struct component *c, uint64_t action, uint64_t code)
 {
+    static const char *const verbs[] = {[POWER_OFF] = "switching off", [POWER_REBOOT] = "restarting", [POWER_EXIT] = "leaving"};
     if (!(c->spec->may & MAY_POWER)) return ERR_NO_RIGHT;
+    if (action > POWER_EXIT) return ERR_INVALID;
+    log_line("%s the machine, as %s asks", verbs[action], c->spec->name);
     return system_power(BOOT_SLOT_SYSTEM, (unsigned)action, code);
 }
 
@@ -83,6 +86,16 @@ static err_t kill(const struct component *by, uint64_t index, uint64_t starts)
         c->kills.at = now_ns();
     else
         twin_record(twin_at(index))->kill_ns = now_ns();
+    return OK;
+}
+
+// Supervisor and guardian know one image each, so all that can be done for them is to begin anew.
+static err_t update(const struct component *by, uint64_t index, uint64_t what)
+{
+    if (!is_twin(index)) return update_begin(by, named(index), what);
+    if (!(by->spec->may & MAY_POWER)) return ERR_NO_RIGHT;
+    if (what != UPDATE_SAME && what != UPDATE_BUNDLE) return ERR_INVALID;
+    twin_record(twin_at(index))->plan_due = DEATH_PLANNED;
     return OK;
 }
 
@@ -107,7 +120,7 @@ static err_t handle_request(struct component *c, uint32_t operation, struct mess
     case SUPERVISOR_DOUBT: return doubt_peer(c, m->words[0]);
     case SUPERVISOR_CONFIRM: update_confirm(c); return OK;
     case SUPERVISOR_STAGE: return update_stage(c, m->words[0], m->words[1]);
-    case SUPERVISOR_UPDATE: return update_begin(c, named(m->words[0]), m->words[1]);
+    case SUPERVISOR_UPDATE: return update(c, m->words[0], m->words[1]);
     case SUPERVISOR_POWER: return power(c, m->words[0], m->words[1]);
     case SUPERVISOR_LIST: return status_list(m);
     case SUPERVISOR_SHOW: return status_show(m->words[0]);

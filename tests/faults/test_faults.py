@@ -126,6 +126,14 @@ class Commands(unittest.TestCase):
         self.assertIn("tmpfs has started with it", output)
         self.assertRegex(output, r"(?m)^ +\d+  tmpfs +ready ")
 
+    def test_svc_update_makes_supervisor_and_guardian_begin_anew(self):
+        for name in ("supervisor", "guardian"):
+            status, output = self.guest(f"svc update {name} && svc show {name} && svc log {name}; svc update {name} /etc/profile")
+            self.assertRegex(output, r"ended by plan +1 times")
+            self.assertIn(f"{name} ended by plan", output)
+            self.assertIn(f"{name} has not taken it", output)  # it knows one image only, and this is none
+            self.assertEqual(status, 1)
+
     def test_svc_names_what_it_does_not_know(self):
         for script, message in (("svc show nobody", "there is no component 'nobody'"), ("svc kill", "which component"),
                                 ("svc dance", "there is no command 'dance'")):
