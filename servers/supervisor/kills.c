@@ -41,12 +41,7 @@ void kills_parse(void)
     }
 }
 
-_Bool kills_due(struct kills *kills, uint64_t now)
-{
-    if (now < kills->at) return 0;
-    kills->at = kills->every ? kills->at + kills->every : NS_FOREVER;
-    return 1;
-}
+void kills_next(struct kills *kills) { kills->at = kills->every ? kills->at + kills->every : NS_FOREVER; }
 
 // splitmix64: any seed will do.
 static uint64_t draw(uint64_t *chance)
@@ -60,7 +55,8 @@ static uint64_t draw(uint64_t *chance)
 uint64_t kills_converge(uint64_t now)
 {
     struct kills *kills = &the_system->kills;
-    if (!kills_due(kills, now)) return kills->at;
+    if (now < kills->at) return kills->at;
+    kills_next(kills);
     uint64_t index = draw(&kills->chance) % (the_system->n_components + TWINS);
     if (index < the_system->n_components)
         component_died(component_at((unsigned)index), DEATH_KILLED);

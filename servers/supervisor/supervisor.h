@@ -273,8 +273,8 @@ void component_answered(struct component *c, const uint64_t usage[USAGE_KINDS]);
 
 // --- kills.c: deaths by the clock
 void kills_parse(void);  // the words of the command line
-// Is one due? Then the next is set.
-_Bool kills_due(struct kills *kills, uint64_t now);
+// One is carried out: set the next.
+void kills_next(struct kills *kills);
 // End whom chance points at. Returns when to look again.
 uint64_t kills_converge(uint64_t now);
 
