@@ -210,13 +210,23 @@ static bool block_is_used(uint32_t block)
     return cap.children;
 }
 
-// The chain ends where it has gone astray, to another's or to free blocks. Whether the block of this slot is in it.
-static bool reach_chain(uint32_t *link, uint32_t slot)
+// The chain ends behind the last block that something was made of: one that has gone astray, to another's or to free blocks,
+// has nothing of its own there. The first may be new, and one between others may have nothing left: they stay. Whether the
+// block of this slot is in it.
+static bool reach_chain(uint32_t *first, uint32_t slot)
 {
+    uint32_t *end = first;
+    unsigned n = 0;  // behind the end
     bool holds = false;
-    for (; block_is_used(*link) && block_reach(*link); link = &state->blocks[*link].next)
+    for (uint32_t *link = first; block_reach(*link); link = &state->blocks[*link].next) {
         holds |= state->blocks[*link].slot == slot;
-    *link = 0;
+        n++;
+        if (link != first && !block_is_used(*link)) continue;
+        end = &state->blocks[*link].next;
+        n = 0;
+    }
+    for (uint32_t block = *end; n > 0; n--, block = state->blocks[block].next) state->blocks[block].reached = 0;
+    *end = 0;
     return holds;
 }
 
