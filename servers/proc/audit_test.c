@@ -259,6 +259,11 @@ static void test_blocks(void)
     state->blocks[last].next = state->free_block;  // the end was not written
     run_audit();
     ok(length_of(second->block) == 2 && state->n_free_blocks == BLOCKS - 6, "a chain that runs on into free blocks ends");
+    state->blocks[last].next = 0;
+    children[state->blocks[second->block].slot] = 0;
+    run_audit();
+    ok(length_of(second->block) == 2 && state->n_free_blocks == BLOCKS - 6, "one whose first block is new goes on");
+    children[state->blocks[second->block].slot] = 1;
     state->blocks[last].next = first->block;
     run_audit();
     ok(length_of(first->block) == 2 && length_of(second->block) + length_of(first->block) == 4,
