@@ -211,17 +211,18 @@ static bool block_is_used(uint32_t block)
 }
 
 // The chain ends behind the last block that something was made of: one that has gone astray, to another's or to free blocks,
-// has nothing of its own there. The first may be new, and one between others may have nothing left: they stay. Whether the
-// block of this slot is in it.
+// has nothing of its own there. The first may be new, one between others may have nothing left, and that of this slot is in use
+// even when it is empty: they stay. Whether the last one is in the chain.
 static bool reach_chain(uint32_t *first, uint32_t slot)
 {
     uint32_t *end = first;
     unsigned n = 0;  // behind the end
     bool holds = false;
     for (uint32_t *link = first; block_reach(*link); link = &state->blocks[*link].next) {
-        holds |= state->blocks[*link].slot == slot;
+        bool is_it = state->blocks[*link].slot == slot;
+        holds |= is_it;
         n++;
-        if (link != first && !block_is_used(*link)) continue;
+        if (link != first && !is_it && !block_is_used(*link)) continue;
         end = &state->blocks[*link].next;
         n = 0;
     }

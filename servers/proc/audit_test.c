@@ -264,6 +264,15 @@ static void test_blocks(void)
     run_audit();
     ok(length_of(second->block) == 2 && state->n_free_blocks == BLOCKS - 6, "one whose first block is new goes on");
     children[state->blocks[second->block].slot] = 1;
+    children[state->blocks[last].slot] = 0;
+    second->kit_block = state->blocks[last].slot;
+    run_audit();
+    ok(length_of(second->block) == 2 && second->kit_block, "the block of the kits stays though none is left");
+    second->kit_block = state->blocks[second->block].slot;
+    run_audit();
+    ok(length_of(second->block) == 1 && state->n_free_blocks == BLOCKS - 5, "another that is empty at the end is free");
+    start();
+    last = state->blocks[second->block].next;
     state->blocks[last].next = first->block;
     run_audit();
     ok(length_of(first->block) == 2 && length_of(second->block) + length_of(first->block) == 4,

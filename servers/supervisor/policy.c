@@ -148,8 +148,8 @@ static uint64_t earlier(uint64_t a, uint64_t b) { return a < b ? a : b; }
 // A kill is due. It may be we who think so: somebody who is killed at each start serves nobody.
 static uint64_t kill(struct component *c, uint64_t now)
 {
-    _Bool serves = c->state == STATE_READY || c->last_death != DEATH_KILLED;
-    if (!serves && twin_doubt(TWIN_SUPERVISOR, "a component is killed before it serves")) return now + TWIN_DOUBT_NS;
+    _Bool again = c->state == STATE_STARTING && c->last_death == DEATH_KILLED;
+    if (again && twin_doubt(TWIN_SUPERVISOR, "a component is killed before it serves")) return now + TWIN_DOUBT_NS;
     kills_next(&c->kills);
     component_died(c, DEATH_KILLED);
     return now;
