@@ -175,7 +175,7 @@ static void reach_pipe(struct inode *inode)
         if (pipe->pages[i] >= fs->pool.n_pages) pipe->pages[i] = PIPE_NO_PAGE;
     if (pipe->capacity > PIPE_PAGES) pipe->capacity = PIPE_PAGES;
     for (unsigned end = 0; end < PIPE_ENDS; end++)
-        for (unsigned i = 0; pipe->ends[end].state != END_SERVED && i < RING_SLOTS; i++)
+        for (unsigned i = 0; pipe->ends[end].state == END_LENT && i < RING_SLOTS; i++)
             audit_slots(pipe->ends[end].slots[i], 1);
 }
 

@@ -8,11 +8,17 @@ static struct component_info the_info;
 #include "fs/tmpfs/pipe_kit.h"
 #include "lib/server/io_audit.c"
 
-void audit_slots(uint32_t first, uint32_t n) { (void)first, (void)n; }
+static unsigned n_free_named;  // slots that are free, and that the last audit has named
+
+void audit_slots(uint32_t first, uint32_t n)
+{
+    for (uint32_t slot = first; first != 0 && slot < first + n; slot++) n_free_named += !slots[slot].used;
+}
 
 static void run_audit(void)
 {
     the_info.starts++;
+    n_free_named = 0;
     audit();
 }
 
@@ -106,6 +112,23 @@ static void test_pipe(void)
     ok(pipe_out(r, 10) == 10 && pipe_out(r, 10) == 0, "the end of a pipe is seen though its last close was lost");
 }
 
+static void test_lent_pipe(void)
+{
+    long r, w;
+    start(1024);
+    want_buffer();
+    register_thread(0);
+    make_pipe(&r, &w);
+    use_until_offered(r, w);
+    ok(ask_ring(r) == 0 && ask_ring(w) == 0, "both ends of a pipe are lent");
+    run_audit();
+    ok(pipe_of_handle(r)->ends[PIPE_READER].state == END_LENT && n_free_named == 0, "and stay so");
+    pipe_out(r, 1);
+    ok(pipe_of_handle(r)->ends[PIPE_READER].state == END_RECALLED, "one is called back");
+    run_audit();
+    ok(n_free_named == 0, "its slots are free and stay so");
+}
+
 static void test_stale_sessions(void)
 {
     make_tree();
@@ -128,6 +151,7 @@ int main(void)
     test_lists();
     test_lost_directory();
     test_pipe();
+    test_lent_pipe();
     test_stale_sessions();
     return finish_tests();
 }

@@ -34,3 +34,22 @@ static long pipe_in(long handle, size_t n) { return do_write(handle, IO_OFFSET_C
 static long pipe_out(long handle, size_t n) { return do_read(handle, IO_OFFSET_CURRENT, back, n); }
 
 static long poll_now(long handle, uint32_t events) { return on_handle(IO_POLL, handle, events, 0, 0); }
+
+static long ask_ring(long handle) { return on_handle(FS_RING, handle, 0, 0, 0); }
+
+// Use the end until it is offered, a byte a time; the other end of the pipe is used as often.
+static void use_until_offered(long reader, long writer)
+{
+    for (unsigned i = 0; i < 5000; i++) {
+        scratch[0] = 1;
+        pipe_in(writer, 1);
+        bool offered = answer.words[2];
+        pipe_out(reader, 1);
+        if (offered && answer.words[2]) return;
+    }
+}
+
+static struct pipe *pipe_of_handle(long handle)
+{
+    return ((struct description *)io_handle(session_of(as), (uint64_t)handle))->inode->pipe;
+}

@@ -5,11 +5,6 @@
 #include "fs/tmpfs/pipe_kit.h"
 #include <asm/ioctls.h>
 
-static struct pipe *pipe_of_handle(long handle)
-{
-    return ((struct description *)io_handle(session_of(as), (uint64_t)handle))->inode->pipe;
-}
-
 static struct ring_end *words_of_end(const struct pipe *pipe, unsigned end)
 {
     return (struct ring_end *)(pool_address(pipe->words) + RING_END_AT(end));
@@ -23,20 +18,6 @@ static uint64_t state_word(const struct pipe *pipe)
 static uint8_t *ring_byte(const struct pipe *pipe, uint64_t position)
 {
     return pool_address(pipe->pages[0]) + position % PIPE_BYTES;
-}
-
-static long ask_ring(long handle) { return on_handle(FS_RING, handle, 0, 0, 0); }
-
-// Use the end until it is offered, a byte a time; the other end of the pipe is used as often.
-static void use_until_offered(long reader, long writer)
-{
-    for (unsigned i = 0; i < 5000; i++) {
-        scratch[0] = 1;
-        pipe_in(writer, 1);
-        bool offered = answer.words[2];
-        pipe_out(reader, 1);
-        if (offered && answer.words[2]) return;
-    }
 }
 
 static bool unused_slots(const struct pipe *pipe, unsigned end)
