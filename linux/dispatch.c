@@ -4,6 +4,7 @@
 // entry.S calls the handler of a quick call itself, by quick_calls, linux_call() for every other call, linux_work()
 // when something is to be done before the exit (a signal, a restart), linux_fault() when the program itself faulted.
 #include <linux/signal.h>
+#include "lib/rt/format.h"
 #include "linux/linux.h"
 
 typedef long call_function(const struct frame *f);
@@ -72,15 +73,12 @@ void linux_fault(struct frame *frame)
 {
     const struct utcb *utcb = rt_utcb();
     if (is_liblinux(frame->rip)) {
-        trace("fault in liblinux: kind %lu address %lx pc %lx sp %lx", utcb->fault_kind, utcb->fault_address,
-              frame->rip, frame->rsp);
-        die(SIGSEGV, "fault in liblinux");
+        char why[PROC_REASON_BYTES + 1];
+        (void)snprintf(why, sizeof why, "fault in liblinux, address %lx, pc %lx, sp %lx", utcb->fault_address,
+                       frame->rip, frame->rsp);
+        die(SIGSEGV, why);
     }
     struct siginfo info = {0};
     describe(utcb, &info);
-    const struct action *action = &process()->actions[info.si_signo - 1];
-    uint64_t blocked = thread_page()->blocked;
-    if (action->handler <= (uint64_t)SIG_IGN || blocked & SIGNAL_BIT(info.si_signo) ||
-        !signal_frame(frame, info.si_signo, &info, action, blocked))
-        die(info.si_signo, "fault that is not handled");
+    force_signal(frame, &info, "fault that is not handled");
 }

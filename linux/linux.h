@@ -399,6 +399,8 @@ long mask_temporarily(uint64_t user_mask, uint64_t bytes);  // for ppoll, pselec
 void mask_back(long result);                                // or here, unless the call was interrupted
 struct siginfo;
 bool signal_frame(struct frame *frame, int signal, const void *info, const struct action *action, uint64_t old_mask);
+// The program's own doing: its handler runs next, or, where it has none or blocks the signal, it ends; the log tells why.
+void force_signal(struct frame *frame, const struct siginfo *info, const char *why);
 void fpu_find(struct process *p);
 
 // --- session.c, mount.c, exec.c, load.c

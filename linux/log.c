@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Lines in the kernel's log, for those who look into liblinux itself: a trace of Linux calls (HANDOVER_TRACE), and
-// the last words of a process. Without PSLOT_LOG, as usual, a line goes nowhere.
+// the last words of a process. Without PSLOT_LOG, as usual, a line goes nowhere; last words reach proc's log.
 #include <stdarg.h>
 #include "lib/rt/format.h"
 #include "linux/linux.h"
@@ -21,9 +21,12 @@ void trace(const char *format, ...)
 
 void die(int signal, const char *why)
 {
-    trace("pid %u ends: %s", process() ? process_page()->pid : 0, why);
-    struct message m = {.words = {(uint64_t)signal}};
-    for (;;) (void)ask_proc(PROC_EXIT, 0, &m);
+    size_t bytes = strnlen(why, PROC_REASON_BYTES);
+    for (;;) {
+        memcpy(long_words(), why, bytes);
+        struct message m = {.words = {(uint64_t)signal, bytes}};
+        (void)ask_proc(PROC_EXIT, bytes, &m);
+    }
 }
 
 struct call_name {

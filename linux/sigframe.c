@@ -158,8 +158,10 @@ long call_rt_sigreturn(void)
     struct signal_frame s;
     uint64_t at = frame->rsp - 8;  // the handler's return took the return address
     frame->call = (uint64_t)NO_CALL;
-    if (!copy_in(&s, at, sizeof s) || !restore_fpu(process(), (uint64_t)s.context.registers.fpstate))
-        die(SIGSEGV, "bad signal frame");
+    if (!copy_in(&s, at, sizeof s) || !restore_fpu(process(), (uint64_t)s.context.registers.fpstate)) {
+        force_signal(frame, &(struct siginfo){.si_signo = SIGSEGV, .si_code = SI_KERNEL}, "bad signal frame");
+        return (long)frame->rax;
+    }
     registers_in(frame, &s.context.registers);
     if (self()->altstack_flags & SS_AUTODISARM) {
         self()->altstack = s.context.stack_pointer;

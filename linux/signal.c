@@ -120,6 +120,26 @@ static void set_default(int signal)
     page_of(p)->caught &= ~SIGNAL_BIT(signal);
 }
 
+// The handler runs next, with its signals blocked. False: there is no place for its frame.
+static bool enter_handler(struct frame *frame, int signal, const void *info, const struct action *action,
+                          uint64_t old_mask)
+{
+    if (!signal_frame(frame, signal, info, action, old_mask)) return false;
+    uint64_t blocked = thread_page()->blocked | action->mask | (action->flags & SA_NODEFER ? 0 : SIGNAL_BIT(signal));
+    thread_page()->blocked = blocked & ~UNBLOCKABLE;
+    if (action->flags & SA_RESETHAND) set_default(signal);
+    return true;
+}
+
+void force_signal(struct frame *frame, const struct siginfo *info, const char *why)
+{
+    const struct action action = process()->actions[info->si_signo - 1];
+    uint64_t blocked = thread_page()->blocked;
+    if (action.handler <= (uint64_t)SIG_IGN || blocked & SIGNAL_BIT(info->si_signo) ||
+        !enter_handler(frame, info->si_signo, info, &action, blocked))
+        die(info->si_signo, why);
+}
+
 // Let the signal's handler run next. False: there is none any more; proc has acted or will.
 static bool deliver(struct frame *frame, int signal, const void *info)
 {
@@ -127,13 +147,9 @@ static bool deliver(struct frame *frame, int signal, const void *info)
     const struct action action = process()->actions[signal - 1];
     if (action.handler <= (uint64_t)SIG_IGN) return false;
     settle_for_handler(frame, &action);
-    uint64_t blocked = thread_page()->blocked;
-    if (!signal_frame(frame, signal, info, &action, t->restore_mask ? t->saved_mask : blocked))
+    if (!enter_handler(frame, signal, info, &action, t->restore_mask ? t->saved_mask : thread_page()->blocked))
         die(SIGSEGV, "no place for a signal frame");
     t->restore_mask = 0;
-    blocked |= action.mask | (action.flags & SA_NODEFER ? 0 : SIGNAL_BIT(signal));
-    thread_page()->blocked = blocked & ~UNBLOCKABLE;
-    if (action.flags & SA_RESETHAND) set_default(signal);
     return true;
 }
 

@@ -11,6 +11,7 @@
 #include "protocols/layout.h"
 
 #define BADGE_FAULT (4ull << 56)  // | generation << 32 | process slot << 16 | thread area index
+#define PROC_REASON_BYTES 80      // PROC_EXIT
 
 enum {
     // --- sessions and capabilities
@@ -46,7 +47,8 @@ enum {
                         //  bytes) in words 6,7, command line for /proc in the rest) does not return: other threads end,
                         //  a fresh liblinux starts in a new address space with the handover pages moved there. Only the
                         //  process's own state survives
-    PROC_EXIT,          // (status word as wait reports it) the whole process; does not return
+    PROC_EXIT,          // (status word as wait reports it, bytes of a reason for the log, at most PROC_REASON_BYTES; the
+                        //  reason in words 6..) the whole process; does not return
     PROC_THREAD_EXIT,   // (thread, exit status) this thread; the last one ends the process with its status; does not
                         //  return
     PROC_WAIT,          // (pid as wait4's, options WNOHANG.., flags PROC_WAIT_*, thread) -> pid, status, struct rusage

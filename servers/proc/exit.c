@@ -129,11 +129,25 @@ void exits_look_again(void)
     }
 }
 
+// Why liblinux ends its process: the program cannot go on, or a bug. A program's own exit gives no reason.
+static void log_reason(const struct process *process, const struct request *request)
+{
+    char why[PROC_REASON_BYTES + 1] = "";
+    uint64_t bytes = request->n_words > 1 ? request->words[1] : 0;
+    if (bytes == 0 || bytes > PROC_REASON_BYTES || request->n_words < MSG_REGISTERS + (bytes + 7) / 8) return;
+    memcpy(why, &request->words[MSG_REGISTERS], bytes);
+    for (char *c = why; *c; c++)
+        if (*c < ' ' || *c > '~') *c = '?';
+    log_line("process %u (%s) ends by signal %u: %s", process->pid, process->comm,
+             (unsigned)request->words[0] & 0x7f, why);
+}
+
 err_t proc_exit(const struct request *request, struct answer *answer)
 {
     (void)answer;
     struct process *process = caller(request);
     if (!process) return ERR_INVALID;
+    log_reason(process, request);
     process_exit(process, (uint32_t)request->words[0] & 0xffff);
     return OK;
 }

@@ -26,6 +26,9 @@ done
 ### wild-stack-pointers
 for c in bad_stack_then_call noncanonical_stack; do wrong $c; echo $c $?; wrong $c caught; done
 
+### a-signal-frame-that-is-not-there
+wrong bad_sigreturn; echo $?; wrong bad_sigreturn caught
+
 ### mapping-beyond-the-end-of-file-is-a-bus-error
 wrong mapped_beyond_file; echo $?; wrong mapped_beyond_file caught
 

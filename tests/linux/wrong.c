@@ -17,7 +17,9 @@ static void handler(int signal, siginfo_t *info, void *context)
 {
     ucontext_t *user = context;
     unsigned long address = (unsigned long)info->si_addr;
-    printf("signal %d code %d", signal, info->si_code);
+    sigset_t blocked;
+    sigprocmask(SIG_BLOCK, NULL, &blocked);
+    printf("signal %d code %d%s", signal, info->si_code, sigismember(&blocked, signal) ? "" : " not blocked");
     // Where mappings and the stack lie differs from run to run; a static program's own addresses do not.
     if (signal == SIGABRT)
         printf("\n");
@@ -79,6 +81,7 @@ static void bad_stack_then_call(void)
                      : "rax", "rcx", "r11", "memory");
 }
 static void noncanonical_stack(void) { __asm__ volatile("mov %0, %%rsp; push %%rax" : : "r"(0x8000000000000000)); }
+static void bad_sigreturn(void) { __asm__ volatile("mov $-0x7ffffff8, %rsp; mov $15, %eax; syscall"); }
 static void mapped_beyond_file(void)
 {
     char name[] = "beyond-XXXXXX";
@@ -140,6 +143,7 @@ static const struct {
     CASE(trap_flag),
     CASE(bad_stack_then_call),
     CASE(noncanonical_stack),
+    CASE(bad_sigreturn),
     CASE(mapped_beyond_file),
     CASE(protected_page),
     CASE(unmapped_text_return),

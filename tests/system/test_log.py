@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What `./bulkhead log` says of the last run: which program ended by a fault, where and why."""
+"""What `./bulkhead log` says of the last run: which program ended by a fault, or because liblinux could not go on, where and why."""
 
 import os
 import re
@@ -16,6 +16,7 @@ FAULTS = {  # case of tests/linux/wrong.c: what is logged
     "illegal": "signal 4, code 2: vector 6 at pc 4",
     "halt": "signal 11, code 128: vector d at pc 4",
     "divide": "signal 8, code 1: vector 0 at pc 4",
+    "bad_sigreturn": "signal 11: bad signal frame",
 }
 
 
