@@ -129,6 +129,7 @@ class Commands(unittest.TestCase):
     def test_svc_update_makes_supervisor_and_guardian_begin_anew(self):
         for name in ("supervisor", "guardian"):
             status, output = self.guest(f"svc update {name} && svc show {name} && svc log {name}; svc update {name} /etc/profile")
+            self.assertIn(f"{name} has begun anew", output)
             self.assertRegex(output, r"ended by plan +1 times")
             self.assertIn(f"{name} ended by plan", output)
             self.assertIn(f"{name} has not taken it", output)  # it knows one image only, and this is none
