@@ -16,8 +16,8 @@ struct bundle_header {
     uint64_t size_bytes;  // of the whole bundle, page aligned
     uint64_t zeros[5];
 };
-struct bundle_entry {  // directly behind the header
-    char name[BUNDLE_NAME];  // 0-terminated: "guardian", "supervisor", "manifest", "tmpfs", "liblinux", "root.cpio", "cmdline"
+struct bundle_entry {        // directly behind the header
+    char name[BUNDLE_NAME];  // 0-terminated: "supervisor", "manifest", "tmpfs", "liblinux", "root.cpio", "cmdline" ...
     uint64_t offset, size_bytes;  // offset from the bundle's start, page aligned
     uint64_t zero;
 };
@@ -28,11 +28,11 @@ _Static_assert(sizeof(struct bundle_header) == 64 && sizeof(struct bundle_entry)
 #define IMAGE_MAGIC 0x314547414d494242ull  // "BBIMAGE1"
 #define IMAGE_SEGMENTS 6
 struct image_segment {
-    uint64_t address;     // page aligned
-    uint64_t file_offset; // from the header's start, page aligned
-    uint64_t file_bytes;  // the rest up to memory_bytes is zero
+    uint64_t address;      // page aligned
+    uint64_t file_offset;  // from the header's start, page aligned
+    uint64_t file_bytes;   // the rest up to memory_bytes is zero
     uint64_t memory_bytes;
-    uint32_t rights;      // RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC, never W with X
+    uint32_t rights;  // RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC, never W with X
     uint32_t zero;
 };
 struct image_header {

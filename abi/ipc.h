@@ -71,8 +71,8 @@ enum {
     FAULT_WORD_ADDRESS,  // page fault: the address; exception: the vector; timeout: consumed ns
     FAULT_WORD_PC,
     FAULT_WORD_SP,
-    FAULT_WORD_CODE,     // page fault: FAULT_ACCESS_* bits; exception: the hardware error code
-    FAULT_WORD_FLAGS,    // CPU flags
+    FAULT_WORD_CODE,   // page fault: FAULT_ACCESS_* bits; exception: the hardware error code
+    FAULT_WORD_FLAGS,  // CPU flags
     FAULT_WORDS
 };
 enum {

@@ -48,7 +48,8 @@ enum {
 #define SIZE_NOTIFICATION 64
 
 // The first word of an entry of CSPACE_LIST, before its words.
-#define LIST_ENTRY(slot, operation, n_words) ((uint64_t)(slot) | (uint64_t)(operation) << 32 | (uint64_t)(n_words) << 56)
+#define LIST_ENTRY(slot, operation, n_words) \
+    ((uint64_t)(slot) | (uint64_t)(operation) << 32 | (uint64_t)(n_words) << 56)
 #define LIST_LABEL(entry) ((uint32_t)((entry) >> 32) & 0xffffff)
 #define LIST_WORDS(entry) ((unsigned)((entry) >> 56))
 

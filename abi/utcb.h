@@ -21,13 +21,13 @@ struct utcb {
     uint64_t words[MSG_WORDS];  // 0x000: message words; 0..5 are unused, they travel in registers
 
     // 0x200: capability arguments. A cspace of 0 means the thread's own cspace.
-    uint32_t send_cspace;            // slot of the cspace that holds the capabilities to send
-    uint32_t send_slot[MSG_CAPS];    // each is derived (copied as a child) to the receiver
-    uint32_t recv_cspace;            // slot of the cspace that receives
-    uint32_t recv_slot[MSG_CAPS];    // empty slots for them
-    uint32_t recv_kind[MSG_CAPS];    // out: CAP_NONE, CAP_PLACED or CAP_UNWRAPPED
+    uint32_t send_cspace;          // slot of the cspace that holds the capabilities to send
+    uint32_t send_slot[MSG_CAPS];  // each is derived (copied as a child) to the receiver
+    uint32_t recv_cspace;          // slot of the cspace that receives
+    uint32_t recv_slot[MSG_CAPS];  // empty slots for them
+    uint32_t recv_kind[MSG_CAPS];  // out: CAP_NONE, CAP_PLACED or CAP_UNWRAPPED
     uint32_t zero0;
-    uint64_t recv_badge[MSG_CAPS];   // out: the badge of an unwrapped capability
+    uint64_t recv_badge[MSG_CAPS];  // out: the badge of an unwrapped capability
 
     // 0x260: upcalls.
     uint32_t events_enabled;  // user sets it; the kernel clears it when it enters an upcall

@@ -49,11 +49,11 @@ struct file {
     uint16_t mode;         // st_mode
     uint16_t close_later;  // the server lets its close wait (IO_CLOSE_LATER)
     uint32_t device;       // st_rdev
-    uint16_t windows;  // bit i: window i shows some of it (window.c)
-    uint8_t reads;     // requests to read it, up to 255
-    uint8_t ring;      // of a pipe's end: its number + 1, 0: none
-    uint64_t offset;  // of a regular file that is not shared; else IO_OFFSET_CURRENT: the server keeps it
-    uint64_t inode;   // its number, where words are published (cache.c); else 0
+    uint16_t windows;      // bit i: window i shows some of it (window.c)
+    uint8_t reads;         // requests to read it, up to 255
+    uint8_t ring;          // of a pipe's end: its number + 1, 0: none
+    uint64_t offset;       // of a regular file that is not shared; else IO_OFFSET_CURRENT: the server keeps it
+    uint64_t inode;        // its number, where words are published (cache.c); else 0
 };
 struct descriptor {
     uint16_t file;  // 0: closed
@@ -94,9 +94,9 @@ struct ahead {
 
 // What a process knows of itself. Copied by fork and vfork; exec begins with a fresh one (handover.h).
 struct process {
-    uint32_t sessions;  // bit i: PSLOT_SESSION + i is filled
-    uint32_t buffers;   // bit i: the buffer of server i is mapped
-    uint32_t traced;    // log each call
+    uint32_t sessions;                    // bit i: PSLOT_SESSION + i is filled
+    uint32_t buffers;                     // bit i: the buffer of server i is mapped
+    uint32_t traced;                      // log each call
     uint32_t epoch;                       // counts changes of the credentials and the root (cache.c)
     uint32_t words, questions;            // whether the published words are mapped, and what was asked before that
     uint32_t description_slots;           // of PSLOT_DESCRIPTIONS, as far as known
@@ -107,9 +107,9 @@ struct process {
     uint32_t cwd;           // file, 0: the root directory
     uint32_t executable;    // file of the program, for /proc/self/exe
     uint32_t n_mounts;
-    uint32_t takes_locks;   // has asked for a lock on a file
-    uint32_t reads_files;   // the last file opened for reading was read: the next one's bytes are worth asking for
-    uint64_t to_close;      // handle + 1 at the root file system, closed already here; 0: none
+    uint32_t takes_locks;  // has asked for a lock on a file
+    uint32_t reads_files;  // the last file opened for reading was read: the next one's bytes are worth asking for
+    uint64_t to_close;     // handle + 1 at the root file system, closed already here; 0: none
     struct ahead ahead;
     uint64_t fpu_components;  // for XSAVE; 0: FXSAVE only
     uint32_t fpu_bytes;

@@ -40,8 +40,9 @@ long call_creat(uint64_t path, uint64_t mode) { return call_openat(HERE, path, O
 
 long call_mkdirat(uint64_t dirfd, uint64_t path, uint64_t mode)
 {
-    return simple(dirfd, path,
-                  &(struct path_request){.operation = FS_MKDIR, .words = {mode & 07777 & ~(uint64_t)process_page()->umask}});
+    return simple(
+        dirfd, path,
+        &(struct path_request){.operation = FS_MKDIR, .words = {mode & 07777 & ~(uint64_t)process_page()->umask}});
 }
 
 long call_mkdir(uint64_t path, uint64_t mode) { return call_mkdirat(HERE, path, mode); }

@@ -182,19 +182,19 @@ long call_rt_sigaction(uint64_t number, uint64_t user, uint64_t user_old, uint64
     int signal = (int)number;
     struct process *p = process();
     if (bytes != 8 || signal < 1 || signal > SIGNALS) return -EINVAL;
-    struct action *action = &p->actions[signal - 1], new, old = *action;
+    struct action *action = &p->actions[signal - 1], next, old = *action;
     if (user) {
-        if (!copy_in(&new, user, sizeof new)) return -EFAULT;
+        if (!copy_in(&next, user, sizeof next)) return -EFAULT;
         if (SIGNAL_BIT(signal) & UNBLOCKABLE) return -EINVAL;
         struct process_page *page = page_of(p);
         uint64_t bit = SIGNAL_BIT(signal);
-        new.mask &= ~UNBLOCKABLE;
-        *action = new;
-        page->caught = new.handler > (uint64_t)SIG_IGN ? page->caught | bit : page->caught & ~bit;
-        page->ignored = new.handler == (uint64_t)SIG_IGN ? page->ignored | bit : page->ignored & ~bit;
-        if (signal == SIGCHLD) page->child_flags = new.flags &(SA_NOCLDSTOP | SA_NOCLDWAIT);
+        next.mask &= ~UNBLOCKABLE;
+        *action = next;
+        page->caught = next.handler > (uint64_t)SIG_IGN ? page->caught | bit : page->caught & ~bit;
+        page->ignored = next.handler == (uint64_t)SIG_IGN ? page->ignored | bit : page->ignored & ~bit;
+        if (signal == SIGCHLD) page->child_flags = next.flags & (SA_NOCLDSTOP | SA_NOCLDWAIT);
         // What is on its way to the old handler finds the new action.
-        if (new.handler <= (uint64_t)SIG_IGN && new.handler != old.handler &&
+        if (next.handler <= (uint64_t)SIG_IGN && next.handler != old.handler &&
             __atomic_load_n(&page->signals_held, __ATOMIC_SEQ_CST)) {
             struct message m = {.words = {thread_index()}};
             (void)ask_proc(PROC_SIGNAL_CHANGED, 0, &m);

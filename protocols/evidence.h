@@ -31,8 +31,8 @@ struct evidence {
     uint64_t number;  // from 1 on
     uint64_t at_ns;
     char name[COMPONENT_NAME];
-    uint32_t index, starts;      // the component and which of its instances
-    uint32_t death, zero;        // enum component_death
+    uint32_t index, starts;       // the component and which of its instances
+    uint32_t death, zero;         // enum component_death
     uint64_t fault[FAULT_WORDS];  // of the message, all 0 when there was none
     struct thread_registers registers;
     uint64_t n_stack;

@@ -25,8 +25,9 @@
 #define FS_EXEC 0x100u        // FS_OPEN: for execution: needs execute, not read permission, and a regular file
 #define FS_NO_REPLACE 0x200u  // FS_RENAME: RENAME_NOREPLACE
 #define FS_EXCHANGE 0x400u    // FS_RENAME: RENAME_EXCHANGE
-#define FS_AHEAD 0x800u       // FS_OPEN: bring the bytes of a small file along (FS_AHEAD_BYTES). FS_STAT: tell of the names
-                              // that come next in the directory, too (struct fs_ahead)
+// FS_OPEN: bring the bytes of a small file along (FS_AHEAD_BYTES). FS_STAT: tell of the names that come next in the
+// directory, too (struct fs_ahead).
+#define FS_AHEAD 0x800u
 
 // FS_OPEN, FS_UNLINK and FS_RENAME may close a handle besides, whatever comes of them: word 5 is its number + 1.
 // What FS_AHEAD brings is at the start of the session's buffer (the path's text is not there then).
@@ -89,6 +90,7 @@ enum {
                    //  Capabilities: frames of the end's own page, of the data, of all words' pages. The thread's
                    //  notification (IO_NOTIFY) is signalled by the other end. EBUSY: others use the end. IO_READ,
                    //  IO_WRITE and IO_POLL by anybody take the end back
-    FS_RING_WAKE,  // (handle) wake who waits at the other end; capability, if that is lent to a process: its notification
+    FS_RING_WAKE,  // (handle) wake who waits at the other end; capability, if that is lent to a process: its
+                   //  notification
     FS_OPERATIONS_END
 };

@@ -23,9 +23,9 @@ struct handover_file {
     uint32_t server;  // id, or IO_LOCAL
     uint64_t handle;  // of the session with that server, valid when attached is 1
     uint32_t attached;
-    uint32_t status;  // O_ACCMODE, O_APPEND, O_NONBLOCK ...
-    uint32_t mode;    // st_mode
-    uint32_t device;  // st_rdev of device nodes
+    uint32_t status;     // O_ACCMODE, O_APPEND, O_NONBLOCK ...
+    uint32_t mode;       // st_mode
+    uint32_t device;     // st_rdev of device nodes
     uint32_t is_shared;  // 0: no capability has been made of it, the handle alone holds it
     uint32_t zero;
     uint64_t offset;  // or IO_OFFSET_CURRENT: the server keeps it
@@ -39,27 +39,27 @@ struct handover_descriptor {
 #define HANDOVER_MOUNTS 8
 #define HANDOVER_MOUNT_PATH 64
 struct handover_mount {
-    uint32_t server;         // of the file system below, whose directory is covered
-    uint32_t mounted;        // server id of the file system mounted there
-    uint64_t inode;          // of the covered directory
+    uint32_t server;                 // of the file system below, whose directory is covered
+    uint32_t mounted;                // server id of the file system mounted there
+    uint64_t inode;                  // of the covered directory
     char path[HANDOVER_MOUNT_PATH];  // for getcwd and /proc/self/mounts
 };
 
 struct handover {
     uint64_t magic;
     uint32_t version, flags;
-    uint64_t bytes;               // of the whole, header included; <= HANDOVER_MAX
+    uint64_t bytes;  // of the whole, header included; <= HANDOVER_MAX
     uint32_t argc, envc;
-    uint32_t strings;             // offset of: execfn \0, argc strings, envc strings, each with its \0
+    uint32_t strings;  // offset of: execfn \0, argc strings, envc strings, each with its \0
     uint32_t strings_bytes;
-    uint32_t n_files, files;                    // offset of struct handover_file
-    uint32_t n_descriptors, descriptors;        // offset of struct handover_descriptor
-    uint32_t executable, interpreter;           // slots of the program and its PT_INTERP, 0: none
-    uint32_t headers, interpreter_headers;      // offsets of their ELF headers: the file's, then the segments'
-    uint32_t cwd;                               // slot, 0: the root directory
+    uint32_t n_files, files;                // offset of struct handover_file
+    uint32_t n_descriptors, descriptors;    // offset of struct handover_descriptor
+    uint32_t executable, interpreter;       // slots of the program and its PT_INTERP, 0: none
+    uint32_t headers, interpreter_headers;  // offsets of their ELF headers: the file's, then the segments'
+    uint32_t cwd;                           // slot, 0: the root directory
     uint32_t umask;
-    uint64_t blocked, ignored;                  // signal sets
-    uint32_t n_mounts, sessions;                // bit i: there is a session with server i
+    uint64_t blocked, ignored;    // signal sets
+    uint32_t n_mounts, sessions;  // bit i: there is a session with server i
     struct handover_mount mounts[HANDOVER_MOUNTS];
 };
 _Static_assert(sizeof(struct handover) <= PAGE_SIZE, "the header fits the first page");

@@ -31,14 +31,14 @@
 // What a handle is, in answers to open and attach.
 struct io_opened {  // words 0..5 of the answer
     uint64_t handle;
-    uint64_t mode;   // st_mode (type and permissions)
-    uint64_t flags;  // status flags of the description (O_ACCMODE, O_APPEND, O_NONBLOCK, O_DIRECTORY, O_PATH);
-                     // IO_CLOSE_LATER
-    uint64_t device; // st_rdev of device nodes
-    uint64_t server; // 0, or the id of the server (protocols/layout.h) to which the capability in the answer must be
-                     // attached first; or IO_LOCAL: no capability, liblinux serves device itself (null, zero, full,
-                     // random, urandom)
-    uint64_t inode;  // its number, where the server publishes words of inodes (protocols/fs.h); else 0
+    uint64_t mode;    // st_mode (type and permissions)
+    uint64_t flags;   // status flags of the description (O_ACCMODE, O_APPEND, O_NONBLOCK, O_DIRECTORY, O_PATH);
+                      // IO_CLOSE_LATER
+    uint64_t device;  // st_rdev of device nodes
+    uint64_t server;  // 0, or the id of the server (protocols/layout.h) to which the capability in the answer must be
+                      // attached first; or IO_LOCAL: no capability, liblinux serves device itself (null, zero, full,
+                      // random, urandom)
+    uint64_t inode;   // its number, where the server publishes words of inodes (protocols/fs.h); else 0
 };
 #define IO_LOCAL 255
 // Nobody can wait for the end of this handle, as long as its process takes no locks: closing it may be put off until
@@ -52,8 +52,8 @@ enum {
     IO_ATTACH,           // (; capability: description) -> struct io_opened. Again: another reference to the same
                          //  handle's description
     IO_CLOSE,            // (handle, another + 1 | 0): the handles end (posix locks of the process on these files too)
-    IO_READ,             // (handle, offset | IO_OFFSET_CURRENT, bytes, flags) -> bytes (0: end of file), where it ended,
-                         //  of a file with a published word (fs.h) that word's mark, and the file's size; data
+    IO_READ,             // (handle, offset | IO_OFFSET_CURRENT, bytes, flags) -> bytes (0: end of file), where it
+                         //  ended, of a file with a published word (fs.h) that word's mark, and the file's size; data
     IO_WRITE,            // (handle, offset | IO_OFFSET_CURRENT, bytes, flags; data) -> bytes. EPIPE: liblinux raises
                          //  SIGPIPE
     IO_SEEK,             // (handle, whence, offset) -> new offset; SEEK_SET CUR END DATA HOLE

@@ -8,17 +8,16 @@
 #include "abi/objects.h"
 #include "abi/utcb.h"
 
-#define PROGRAM_END 0x7f7ffffff000ull     // top of the program's stack
-#define PROGRAM_MMAP_TOP 0x7f7fc0000000ull // mmap without a hint grows down from here
+#define PROGRAM_END 0x7f7ffffff000ull       // top of the program's stack
+#define PROGRAM_MMAP_TOP 0x7f7fc0000000ull  // mmap without a hint grows down from here
 #define PROGRAM_STACK_MAX (8ull << 20)
 
 #define LIBLINUX_BASE 0x7f8000000000ull
 #define LIBLINUX_END USER_END
-#define LIBLINUX_TEXT (LIBLINUX_BASE + 0x00010000)   // the image is linked here: text and read-only data, nothing
-                                                     //  writable
-#define LIBLINUX_VDSO (LIBLINUX_TEXT + PAGE_SIZE)    // a page of the image; in all but its place the program's code
-#define LIBLINUX_CLOCK (LIBLINUX_BASE + 0x01000000)  // struct clock_page
-#define LIBLINUX_HANDOVER (LIBLINUX_BASE + 0x40000000) // what exec leaves for the fresh liblinux, up to 16 MiB
+#define LIBLINUX_TEXT (LIBLINUX_BASE + 0x00010000)      // the image is linked here: text, read-only data, nothing else
+#define LIBLINUX_VDSO (LIBLINUX_TEXT + PAGE_SIZE)       // a page of the image; in all but its place the program's code
+#define LIBLINUX_CLOCK (LIBLINUX_BASE + 0x01000000)     // struct clock_page
+#define LIBLINUX_HANDOVER (LIBLINUX_BASE + 0x40000000)  // what exec leaves for the fresh liblinux, up to 16 MiB
 #define HANDOVER_MAX (16ull << 20)
 
 // Whether the code there is liblinux's: what faults in it is no matter of the program's.
@@ -29,14 +28,14 @@ static inline _Bool is_liblinux(uint64_t pc)
 
 // Process area i (128 KiB): page 0 is the process page, the rest liblinux's own state, zero-filled on demand. A fork
 // copies the first half; the second holds what a process remembers for speed only.
-#define PROCESS_AREA(i) (LIBLINUX_BASE + 0x02000000 + (uint64_t)(i) * PROCESS_AREA_BYTES)
+#define PROCESS_AREA(i) (LIBLINUX_BASE + 0x02000000 + (uint64_t)(i)*PROCESS_AREA_BYTES)
 #define PROCESS_AREA_BYTES 0x20000
 #define PROCESS_AREA_INHERITED 0x10000
 #define PROCESS_AREAS 64
 
 // Thread area i (64 KiB): UTCB, upcall stub (image symbol 0's page, executable), thread page, guard, then the
 // stack of liblinux, zero-filled on demand.
-#define THREAD_AREA(i) (LIBLINUX_BASE + 0x10000000 + (uint64_t)(i) * 0x10000)
+#define THREAD_AREA(i) (LIBLINUX_BASE + 0x10000000 + (uint64_t)(i)*0x10000)
 #define THREAD_AREA_UTCB 0x0000
 #define THREAD_AREA_STUB 0x1000
 #define THREAD_AREA_PAGE 0x2000
@@ -58,12 +57,12 @@ static inline _Bool is_liblinux(uint64_t pc)
 // Kept writable by both proc and the process; each distrusts the other. The identity fields are proc's word for
 // the process's own use: servers look at the published table instead.
 struct process_page {
-    uint64_t caught;        // bit (signal - 1): has a handler; written by liblinux
-    uint64_t ignored;       // set to SIG_IGN; written by liblinux
-    uint32_t pid, ppid, pgid, sid;                    // written by proc
-    uint32_t uid, euid, suid, gid, egid, sgid;        // written by proc
-    uint32_t process_slot, generation;                // written by proc
-    uint64_t rlimit[16][2];                           // current, maximum; written by proc, RLIMIT_* order of Linux
+    uint64_t caught;                            // bit (signal - 1): has a handler; written by liblinux
+    uint64_t ignored;                           // set to SIG_IGN; written by liblinux
+    uint32_t pid, ppid, pgid, sid;              // written by proc
+    uint32_t uid, euid, suid, gid, egid, sgid;  // written by proc
+    uint32_t process_slot, generation;          // written by proc
+    uint64_t rlimit[16][2];                     // current, maximum; written by proc, RLIMIT_* order of Linux
     uint64_t start_ns;
     uint64_t child_flags;   // SA_NOCLDSTOP | SA_NOCLDWAIT of the action for SIGCHLD; written by liblinux
     uint32_t signals_held;  // 1: a signal may be pending that was blocked. Set by proc; cleared by liblinux before it
@@ -85,15 +84,16 @@ struct thread_page {
 
 // Slots in the cspace of a Linux process (one per process; 256 slots).
 enum {
-    PSLOT_CSPACE = 1,        // itself
-    PSLOT_DESCRIPTIONS = 2,  // the cspace of open file descriptions: PSLOTS slots, or what PROC_DESCRIPTIONS has made of it
-    PSLOT_PROC = 3,          // session with proc
-    PSLOT_ASPACE = 4,        // limited to the window range
-    PSLOT_LOG = 5,           // the kernel's log, only when calls are traced (protocols/handover.h)
-    PSLOT_SESSION = 8,       // + server id: sessions, made by PROC_SESSION
-    PSLOT_WINDOW = 32,       // .. 71: frames of buffers and windows, liblinux's own
-    PSLOT_RING = 72,         // .. 95: four for each ring of a pipe
-    PSLOT_NOTIFICATION = 96, // + thread area index % 64: the thread's own notification (all rights)
+    PSLOT_CSPACE = 1,         // itself
+    PSLOT_DESCRIPTIONS = 2,   // the cspace of open file descriptions: PSLOTS slots, or what PROC_DESCRIPTIONS has made
+                              //  of it
+    PSLOT_PROC = 3,           // session with proc
+    PSLOT_ASPACE = 4,         // limited to the window range
+    PSLOT_LOG = 5,            // the kernel's log, only when calls are traced (protocols/handover.h)
+    PSLOT_SESSION = 8,        // + server id: sessions, made by PROC_SESSION
+    PSLOT_WINDOW = 32,        // .. 71: frames of buffers and windows, liblinux's own
+    PSLOT_RING = 72,          // .. 95: four for each ring of a pipe
+    PSLOT_NOTIFICATION = 96,  // + thread area index % 64: the thread's own notification (all rights)
     PSLOT_FREE = 160,
     PSLOTS = 256
 };

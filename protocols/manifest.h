@@ -27,10 +27,10 @@ struct manifest_size {
 
 // One line's grant of something to the component; it becomes the struct component_cap of the same place.
 struct manifest_grant {
-    char name[24];    // peer, bundle entry or table; "" for devices
-    uint32_t kind;    // enum component_cap_kind
-    uint32_t peer;    // CALL, MINT, SIGNAL: the peer's index; TABLE that is read: the publisher's index; else 0
-    uint64_t detail;  // IOPORT: first | n << 16; IRQ: line; TABLE: bytes; else 0
+    char name[24];      // peer, bundle entry or table; "" for devices
+    uint32_t kind;      // enum component_cap_kind
+    uint32_t peer;      // CALL, MINT, SIGNAL: the peer's index; TABLE that is read: the publisher's index; else 0
+    uint64_t detail;    // IOPORT: first | n << 16; IRQ: line; TABLE: bytes; else 0
     uint32_t writable;  // TABLE: 1 for its publisher
     uint32_t zero;
 };
@@ -59,19 +59,19 @@ struct manifest_component {
     uint32_t rank, priority;
     uint64_t budget_ns, period_ns;
     struct manifest_size vault, untyped, pool;
-    uint32_t pool_mapped;     // 1: at COMPONENT_POOL_ADDRESS
-    uint32_t cspace_slots;    // 0: by the vault's size
-    uint64_t starts_after;    // bit i: not before component i has said SUPERVISOR_READY
-    uint32_t restart;         // enum manifest_restart
-    uint32_t restart_limit;   // more restarts than this within restart_period_ns escalate
+    uint32_t pool_mapped;    // 1: at COMPONENT_POOL_ADDRESS
+    uint32_t cspace_slots;   // 0: by the vault's size
+    uint64_t starts_after;   // bit i: not before component i has said SUPERVISOR_READY
+    uint32_t restart;        // enum manifest_restart
+    uint32_t restart_limit;  // more restarts than this within restart_period_ns escalate
     uint64_t restart_period_ns;
-    uint64_t heartbeat_ns;    // 0: none
+    uint64_t heartbeat_ns;  // 0: none
     uint32_t may;
     uint32_t n_grants;
     char args[256];
     struct manifest_grant grants[COMPONENT_CAPS];
-    uint64_t ceiling_bytes;   // of USAGE_BYTES: above it the component has failed; 0: none
-    uint32_t budget_strict;   // 1: using the budget up is a failure, not a reason to wait
+    uint64_t ceiling_bytes;  // of USAGE_BYTES: above it the component has failed; 0: none
+    uint32_t budget_strict;  // 1: using the budget up is a failure, not a reason to wait
     uint32_t n_quiesce;
     uint32_t escalate[MANIFEST_ESCALATIONS];  // enum manifest_escalation, in this order
     struct manifest_quiesce quiesce[MANIFEST_QUIESCE];

@@ -16,7 +16,7 @@ enum {
     STREAM_KICK,             // () look again: transmit bytes were added while tx_idle, or receive space was made while
                              //  rx_stopped
     STREAM_SET_LINE,         // (bits per second, 5..8 data bits, STREAM_PARITY_*, 1..2 stop bits) ERR_INVALID
-    STREAM_STATUS,           // () -> bits per second, STREAM_LINE_* bits, bytes received and sent modulo 2^32, receive overruns
+    STREAM_STATUS,           // () -> bits per second, STREAM_LINE_* bits, bytes received and sent mod 2^32, overruns
     STREAM_OPERATIONS_END
 };
 enum { STREAM_PARITY_NONE = 0, STREAM_PARITY_ODD = 1, STREAM_PARITY_EVEN = 2 };

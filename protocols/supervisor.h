@@ -14,34 +14,34 @@ enum {
     SUPERVISOR_STOPPED = 4,    // () answer to NOTIFY_STOP
     SUPERVISOR_POWER = 5,      // (POWER_*, exit code) only for components with `may power` in the manifest;
                                //  ERR_NO_RIGHT
-    SUPERVISOR_LIST = 6,       // (index) -> state, starts, memory bytes, how many starts followed doubts and renewals; name
-                               //  in words 8..11; ERR_NOT_FOUND behind the last
-    SUPERVISOR_KILL = 7,       // (index, starts) end the component's instance as a fault would, if it is the one of so many
-                               //  starts; only with `may power`
-    SUPERVISOR_CHANNEL_GONE = 8, // (badge) a server saw KMSG_GONE for a client's channel: the first capability is to be
-                                 //  deleted
-    SUPERVISOR_SHOW = 9,       // (index) -> struct component_status in words 8..; ERR_NOT_FOUND behind the last
-    SUPERVISOR_FAILED = 10,    // () the component's vault is of no use: start it with an empty one. Does not return
-    SUPERVISOR_CONFIRM = 11,   // () an updated component has run its first step: the version before cannot come back
-    SUPERVISOR_STAGE = 12,     // (offset, bytes; the bytes in words 6..) a part of a flat image (abi/boot.h), in order; offset
-                               //  0 begins anew. The same again is harmless. `may power`. ERR_LIMIT: larger than 256 KiB;
-                               //  ERR_BUSY: all areas hold images that run
-    SUPERVISOR_UPDATE = 13,    // (index, UPDATE_*) end the component's step and go on with another image on the same vault;
-                               //  while it is on trial, what it does wrong brings the one before back. `may power`.
-                               //  ERR_BUSY: it does not serve, or is on trial; ERR_INVALID: what was staged is no image,
-                               //  or the component is the supervisor or the guardian, which have only theirs
-    SUPERVISOR_EVIDENCE = 14,  // (number or 0 for the newest, first) -> number, n, oldest, newest; n words of struct evidence
-                               // (protocols/evidence.h) from word `first` on in words 8..; a number that is not kept any
-                               // more gives the oldest. ERR_NOT_FOUND
+    SUPERVISOR_LIST = 6,       // (index) -> state, starts, memory bytes, how many starts followed doubts and renewals;
+                               //  name in words 8..11; ERR_NOT_FOUND behind the last
+    SUPERVISOR_KILL = 7,       // (index, starts) end the component's instance as a fault would, if it is the one of so
+                               //  many starts; only with `may power`
+    SUPERVISOR_CHANNEL_GONE = 8,  // (badge) a server saw KMSG_GONE for a client's channel: delete the first capability
+    SUPERVISOR_SHOW = 9,          // (index) -> struct component_status in words 8..; ERR_NOT_FOUND behind the last
+    SUPERVISOR_FAILED = 10,       // () the component's vault is of no use: start it with an empty one. Does not return
+    SUPERVISOR_CONFIRM = 11,      // () an updated component has run its first step: the version before cannot come back
+    SUPERVISOR_STAGE = 12,        // (offset, bytes; the bytes in words 6..) a part of a flat image (abi/boot.h), in
+                                  //  order; offset 0 begins anew. The same again is harmless. `may power`. ERR_LIMIT:
+                                  //  larger than 256 KiB; ERR_BUSY: all areas hold images that run
+    SUPERVISOR_UPDATE = 13,       // (index, UPDATE_*) end the component's step and go on with another image on the same
+                                  //  vault; while it is on trial, what it does wrong brings the one before back. `may
+    //  power`. ERR_BUSY: it does not serve, or is on trial; ERR_INVALID: what was staged is
+    //  no image, or the component is the supervisor or the guardian, which have only theirs
+    SUPERVISOR_EVIDENCE = 14,  // (number or 0 for the newest, first) -> number, n, oldest, newest; n words of struct
+                               //  evidence (protocols/evidence.h) from word `first` on in words 8..; a number that is
+                               //  not kept any more gives the oldest. ERR_NOT_FOUND
     SUPERVISOR_RENEW = 15,     // () end this instance by plan: the next one runs the step again. Does not return
-    SUPERVISOR_FAULT = 16,     // (number, FAULT_ORDER(), address, 3 words of data) inject a fault (protocols/faults.h); only
-                               //  with `may power`. The same number again does nothing
+    SUPERVISOR_FAULT = 16,     // (number, FAULT_ORDER(), address, 3 words of data) inject a fault
+                               //  (protocols/faults.h); only with `may power`. The same number again does nothing
     SUPERVISOR_FAULTS = 17,    // (number) -> what FAULT_ORDER() gave, address, enum fault_state, time ns, hits, error.
                                //  ERR_NOT_FOUND: never given, or long ago
     SUPERVISOR_GRANT = 18,     // (index, n) -> enum component_cap_kind, peer's index, detail of the n-th thing that the
                                //  manifest gives; its name in words 8..; ERR_NOT_FOUND behind the last
-    SUPERVISOR_DOUBT = 19,     // (slot) what this peer answers (the caller's capability of kind COMPONENT_CAP_CALL) it does not do:
-                               //  end its instance by plan. ERR_AGAIN: that was done less than COMPONENT_DOUBT_NS ago
+    SUPERVISOR_DOUBT = 19,     // (slot) what this peer answers (the caller's capability of kind COMPONENT_CAP_CALL) it
+                               //  does not do: end its instance by plan. ERR_AGAIN: that was done less than
+                               //  COMPONENT_DOUBT_NS ago
 };
 #define COMPONENT_DOUBT_NS 100000000ull  // between two doubts about a component, its own or a peer's
 enum { UPDATE_SAME = 0, UPDATE_STAGED = 1, UPDATE_BUNDLE = 2 };  // restart it; the staged image; the bundle's
@@ -67,7 +67,7 @@ enum usage {
     USAGE_CHUNKS,        // of handles and threads
     USAGE_THREADS,       // that can be signalled
     USAGE_WAITERS,
-    USAGE_BYTES,         // of its cspace and its untyped
+    USAGE_BYTES,  // of its cspace and its untyped
     USAGE_KINDS
 };
 
@@ -78,15 +78,15 @@ struct component_status {
     uint32_t last_death;  // enum component_death; no doubt and no renewal
     uint64_t starts;
     uint64_t deaths[COMPONENT_DEATHS];  // by enum component_death
-    uint64_t started_ns;        // the instance that runs
-    uint64_t ready_ns;          // since when it serves, 0: it does not
-    uint64_t recovery_ns;       // from the latest death to service again
-    uint64_t recovery_max_ns;   // the longest of all
-    uint64_t memory_bytes;      // its blocks
-    uint64_t cpu_ns;            // on its own scheduling context, all instances together
-    uint64_t beat_age_ns;       // since it last answered a heartbeat
+    uint64_t started_ns;                // the instance that runs
+    uint64_t ready_ns;                  // since when it serves, 0: it does not
+    uint64_t recovery_ns;               // from the latest death to service again
+    uint64_t recovery_max_ns;           // the longest of all
+    uint64_t memory_bytes;              // its blocks
+    uint64_t cpu_ns;                    // on its own scheduling context, all instances together
+    uint64_t beat_age_ns;               // since it last answered a heartbeat
     uint64_t now_ns;
-    uint64_t evidence;          // number of the newest about it, 0: none
+    uint64_t evidence;            // number of the newest about it, 0: none
     uint64_t usage[USAGE_KINDS];  // of its latest heartbeat
 };
 _Static_assert(sizeof(struct component_status) <= 8 * SUPERVISOR_TEXT_WORDS, "one answer");

@@ -74,7 +74,8 @@ struct twin_record {
     uint64_t beat_ns;                 // when it last went round its loop; by itself
     uint64_t progress;                // how many components it has started; by itself
     uint64_t doubted_ns;              // when it last had another instance look whether it comes to the same; by itself
-    uint64_t plan_due;                // DEATH_DOUBT or DEATH_PLANNED: it is to be ended for that; set by itself, by the supervisor
+    uint64_t plan_due;                // DEATH_DOUBT or DEATH_PLANNED: it is to be ended for that; by itself, by the
+                                      //  supervisor
     uint64_t kill_ns, kill_every_ns;  // injected: the next death (NS_FOREVER: none), and the interval; by either
     uint64_t hang_ns;                 // injected: when it stands still (NS_FOREVER: never)
     uint64_t failures_ns[4];          // times of its latest own deaths, ring

@@ -82,7 +82,8 @@ static void test_lists(void)
     on_path(FS_UNLINK, "/d/b", 0, 0, 0);
     on_path(FS_UNLINK, "/d/c", 0, 0, 0);
     on_path(FS_UNLINK, "/d/a", 0, 0, 0);
-    ok(on_path(FS_UNLINK, "/d/sub", FS_REMOVE_DIRECTORY, 0, 0) == 0 && on_path(FS_UNLINK, "/d", FS_REMOVE_DIRECTORY, 0, 0) == 0,
+    ok(on_path(FS_UNLINK, "/d/sub", FS_REMOVE_DIRECTORY, 0, 0) == 0 &&
+           on_path(FS_UNLINK, "/d", FS_REMOVE_DIRECTORY, 0, 0) == 0,
        "and all of it can be removed");
 }
 

@@ -202,8 +202,7 @@ static void shorten(struct inode *inode, struct extent *e, uint32_t n)
         n_pieces++;
     }
     uint32_t size = 1u << e->order;
-    for (uint32_t at = n; at < size; at += at & -at)
-        file_pages_give(e->pool_page + at, (unsigned)__builtin_ctz(at));
+    for (uint32_t at = n; at < size; at += at & -at) file_pages_give(e->pool_page + at, (unsigned)__builtin_ctz(at));
     inode->n_pages -= size;
     e->order = 31 - (unsigned)__builtin_clz(n);
     inode->n_pages += 1ull << e->order;

@@ -200,12 +200,12 @@ static const server_handler io_handlers[] = {
     IO_HANDLER(PATH) = io_path,
 };
 static const server_handler fs_handlers[] = {
-    FS_HANDLER(OPEN) = op_open,         FS_HANDLER(STAT) = op_stat,         FS_HANDLER(ACCESS) = op_access,
-    FS_HANDLER(READLINK) = op_readlink, FS_HANDLER(MKDIR) = op_mkdir,       FS_HANDLER(MKNOD) = op_mknod,
-    FS_HANDLER(SYMLINK) = op_symlink,   FS_HANDLER(LINK) = op_link,         FS_HANDLER(RENAME) = op_rename,
-    FS_HANDLER(UNLINK) = op_unlink,     FS_HANDLER(CHMOD) = op_chmod,       FS_HANDLER(CHOWN) = op_chown,
-    FS_HANDLER(UTIME) = op_utime,       FS_HANDLER(TRUNCATE) = op_truncate, FS_HANDLER(STATFS) = op_statfs,
-    FS_HANDLER(PIPE) = op_pipe,         FS_HANDLER(COVER) = op_cover,       FS_HANDLER(WORDS) = op_words,
+    FS_HANDLER(OPEN) = op_open,         FS_HANDLER(STAT) = op_stat,           FS_HANDLER(ACCESS) = op_access,
+    FS_HANDLER(READLINK) = op_readlink, FS_HANDLER(MKDIR) = op_mkdir,         FS_HANDLER(MKNOD) = op_mknod,
+    FS_HANDLER(SYMLINK) = op_symlink,   FS_HANDLER(LINK) = op_link,           FS_HANDLER(RENAME) = op_rename,
+    FS_HANDLER(UNLINK) = op_unlink,     FS_HANDLER(CHMOD) = op_chmod,         FS_HANDLER(CHOWN) = op_chown,
+    FS_HANDLER(UTIME) = op_utime,       FS_HANDLER(TRUNCATE) = op_truncate,   FS_HANDLER(STATFS) = op_statfs,
+    FS_HANDLER(PIPE) = op_pipe,         FS_HANDLER(COVER) = op_cover,         FS_HANDLER(WORDS) = op_words,
     FS_HANDLER(RING) = op_ring,         FS_HANDLER(RING_WAKE) = op_ring_wake,
 };
 

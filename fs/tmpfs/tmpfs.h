@@ -237,11 +237,11 @@ static inline void trail_add(const struct inode *inode)
 {
     if (trail.n <= FS_TRAIL_MAX) trail.inodes[trail.n++] = inode;
 }
-void trail_answer(struct answer *answer);  // put it into the answer
+void trail_answer(struct answer *answer);       // put it into the answer
 uint64_t word_mark(const struct inode *inode);  // of this inode alone, as in a trail
 
 // --- audit.c
-void audit(void);  // for server.audit
+void audit(void);     // for server.audit
 void wake_all(void);  // for server.wake
 
 // --- text.c
@@ -263,8 +263,8 @@ bool owns(const struct inode *inode);                // owner or root
 void touch_modified(struct inode *inode);            // mtime and ctime
 void touch_changed(struct inode *inode);
 bool access_is_due(const struct inode *inode, uint32_t flags);  // relatime; not with O_NOATIME
-void touch_accessed(struct inode *inode, uint32_t flags);        // if it is
-void drop_privileges(struct inode *inode);                 // set-id bits, when somebody other than root writes
+void touch_accessed(struct inode *inode, uint32_t flags);       // if it is
+void drop_privileges(struct inode *inode);                      // set-id bits, when somebody other than root writes
 
 // --- dir.c
 // A name on its way: its hash covers all of it, the words hold what an entry holds (those behind it are not defined).
@@ -282,7 +282,7 @@ struct entry *dir_find(const struct inode *directory, const struct name *name);
 struct entry *dir_add(struct inode *directory, const struct name *name, struct inode *inode);  // null: ENOSPC
 void dir_remove(struct entry *entry);
 bool dir_knows(const struct entry *entry);  // the hash table leads to it
-void dir_rehash(void);  // make the hash table anew of the entries that the audit has reached
+void dir_rehash(void);                      // make the hash table anew of the entries that the audit has reached
 // Give the entry another directory and name; the record stays. False: no room.
 bool dir_move(struct entry *entry, struct inode *directory, const struct name *name);
 size_t entry_name(const struct entry *entry, char *to);  // not terminated; returns the length
@@ -364,7 +364,7 @@ void locks_of_description(struct description *d);
 void lock_forget_wait(struct session *session);
 
 // --- pipe.c
-bool pipe_uses(uint32_t access, unsigned end);  // so opened, it is one of this end's users
+bool pipe_uses(uint32_t access, unsigned end);          // so opened, it is one of this end's users
 err_t pipe_open(struct inode *inode, uint32_t access);  // count an end; makes the pipe when it is the first
 void pipe_close(struct inode *inode, uint32_t access);
 // Requests on an end. ERR_RESTARTED: it has to be taken from a process first, and the request is sent again.
@@ -388,7 +388,7 @@ bool ring_is_offered(const struct pipe *pipe, unsigned which);     // the reques
 void ring_moved(struct pipe *pipe, unsigned which);                // we moved the end: tell the other, after the commit
 void ring_arm(struct pipe *pipe, unsigned which, uint64_t flags);  // somebody is going to wait at this end
 void ring_tell_state(struct pipe *pipe);                           // ends were opened or closed
-void ring_tell_again(const struct pipe *pipe);                     // all that is published of it, and who holds an end: after a restart
+void ring_tell_again(const struct pipe *pipe);  // after a restart: all that is published of it, and who holds an end
 void ring_handle_closed(const struct session *session, const struct description *d);
 void ring_free(struct pipe *pipe);
 #define RING_EFFECTS 2

@@ -76,7 +76,7 @@ void arch_context_divert(struct arch_context *, struct upcall_save *save, uint64
 bool arch_user_address_ok(uint64_t address);  // lies below USER_END (canonical)
 
 // --- floating point and vector state: switched lazily or eagerly, the architecture's choice
-void arch_fpu_init(struct thread *);          // in cleared memory
+void arch_fpu_init(struct thread *);                         // in cleared memory
 void arch_fpu_switch(struct thread *next);                   // it is the current one now
 void arch_fpu_copy(struct thread *to, struct thread *from);  // saves those of `from` first if they are in the registers
 void arch_fpu_forget(struct thread *);                       // its memory goes away

@@ -509,7 +509,8 @@ TEST(list_refuses_what_is_no_entry)
     list_end++;
     check_equal(list_run(5, 0), ERR_INVALID);
     check_equal(list_run(0, 2), ERR_INVALID);
-    thread_utcb(current_thread())->words[MSG_REGISTERS] = LIST_ENTRY(BOOT_SLOT_CSPACE, CSPACE_DELETE, MSG_REGISTERS + 1);
+    thread_utcb(current_thread())->words[MSG_REGISTERS] =
+        LIST_ENTRY(BOOT_SLOT_CSPACE, CSPACE_DELETE, MSG_REGISTERS + 1);
     check_equal(list_run(0, 0), ERR_INVALID);
     check_equal(first_slot(A)->type, CAP_ENDPOINT);
 }

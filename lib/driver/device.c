@@ -53,14 +53,14 @@ __attribute__((noinline)) static err_t invoke_once(uint32_t cap, uint64_t info, 
     register uint64_t r14 __asm__("r14") = 0;
     register uint64_t r15 __asm__("r15") = (uint64_t)receipt;
     register uint64_t rbx __asm__("rbx") = note;
-    __asm__ volatile("syscall\n"
-                     "device_done: mov %%rdx, (%%r15)\n"
-                     "mov %%rbx, 8(%%r15)\n"
-                     "device_kept:"
-                     : "+r"(rax), "+r"(rdi), "+r"(rsi), "+r"(rdx), "+r"(r10), "+r"(r8), "+r"(r9), "+r"(r12), "+r"(r13),
-                       "+r"(r14)
-                     : "r"(r15), "r"(rbx)
-                     : "rcx", "r11", "memory");
+    __asm__ volatile(
+        "syscall\n"
+        "device_done: mov %%rdx, (%%r15)\n"
+        "mov %%rbx, 8(%%r15)\n"
+        "device_kept:"
+        : "+r"(rax), "+r"(rdi), "+r"(rsi), "+r"(rdx), "+r"(r10), "+r"(r8), "+r"(r9), "+r"(r12), "+r"(r13), "+r"(r14)
+        : "r"(r15), "r"(rbx)
+        : "rcx", "r11", "memory");
     return (err_t)rax;
 }
 

@@ -23,7 +23,7 @@ _Bool audit_reach(const struct table *table, const void *record);
 #define for_reached_by(next, type, each, table, first) \
     for (struct type **each##_link = &(first), *each; \
          audit_reach(table, each = *each##_link) || (*each##_link = NULL); each##_link = &each->next)
-#define for_reached(...) for_reached_by(next, __VA_ARGS__)
+#define for_reached(...) for_reached_by (next, __VA_ARGS__)
 // It has been reached.
 _Bool audit_reached(const struct table *table, const void *record);
 // It has not, after all.

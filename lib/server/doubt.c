@@ -9,7 +9,6 @@
 #include "protocols/supervisor.h"
 #include <asm/errno.h>
 
-
 // The step is run by a second instance. Returns when this is that one.
 static void run_again(void)
 {

@@ -80,15 +80,16 @@ static void reach_threads(const struct io *io, struct io_session *session)
         uint64_t *entry = reach_entry(io, &session->threads, index);
         if (!entry) continue;
         const struct io_thread *thread = (const struct io_thread *)*entry;
-        if (!audit_reach(&io->threads, thread)) *entry = 0;
-        else audit_slots(thread->slot, 1);
+        if (!audit_reach(&io->threads, thread))
+            *entry = 0;
+        else
+            audit_slots(thread->slot, 1);
     }
 }
 
 static void reach_buffer(struct io_session *session)
 {
-    if (session->buffer_bytes > IO_BUFFER_BYTES || (uintptr_t)session->buffer % PAGE_SIZE)
-        session->buffer_slot = 0;
+    if (session->buffer_bytes > IO_BUFFER_BYTES || (uintptr_t)session->buffer % PAGE_SIZE) session->buffer_slot = 0;
     if (!session->buffer_slot) session->buffer_bytes = 0;
     audit_slots(session->buffer_slot, 1);
 }

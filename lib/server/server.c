@@ -75,7 +75,8 @@ static server_handler find_handler(const struct server_operations ranges[SERVER_
 }
 
 // Another server's: a number that was answered already gets the same answer, and nothing runs.
-static __attribute__((noinline)) err_t run_channel(const struct server *server, const struct request *request, struct answer *answer)
+static __attribute__((noinline)) err_t run_channel(const struct server *server, const struct request *request,
+                                                   struct answer *answer)
 {
     err_t err;
     if (channel_repeats(request, answer, &err)) return err;

@@ -68,9 +68,9 @@ struct server {
     uint32_t n_effects;
     void (*usage)(uint64_t usage[]);  // for heartbeats: fill in what lies behind USAGE_SLOTS (enum usage)
     void (*audit)(void);  // after a death of the server's own making, or by plan: give back what is lost (audit.h)
-    void (*wake)(void);   // after a renewal, when that takes too long: signal all threads that might wait, which is part of it
-    uint64_t (*stale_session)(void);  // behind an audit: the badge of a session whose process has ended, 0: there is none. It is
-                                      // taken for gone
+    void (*wake)(void);   // after a renewal, when an audit takes too long: signal all threads that might wait
+    uint64_t (*stale_session)(void);  // behind an audit: the badge of a session whose process has ended, 0: there is
+                                      //  none. It is taken for gone
     _Bool (*check)(
         void);           // after a restart, before anything runs: are the links of the state sound? False: the vault is
                          // given up and the component starts with an empty one. It has milliseconds; change nothing

@@ -258,7 +258,8 @@ static void test_blocks(void)
     uint32_t last = state->blocks[second->block].next;
     state->blocks[last].next = state->free_block;  // the end was not written
     run_audit();
-    ok(length_of(second->block) == 2 && state->n_free_blocks == BLOCKS - 6, "a chain that runs on into free blocks ends");
+    ok(length_of(second->block) == 2 && state->n_free_blocks == BLOCKS - 6,
+       "a chain that runs on into free blocks ends");
     state->blocks[last].next = 0;
     children[state->blocks[second->block].slot] = 0;
     run_audit();

@@ -193,7 +193,6 @@ void init_start(void)
     limits_init(process);
     space_map(space, space->pool, LIBLINUX_HANDOVER, page, 1, RIGHT_READ | RIGHT_WRITE);
     process_give_aspace(process);
-    if (!process_give_page(process) || !begin(process))
-        panic("no memory for the first process");
+    if (!process_give_page(process) || !begin(process)) panic("no memory for the first process");
     process_changed(process);
 }

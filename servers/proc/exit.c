@@ -123,9 +123,12 @@ void exits_look_again(void)
 {
     for_each_process(process)
     {
-        if (process->life == PROCESS_LIVE && !process->space) process_exit(process, SIGKILL);  // lost: mend.c
-        else if (process->life == PROCESS_EXITING && !has_sessions(process)) become_zombie(process);
-        else if (process->life == PROCESS_ZOMBIE && !process->end_told) tell_end(process);
+        if (process->life == PROCESS_LIVE && !process->space)
+            process_exit(process, SIGKILL);  // lost: mend.c
+        else if (process->life == PROCESS_EXITING && !has_sessions(process))
+            become_zombie(process);
+        else if (process->life == PROCESS_ZOMBIE && !process->end_told)
+            tell_end(process);
     }
 }
 
@@ -138,8 +141,8 @@ static void log_reason(const struct process *process, const struct request *requ
     memcpy(why, &request->words[MSG_REGISTERS], bytes);
     for (char *c = why; *c; c++)
         if (*c < ' ' || *c > '~') *c = '?';
-    log_line("process %u (%s) ends by signal %u: %s", process->pid, process->comm,
-             (unsigned)request->words[0] & 0x7f, why);
+    log_line("process %u (%s) ends by signal %u: %s", process->pid, process->comm, (unsigned)request->words[0] & 0x7f,
+             why);
 }
 
 err_t proc_exit(const struct request *request, struct answer *answer)

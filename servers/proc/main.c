@@ -114,16 +114,13 @@ static void effect_power(uint64_t action, uint64_t code, uint64_t c)
 }
 
 static const server_effect_handler effects[EFFECT_COUNT] = {
-    [EFFECT_PUBLISH] = table_publish,
-    [EFFECT_POWER] = effect_power,
-    [EFFECT_KILL] = effect_kill,
-    [EFFECT_UPDATE] = effect_update,
-    [EFFECT_FAULTS] = effect_faults,
+    [EFFECT_PUBLISH] = table_publish, [EFFECT_POWER] = effect_power,   [EFFECT_KILL] = effect_kill,
+    [EFFECT_UPDATE] = effect_update,  [EFFECT_FAULTS] = effect_faults,
 };
 
 static bool check(void)
 {
-    const struct table *tables[] = {&state->processes, &state->threads,  &state->kits,   &state->spaces, &state->regions,
+    const struct table *tables[] = {&state->processes, &state->threads, &state->kits,   &state->spaces, &state->regions,
                                     &state->sources,   &state->shareds, &state->chunks, &state->signals};
     for (unsigned i = 0; i < sizeof tables / sizeof tables[0]; i++)
         if (!table_check(tables[i])) return false;

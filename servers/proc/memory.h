@@ -55,7 +55,7 @@ struct chunk {
     struct chunk *hash_next;
     struct chunk *next, *previous;  // of the same set
     struct page_set *set;
-    uint64_t key;  // page number / CHUNK_PAGES
+    uint64_t key;       // page number / CHUNK_PAGES
     uint32_t mapped;    // bit i: mapped once; so a fault maps its neighbours only if they have not been. A hint
     uint32_t writable;  // bit i, of pages that are there: may be mapped for writing. Never missing
     uint32_t n_used;
@@ -100,7 +100,10 @@ uint64_t page_set_drop(struct page_set *set, uint64_t first, uint64_t end);
 // Drop at most about `n` pages of the whole set; true when it is empty.
 bool page_set_drop_some(struct page_set *set, unsigned n);
 // n bits of a chunk's masks from page number `number` on.
-static inline uint32_t chunk_bits(uint64_t number, uint64_t n) { return (uint32_t)((1ull << n) - 1) << number % CHUNK_PAGES; }
+static inline uint32_t chunk_bits(uint64_t number, uint64_t n)
+{
+    return (uint32_t)((1ull << n) - 1) << number % CHUNK_PAGES;
+}
 // The chunks that touch [first, end), in no order: walk_start, then walk_next until null. The chunk returned may be
 // emptied.
 void chunk_walk_start(struct chunk_walk *walk, const struct page_set *set, uint64_t first, uint64_t end);

@@ -68,8 +68,10 @@ static void mend_tree(void)
     for_each (process, process, &state->processes)
         process->first_child = process->last_child = process->next_sibling = process->previous_sibling = NULL;
     for_each (process, process, &state->processes) {
-        if (process == state->init) process->parent = NULL;
-        else if (!is_process(process->parent) || process->parent == process) process->parent = state->init;
+        if (process == state->init)
+            process->parent = NULL;
+        else if (!is_process(process->parent) || process->parent == process)
+            process->parent = state->init;
         if (process->parent) put_into_tree(process);
     }
 }

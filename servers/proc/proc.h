@@ -143,9 +143,9 @@ struct state {
     uint32_t last_pid, free_block, n_free_blocks;
     uint32_t signals_later;  // a process has some
     struct {
-        uint32_t slot, next;  // next: of a chain or the free list, 0: its end
+        uint32_t slot, next;     // next: of a chain or the free list, 0: its end
         uint32_t reached, zero;  // by the audit of this start
-    } * blocks;               // numbered from 1
+    } * blocks;                  // numbered from 1
     uint32_t n_blocks, zero;
     struct space *dead_spaces;
     struct process *timers;  // by deadline
@@ -179,7 +179,7 @@ void power(unsigned action, uint64_t code);
 // --- process.c: records, pids, sessions
 // Record, pid, and kernel objects, which batch_run() makes. Null: something is used up (abort the step).
 struct process *process_new(struct process *parent);
-void process_free(struct process *process);  // a reaped zombie
+void process_free(struct process *process);    // a reaped zombie
 struct process *process_by_pid(uint64_t pid);  // also zombies
 struct process *process_at(uint32_t slot);     // null: none
 // The body may end the process, and `continue`, but not `break`.
@@ -204,7 +204,7 @@ void blocks_release(uint32_t *chain);  // revoke all of a chain after the commit
 #define KIT_SLOTS 4
 
 // --- audit.c
-void audit(void);  // for server.audit
+void audit(void);     // for server.audit
 void wake_all(void);  // for server.wake
 
 // --- mend.c
@@ -286,7 +286,7 @@ bool space_has_room(const struct process *process, uint64_t bytes, bool is_data)
 void signal_fields_kill(struct queued_signal *info, const struct process *sender, int code);
 // Acts on the signal, in this step or, when many processes are sent signals, in a later one. False: EAGAIN.
 bool signal_send(struct process *process, struct thread *thread, const struct queued_signal *info);
-void signals_send_later(void);  // those of earlier steps, as many as fit in one
+void signals_send_later(void);                                      // those of earlier steps, as many as fit in one
 void signal_simple(struct process *process, int signal, int code);  // from the kernel's side, without a sender
 void signal_group(uint32_t pgid, int signal, int code);
 void signal_child(struct process *child, int code, int status);     // SIGCHLD to the parent

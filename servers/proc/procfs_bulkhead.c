@@ -180,7 +180,8 @@ void effect_update(uint64_t index, uint64_t what, uint64_t c)
     struct message m = {.info = INFO(SUPERVISOR_UPDATE, 2, 0), .words = {index, what}};
     err_t err = ipc_call(SLOT_SUPERVISOR, &m);
     struct component component;
-    if (err != OK && component_look_up(index, &component)) log_line("%s is not updated: %s", component.name, err_name(err));
+    if (err != OK && component_look_up(index, &component))
+        log_line("%s is not updated: %s", component.name, err_name(err));
 }
 
 void effect_kill(uint64_t index, uint64_t starts, uint64_t c)

@@ -6,7 +6,7 @@
 
 static const char *death_name(uint32_t death)
 {
-    static const char *const names[COMPONENT_DEATHS] = {"none",    "kill",    "exit", "fault",  "hang",
+    static const char *const names[COMPONENT_DEATHS] = {"none",    "kill",    "exit", "fault", "hang",
                                                         "overrun", "ceiling", "plan", "doubt", "renewal"};
     return death < COMPONENT_DEATHS ? names[death] : "?";
 }

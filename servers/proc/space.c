@@ -20,7 +20,8 @@ unsigned rights_of(unsigned protection)
     return rights | (protection & PROT_EXEC ? RIGHT_EXEC : 0);
 }
 
-VAULT_NOTES_ITSELF void space_map(struct space *space, uint32_t frames, uint64_t address, uint64_t first, uint64_t n, unsigned rights)
+VAULT_NOTES_ITSELF void space_map(struct space *space, uint32_t frames, uint64_t address, uint64_t first, uint64_t n,
+                                  unsigned rights)
 {
     server_invoke(frames, FRAMES_MAP, 5, (uint64_t[]){space->aspace, address, first, n, rights});
 }

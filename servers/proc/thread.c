@@ -10,7 +10,7 @@
 #define CROWD_BEHIND 5     // a crowd is as if it were quite nice
 #define SLICE_NS 10000000ull
 #define KIT_BYTES (2 * SIZE_THREAD)  // with what aligning the thread may cost; the rest is small
-#define FIRST_FLAGS 0x202  // interrupts on
+#define FIRST_FLAGS 0x202            // interrupts on
 
 bool kit_add(struct process *process, uint32_t untyped)
 {

@@ -13,8 +13,8 @@
 static const char *death_name(enum component_death death)
 {
     static const char *const names[COMPONENT_DEATHS] = {
-        "nothing", "a kill", "its own exit", "a fault", "a hang", "an overrun of its budget", "growth", "plan",
-        "doubt", "renewal"};
+        "nothing", "a kill", "its own exit", "a fault", "a hang", "an overrun of its budget",
+        "growth",  "plan",   "doubt",        "renewal"};
     return names[death];
 }
 
@@ -71,7 +71,8 @@ void component_died(struct component *c, enum component_death death)
 // At most so often as components doubt themselves (lib/server/doubt.c): whoever has gone wrong itself does little harm by it.
 _Bool component_doubt(struct component *peer, const struct component *by)
 {
-    if (!component_runs(peer) || (peer->last_death == DEATH_DOUBT && now_ns() - peer->died_at < COMPONENT_DOUBT_NS)) return 0;
+    if (!component_runs(peer) || (peer->last_death == DEATH_DOUBT && now_ns() - peer->died_at < COMPONENT_DOUBT_NS))
+        return 0;
     log_line("%s does not believe %s: is it so?", by->spec->name, peer->spec->name);
     component_died(peer, DEATH_DOUBT);
     return 1;

@@ -57,7 +57,8 @@ static void wait_begins(void) { the_system->waits_since = now_ns(); }
 
 static void wait_ends(uint64_t now)
 {
-    if (the_system->waits_since && now > the_system->waits_since) the_system->waited_ns += now - the_system->waits_since;
+    if (the_system->waits_since && now > the_system->waits_since)
+        the_system->waited_ns += now - the_system->waits_since;
     the_system->waits_since = 0;
 }
 

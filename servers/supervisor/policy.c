@@ -79,8 +79,9 @@ static _Bool is_excused(const struct component *c, uint64_t now)
 struct component *component_peer(const struct component *c, uint64_t slot)
 {
     uint64_t i = slot - SLOT_NAMED;
-    return i < c->spec->n_grants && c->spec->grants[i].kind == COMPONENT_CAP_CALL ? component_at(c->spec->grants[i].peer)
-                                                                                   : NULL;
+    return i < c->spec->n_grants && c->spec->grants[i].kind == COMPONENT_CAP_CALL
+               ? component_at(c->spec->grants[i].peer)
+               : NULL;
 }
 
 static uint64_t last_sign(const struct component *c)
@@ -128,7 +129,8 @@ static uint64_t beat(struct component *c, uint64_t now)
     else if (punctual && had_time && !is_starved(c))
         c->beats_missed++;
     unsigned allowed = beats_allowed(c);
-    if (c->beats_missed >= allowed && is_excused(c, now)) c->beats_missed = allowed - 1;  // it is not believed to be well
+    if (c->beats_missed >= allowed && is_excused(c, now))
+        c->beats_missed = allowed - 1;  // it is not believed to be well
     if (c->beats_missed >= allowed && waits_for_peer(c)) c->beats_missed = allowed - 1;
     if (c->beats_missed >= allowed) {
         log_line("%s has given no sign of life for %lu us", c->spec->name, (now - last_sign(c)) / 1000);

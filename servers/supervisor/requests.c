@@ -66,7 +66,8 @@ static enum twin twin_at(uint64_t index) { return (enum twin)(index - the_system
 
 static err_t power(const struct component *c, uint64_t action, uint64_t code)
 {
-    static const char *const verbs[] = {[POWER_OFF] = "switching off", [POWER_REBOOT] = "restarting", [POWER_EXIT] = "leaving"};
+    static const char *const verbs[] = {
+        [POWER_OFF] = "switching off", [POWER_REBOOT] = "restarting", [POWER_EXIT] = "leaving"};
     if (!(c->spec->may & MAY_POWER)) return ERR_NO_RIGHT;
     if (action > POWER_EXIT) return ERR_INVALID;
     log_line("%s the machine, as %s asks", verbs[action], c->spec->name);

@@ -114,15 +114,15 @@ struct component {
     uint64_t usage[USAGE_KINDS];            // what was said with it
     uint64_t restarts[RESTARTS_KEPT];       // times of the latest, newest last
     unsigned n_restarts;
-    uint64_t beat_at;  // when the next heartbeat is due to be sent
+    uint64_t beat_at;                      // when the next heartbeat is due to be sent
     uint64_t beat_waited_ns, beat_cpu_ns;  // the system's `waited_ns` and its own CPU time when the latest was
     unsigned beats_missed;
     _Bool beat_open;  // sent and not answered
     _Bool was_ready;
-    _Bool cold;                    // its next instance begins with a fresh vault
-    uint32_t rung;                 // of the ladder of escalations: what comes next
-    uint64_t rejuvenated_at;       // the latest restart by plan
-    uint64_t events_settled;       // in its trace: up to here what its renewal has brought about; EVENTS_UNSETTLED: not known yet
+    _Bool cold;               // its next instance begins with a fresh vault
+    uint32_t rung;            // of the ladder of escalations: what comes next
+    uint64_t rejuvenated_at;  // the latest restart by plan
+    uint64_t events_settled;  // in its trace: up to here what its renewal has brought about; EVENTS_UNSETTLED: unknown
     struct kills kills;
 };
 
@@ -151,8 +151,8 @@ struct system {
     const char *command_line;  // the bundle's, may be empty
     unsigned n_components;
     struct component *components;
-    uint8_t *plans;  // copies of what is sealed of each
-    uint64_t seal;   // over all above; a copy of it and of that stands behind this structure
+    uint8_t *plans;      // copies of what is sealed of each
+    uint64_t seal;       // over all above; a copy of it and of that stands behind this structure
     struct kills kills;  // of anyone
     uint32_t next_slot;  // of those for slot_take()
     struct patched patched[PATCHED_PAGES];
@@ -279,9 +279,9 @@ void kills_next(struct kills *kills);
 uint64_t kills_converge(uint64_t now);
 
 // --- update.c
-void update_plan(void);    // while the system is built
-void update_attach(void);  // at each start
-void update_mend(struct component *c);  // pointers to images that lead to none: what is damaged begins with the bundle's
+void update_plan(void);                 // while the system is built
+void update_attach(void);               // at each start
+void update_mend(struct component *c);  // pointers to images that lead to none: the bundle\'s image
 struct image_place update_place(const struct component *c);
 // SUPERVISOR_STAGE and SUPERVISOR_UPDATE.
 err_t update_stage(const struct component *by, uint64_t offset, uint64_t bytes);

@@ -55,7 +55,8 @@ void update_attach(void)
 static _Bool is_image(const struct component *c, const struct image_header *image)
 {
     unsigned i = stage_of(image);
-    return i < STAGES ? the_system->stages[i].is_made && image == stage_image(i) : image == bundle_image(c->spec->image);
+    return i < STAGES ? the_system->stages[i].is_made && image == stage_image(i)
+                      : image == bundle_image(c->spec->image);
 }
 
 void update_mend(struct component *c)

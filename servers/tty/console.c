@@ -14,11 +14,9 @@
 // Take one byte of an escape. True when the byte stands for itself and goes on to the terminal.
 static bool decode(struct line *line, struct terminal *t, uint8_t byte)
 {
-    if (line->escape_bytes == 0 && byte != ESCAPE)
-        return true;
+    if (line->escape_bytes == 0 && byte != ESCAPE) return true;
     line->escape[line->escape_bytes++] = byte;
-    if (line->escape_bytes == 1 || (line->escape[1] == 'W' && line->escape_bytes < WINDOW_BYTES))
-        return false;
+    if (line->escape_bytes == 1 || (line->escape[1] == 'W' && line->escape_bytes < WINDOW_BYTES)) return false;
     line->escape_bytes = 0;
     if (line->escape[1] == 'W') {
         struct winsize size = {.ws_row = (uint16_t)(line->escape[2] | line->escape[3] << 8),
@@ -36,15 +34,12 @@ void console_receive(struct line *line)
     uint32_t waiting = line_waiting(line), used = 0;
     for (; used < waiting && used < RECEIVE_MAX && ldisc_has_room(&work); used++) {
         uint8_t byte = line_byte(line, used);
-        if (decode(line, t, byte))
-            ldisc_receive(&work, &byte, 1);
+        if (decode(line, t, byte)) ldisc_receive(&work, &byte, 1);
     }
-    if (used == 0)
-        return;
+    if (used == 0) return;
     t->ldisc = work;
     t->input_ns = server_now();
     line_use(line, used);
     terminal_settle(t);
-    if (used < waiting && ldisc_has_room(&t->ldisc))
-        tty_wake_at(0);
+    if (used < waiting && ldisc_has_room(&t->ldisc)) tty_wake_at(0);
 }

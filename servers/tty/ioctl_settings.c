@@ -8,31 +8,21 @@
 #include <asm/errno.h>
 #include <asm/signal.h>
 
-static bool flushes(uint32_t command)
-{
-    return command == TCSETSF || command == TCSETSF2;
-}
+static bool flushes(uint32_t command) { return command == TCSETSF || command == TCSETSF2; }
 
-static bool drains(uint32_t command)
-{
-    return command == TCSETSW || command == TCSETSW2 || flushes(command);
-}
+static bool drains(uint32_t command) { return command == TCSETSW || command == TCSETSW2 || flushes(command); }
 
 static err_t change(struct ioctl *io, const struct termios *termios)
 {
     struct terminal *t = io->call.terminal;
     struct line *line = terminal_line(t);
     err_t err = job_check(&io->call, SIGTTOU);
-    if (err == OK && drains(io->command))
-        err = terminal_drain(&io->call);
-    if (err != OK)
-        return err;
-    if (flushes(io->command))
-        ldisc_flush_input(&t->ldisc);
+    if (err == OK && drains(io->command)) err = terminal_drain(&io->call);
+    if (err != OK) return err;
+    if (flushes(io->command)) ldisc_flush_input(&t->ldisc);
     tcflag_t old = t->ldisc.termios.c_cflag;
     ldisc_set_termios(&t->ldisc, termios);
-    if (line && old != termios->c_cflag)
-        line_configure(line, termios->c_cflag);
+    if (line && old != termios->c_cflag) line_configure(line, termios->c_cflag);
     // Readers ask again: what they wait for may have another meaning now.
     io_wake(&t->readers);
     terminal_settle(t);
@@ -46,10 +36,7 @@ err_t settings_get(struct ioctl *io)
     return OK;
 }
 
-err_t settings_set(struct ioctl *io)
-{
-    return change(io, io->in);
-}
+err_t settings_set(struct ioctl *io) { return change(io, io->in); }
 
 err_t settings_get2(struct ioctl *io)
 {

@@ -28,16 +28,16 @@
 
 struct ldisc {
     struct termios termios;
-    uint32_t read, line, end;   // positions in `input`, see the rules above
-    uint32_t column;            // of the cursor, as far as output processing can tell
-    uint32_t start_column;      // where the line being typed began
-    uint32_t signals;           // LDISC_SIGNAL(n) that the input asked for; the owner sends and clears them
-    bool literal_next;          // VLNEXT was typed
-    bool erasing;               // between the \ and the / of ECHOPRT
-    bool stopped;               // by VSTOP or TCOOFF
-    bool held;                  // by TCOOFF: VSTART and IXANY do not help
-    uint64_t *line_ends;        // a bit for each byte of `input`
-    uint8_t *input;             // LDISC_INPUT bytes
+    uint32_t read, line, end;  // positions in `input`, see the rules above
+    uint32_t column;           // of the cursor, as far as output processing can tell
+    uint32_t start_column;     // where the line being typed began
+    uint32_t signals;          // LDISC_SIGNAL(n) that the input asked for; the owner sends and clears them
+    bool literal_next;         // VLNEXT was typed
+    bool erasing;              // between the \ and the / of ECHOPRT
+    bool stopped;              // by VSTOP or TCOOFF
+    bool held;                 // by TCOOFF: VSTART and IXANY do not help
+    uint64_t *line_ends;       // a bit for each byte of `input`
+    uint8_t *input;            // LDISC_INPUT bytes
     struct queue output;
 };
 #define LDISC_SIGNAL(number) (1u << (number))
@@ -91,10 +91,7 @@ void ldisc_flush_output(struct ldisc *l);
 
 // --- character classes: ASCII, and letters of Latin-1 as in Linux's tables
 
-static inline bool ldisc_is_control(uint8_t c)
-{
-    return c < 0x20 || c == 0x7f;
-}
+static inline bool ldisc_is_control(uint8_t c) { return c < 0x20 || c == 0x7f; }
 // A byte that continues a UTF-8 character and so takes no column of its own.
 static inline bool ldisc_is_continuation(const struct ldisc *l, uint8_t c)
 {

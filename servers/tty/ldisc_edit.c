@@ -5,15 +5,9 @@
 // characters two columns under ECHOCTL and none without it, a tab up to eight, a UTF-8 character one.
 #include "servers/tty/ldisc.h"
 
-static bool local(const struct ldisc *l, tcflag_t flag)
-{
-    return (l->termios.c_lflag & flag) != 0;
-}
+static bool local(const struct ldisc *l, tcflag_t flag) { return (l->termios.c_lflag & flag) != 0; }
 
-void ldisc_echo_raw(struct ldisc *l, uint8_t byte)
-{
-    ldisc_put(l, byte, 0);
-}
+void ldisc_echo_raw(struct ldisc *l, uint8_t byte) { ldisc_put(l, byte, 0); }
 
 void ldisc_echo(struct ldisc *l, uint8_t byte)
 {
@@ -28,8 +22,7 @@ void ldisc_echo(struct ldisc *l, uint8_t byte)
 
 void ldisc_finish_erasing(struct ldisc *l)
 {
-    if (l->erasing)
-        ldisc_echo_raw(l, '/');
+    if (l->erasing) ldisc_echo_raw(l, '/');
     l->erasing = false;
 }
 
@@ -52,11 +45,9 @@ static void erase_tab(struct ldisc *l)
         else
             column += !ldisc_is_continuation(l, c);
     }
-    if (c != '\t')
-        column += l->start_column;
+    if (c != '\t') column += l->start_column;
     for (uint32_t n = 8 - column % 8; n > 0; n--) {
-        if (queue_free(&l->output) > 0)
-            queue_put(&l->output, '\b');
+        if (queue_free(&l->output) > 0) queue_put(&l->output, '\b');
         l->column -= l->column > 0;
     }
 }
@@ -66,8 +57,7 @@ static void show_erased(struct ldisc *l, uint32_t n, bool one_character)
 {
     uint8_t first = ldisc_input_at(l, l->end);
     if (local(l, ECHOPRT)) {
-        if (!l->erasing)
-            ldisc_echo_raw(l, '\\');
+        if (!l->erasing) ldisc_echo_raw(l, '\\');
         l->erasing = true;
         ldisc_echo(l, first);
         for (uint32_t i = 1; i < n; i++) {
@@ -79,10 +69,8 @@ static void show_erased(struct ldisc *l, uint32_t n, bool one_character)
     } else if (first == '\t') {
         erase_tab(l);
     } else {
-        if (ldisc_is_control(first) && local(l, ECHOCTL))
-            step_back(l);
-        if (!ldisc_is_control(first) || local(l, ECHOCTL))
-            step_back(l);
+        if (ldisc_is_control(first) && local(l, ECHOCTL)) step_back(l);
+        if (!ldisc_is_control(first) || local(l, ECHOCTL)) step_back(l);
     }
 }
 
@@ -90,11 +78,9 @@ static void show_erased(struct ldisc *l, uint32_t n, bool one_character)
 static bool take_back(struct ldisc *l, uint32_t *n)
 {
     uint32_t at = l->end;
-    do
-        at--;
+    do at--;
     while (ldisc_is_continuation(l, ldisc_input_at(l, at)) && at != l->line);
-    if (ldisc_is_continuation(l, ldisc_input_at(l, at)))
-        return false;
+    if (ldisc_is_continuation(l, ldisc_input_at(l, at))) return false;
     *n = l->end - at;
     l->end = at;
     return true;
@@ -104,12 +90,10 @@ static bool take_back(struct ldisc *l, uint32_t *n)
 static void kill_unseen(struct ldisc *l)
 {
     l->end = l->line;
-    if (!local(l, ECHO))
-        return;
+    if (!local(l, ECHO)) return;
     ldisc_finish_erasing(l);
     ldisc_echo(l, l->termios.c_cc[VKILL]);
-    if (local(l, ECHOK))
-        ldisc_echo_raw(l, '\n');
+    if (local(l, ECHOK)) ldisc_echo_raw(l, '\n');
 }
 
 void ldisc_erase(struct ldisc *l, uint8_t key)
@@ -118,16 +102,14 @@ void ldisc_erase(struct ldisc *l, uint8_t key)
     bool word = !one_character && key == l->termios.c_cc[VWERASE] && local(l, IEXTEN);
     bool visible = local(l, ECHO) && local(l, ECHOK) && local(l, ECHOKE) && local(l, ECHOE);
     bool in_word = false;
-    if (l->end == l->line)
-        return;
+    if (l->end == l->line) return;
     if (!one_character && !word && !visible) {
         kill_unseen(l);
         return;
     }
     while (l->end != l->line) {
         uint32_t n, before = l->end;
-        if (!take_back(l, &n))
-            break;
+        if (!take_back(l, &n)) break;
         uint8_t first = ldisc_input_at(l, l->end);
         bool word_byte = ldisc_is_alnum(first) || first == '_';
         if (word && in_word && !word_byte) {
@@ -135,11 +117,8 @@ void ldisc_erase(struct ldisc *l, uint8_t key)
             break;
         }
         in_word |= word_byte;
-        if (local(l, ECHO))
-            show_erased(l, n, one_character);
-        if (one_character)
-            break;
+        if (local(l, ECHO)) show_erased(l, n, one_character);
+        if (one_character) break;
     }
-    if (l->end == l->line && local(l, ECHO))
-        ldisc_finish_erasing(l);
+    if (l->end == l->line && local(l, ECHO)) ldisc_finish_erasing(l);
 }

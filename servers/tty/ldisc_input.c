@@ -8,26 +8,16 @@
 
 #include <asm/signal.h>
 
-static bool local(const struct ldisc *l, tcflag_t flag)
-{
-    return (l->termios.c_lflag & flag) != 0;
-}
+static bool local(const struct ldisc *l, tcflag_t flag) { return (l->termios.c_lflag & flag) != 0; }
 
-static bool input_flag(const struct ldisc *l, tcflag_t flag)
-{
-    return (l->termios.c_iflag & flag) != 0;
-}
+static bool input_flag(const struct ldisc *l, tcflag_t flag) { return (l->termios.c_iflag & flag) != 0; }
 
-static bool is_key(const struct ldisc *l, uint8_t c, unsigned key)
-{
-    return c != 0 && c == l->termios.c_cc[key];
-}
+static bool is_key(const struct ldisc *l, uint8_t c, unsigned key) { return c != 0 && c == l->termios.c_cc[key]; }
 
 static void store(struct ldisc *l, uint8_t c)
 {
     uint64_t *word = &l->line_ends[l->end % LDISC_INPUT / 64], bit = 1ull << l->end % 64;
-    if (*word & bit)
-        *word &= ~bit;
+    if (*word & bit) *word &= ~bit;
     l->input[l->end % LDISC_INPUT] = c;
     l->end++;
 }
@@ -43,24 +33,20 @@ static void end_line(struct ldisc *l, uint8_t c)
 // Store a byte of data. A 0xff is doubled under PARMRK, where a lone one announces an error of the line.
 static void store_marked(struct ldisc *l, uint8_t c)
 {
-    if (c == 0xff && input_flag(l, PARMRK) && l->end - l->read < LDISC_INPUT - 1)
-        store(l, c);
+    if (c == 0xff && input_flag(l, PARMRK) && l->end - l->read < LDISC_INPUT - 1) store(l, c);
     store(l, c);
 }
 
 static void start_output(struct ldisc *l)
 {
-    if (!l->held)
-        l->stopped = false;
+    if (!l->held) l->stopped = false;
 }
 
 static void echo_typed(struct ldisc *l, uint8_t c)
 {
-    if (!local(l, ECHO))
-        return;
+    if (!local(l, ECHO)) return;
     ldisc_finish_erasing(l);
-    if (l->line == l->end)
-        l->start_column = l->column;
+    if (l->line == l->end) l->start_column = l->column;
     ldisc_echo(l, c);
 }
 
@@ -71,10 +57,8 @@ static void typed_signal(struct ldisc *l, int number, uint8_t c)
         ldisc_flush_output(l);
         ldisc_flush_input(l);
     }
-    if (input_flag(l, IXON))
-        start_output(l);
-    if (local(l, ECHO))
-        ldisc_echo(l, c);
+    if (input_flag(l, IXON)) start_output(l);
+    if (local(l, ECHO)) ldisc_echo(l, c);
 }
 
 // VINTR, VQUIT, VSUSP; true when the byte was one of them.
@@ -95,8 +79,7 @@ static bool signal_key(struct ldisc *l, uint8_t c)
 static void literal_key(struct ldisc *l)
 {
     l->literal_next = true;
-    if (!local(l, ECHO))
-        return;
+    if (!local(l, ECHO)) return;
     ldisc_finish_erasing(l);
     if (local(l, ECHOCTL)) {
         ldisc_echo_raw(l, '^');
@@ -109,18 +92,15 @@ static void reprint_key(struct ldisc *l, uint8_t c)
     ldisc_finish_erasing(l);
     ldisc_echo(l, c);
     ldisc_echo_raw(l, '\n');
-    for (uint32_t at = l->line; at != l->end; at++)
-        ldisc_echo(l, ldisc_input_at(l, at));
+    for (uint32_t at = l->line; at != l->end; at++) ldisc_echo(l, ldisc_input_at(l, at));
 }
 
 // A CR came that is to be an NL: in either mode it shows as one, while an NL that is no key shows as ^J.
 static void new_line(struct ldisc *l)
 {
     bool shown = local(l, ECHO) || (local(l, ICANON) && local(l, ECHONL));
-    if (local(l, ECHO) && !local(l, ICANON))
-        ldisc_finish_erasing(l);
-    if (shown)
-        ldisc_echo_raw(l, '\n');
+    if (local(l, ECHO) && !local(l, ICANON)) ldisc_finish_erasing(l);
+    if (shown) ldisc_echo_raw(l, '\n');
     if (local(l, ICANON))
         end_line(l, '\n');
     else
@@ -143,8 +123,7 @@ static bool canonical_key(struct ldisc *l, uint8_t c)
         end_line(l, 0);
     } else if (is_key(l, c, VEOL) || (extended && is_key(l, c, VEOL2))) {
         if (local(l, ECHO)) {
-            if (l->line == l->end)
-                l->start_column = l->column;
+            if (l->line == l->end) l->start_column = l->column;
             ldisc_echo(l, c);
         }
         end_line(l, c);
@@ -156,14 +135,11 @@ static bool canonical_key(struct ldisc *l, uint8_t c)
 
 static void receive_byte(struct ldisc *l, uint8_t c)
 {
-    if (input_flag(l, ISTRIP))
-        c &= 0x7f;
-    if (input_flag(l, IUCLC) && local(l, IEXTEN))
-        c = ldisc_to_lower(c);
+    if (input_flag(l, ISTRIP)) c &= 0x7f;
+    if (input_flag(l, IUCLC) && local(l, IEXTEN)) c = ldisc_to_lower(c);
     if (l->literal_next) {
         l->literal_next = false;
-        if (l->stopped && input_flag(l, IXON) && input_flag(l, IXANY))
-            start_output(l);
+        if (l->stopped && input_flag(l, IXON) && input_flag(l, IXANY)) start_output(l);
         echo_typed(l, c);
         store_marked(l, c);
         return;
@@ -178,13 +154,10 @@ static void receive_byte(struct ldisc *l, uint8_t c)
             return;
         }
     }
-    if (local(l, ISIG) && signal_key(l, c))
-        return;
-    if (l->stopped && input_flag(l, IXON) && input_flag(l, IXANY))
-        start_output(l);
+    if (local(l, ISIG) && signal_key(l, c)) return;
+    if (l->stopped && input_flag(l, IXON) && input_flag(l, IXANY)) start_output(l);
     if (c == '\r') {
-        if (input_flag(l, IGNCR))
-            return;
+        if (input_flag(l, IGNCR)) return;
         if (input_flag(l, ICRNL)) {
             new_line(l);
             return;
@@ -192,8 +165,7 @@ static void receive_byte(struct ldisc *l, uint8_t c)
     } else if (c == '\n' && input_flag(l, INLCR)) {
         c = '\r';
     }
-    if (local(l, ICANON) && canonical_key(l, c))
-        return;
+    if (local(l, ICANON) && canonical_key(l, c)) return;
     echo_typed(l, c);
     store_marked(l, c);
 }
@@ -209,8 +181,7 @@ size_t ldisc_receive(struct ldisc *l, const uint8_t *bytes, size_t n)
     size_t taken = 0;
     for (; taken < n && ldisc_has_room(l); taken++) {
         // A line longer than the queue loses its end, so that its newline still fits.
-        if (l->end - l->read == LDISC_INPUT)
-            l->end--;
+        if (l->end - l->read == LDISC_INPUT) l->end--;
         receive_byte(l, bytes[taken]);
     }
     return taken;

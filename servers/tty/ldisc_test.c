@@ -46,26 +46,16 @@ static void clear_flags(tcflag_t iflag, tcflag_t lflag)
     change(l.termios.c_iflag & ~iflag, l.termios.c_oflag, l.termios.c_lflag & ~lflag, 1);
 }
 
-static size_t type_bytes(const void *bytes, size_t n)
-{
-    return ldisc_receive(&l, bytes, n);
-}
+static size_t type_bytes(const void *bytes, size_t n) { return ldisc_receive(&l, bytes, n); }
 
-static void type(const char *text)
-{
-    type_bytes(text, strlen(text));
-}
+static void type(const char *text) { type_bytes(text, strlen(text)); }
 
-static void say(const char *text)
-{
-    ldisc_write(&l, (const uint8_t *)text, strlen(text));
-}
+static void say(const char *text) { ldisc_write(&l, (const uint8_t *)text, strlen(text)); }
 
 static size_t take_output(char *to)
 {
     size_t n = 0;
-    for (; l.output.head != l.output.tail; l.output.head++)
-        to[n++] = (char)l.output.bytes[l.output.head % QUEUE_BYTES];
+    for (; l.output.head != l.output.tail; l.output.head++) to[n++] = (char)l.output.bytes[l.output.head % QUEUE_BYTES];
     to[n] = 0;
     return n;
 }
@@ -75,8 +65,7 @@ static void report(int ok, const char *what, const char *expected, const char *g
     n_tests++;
     n_failed += !ok;
     printf("%sok %u - %s: %s\n", ok ? "" : "not ", n_tests, subject, what);
-    if (!ok)
-        printf("# expected \"%s\", got \"%s\"\n", expected, got);
+    if (!ok) printf("# expected \"%s\", got \"%s\"\n", expected, got);
 }
 
 static void shows(const char *expected)
@@ -92,8 +81,7 @@ static void reads(size_t n, const char *expected)
     static uint8_t got[LDISC_INPUT + 1];
     bool ready;
     size_t available = ldisc_readable(&l, n, &ready), read = 0;
-    if (ready)
-        read = ldisc_read(&l, got, n);
+    if (ready) read = ldisc_read(&l, got, n);
     got[read] = 0;
     int same = ready ? expected && read == available && strcmp((char *)got, expected) == 0 : !expected;
     report(same, "read", expected ? expected : "(waits)", ready ? (char *)got : "(waits)");
@@ -368,8 +356,7 @@ static void test_limits(void)
     is("room", 0, ldisc_write_room(&l));
 
     fresh("echoes never overrun the queue");
-    for (unsigned i = 0; i < 64; i++)
-        type_bytes("\001\001\001\001\001\022", 6), type_bytes(many, 4000), type("\025");
+    for (unsigned i = 0; i < 64; i++) type_bytes("\001\001\001\001\001\022", 6), type_bytes(many, 4000), type("\025");
     is("queued", 1, queue_used(&l.output) <= QUEUE_BYTES);
 }
 
@@ -379,15 +366,13 @@ static size_t from_hex(const char *hex, uint8_t *to)
 {
     size_t n = 0;
     unsigned byte;
-    for (; sscanf(hex + 2 * n, "%2x", &byte) == 1; n++)
-        to[n] = (uint8_t)byte;
+    for (; sscanf(hex + 2 * n, "%2x", &byte) == 1; n++) to[n] = (uint8_t)byte;
     return n;
 }
 
 static void print_hex(const void *bytes, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        printf("%02x", ((const uint8_t *)bytes)[i]);
+    for (size_t i = 0; i < n; i++) printf("%02x", ((const uint8_t *)bytes)[i]);
     printf("\n");
 }
 
@@ -426,8 +411,7 @@ static int play(void)
 
 int main(int argc, char **argv)
 {
-    if (argc > 1 && strcmp(argv[1], "--play") == 0)
-        return play();
+    if (argc > 1 && strcmp(argv[1], "--play") == 0) return play();
     test_lines();
     test_editing();
     test_raw();

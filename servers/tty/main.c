@@ -24,8 +24,7 @@ static const struct io_sizes sizes = {
 
 static uint32_t add_line(struct tty_state *state, uint32_t *n_lines, const char *component, struct queue *output)
 {
-    if (*n_lines == LINES)
-        panic("more than %u lines", LINES);
+    if (*n_lines == LINES) panic("more than %u lines", LINES);
     line_init(&state->lines[*n_lines], component, output);
     return (*n_lines)++;
 }
@@ -36,10 +35,8 @@ static void init(void *memory)
     char component[24];
     uint32_t n_lines = 0;
     io_init(&state->io, &sizes);
-    for (uint32_t i = 0; i < TERMINALS; i++)
-        terminal_init(&state->terminals[i], NONE);
-    for (uint32_t i = 0; i < STREAMS; i++)
-        stream_init(&state->streams[i], NONE);
+    for (uint32_t i = 0; i < TERMINALS; i++) terminal_init(&state->terminals[i], NONE);
+    for (uint32_t i = 0; i < STREAMS; i++) stream_init(&state->streams[i], NONE);
     if (rt_arg("console", 0, component, sizeof component)) {
         struct terminal *t = &state->terminals[0];
         t->line = add_line(state, &n_lines, component, &t->ldisc.output);
@@ -64,8 +61,7 @@ void tty_wake_at(uint64_t time_ns)
 // Look at both rings of a line.
 static void look(struct line *line)
 {
-    if (!line->attached)
-        return;
+    if (!line->attached) return;
     line_sync(line);
     if (line->stream != NONE) {
         stream_settle(&tty->streams[line->stream]);
@@ -79,37 +75,25 @@ static void notified(uint64_t bits)
 {
     (void)bits;  // signals are hints: all lines are looked at
     job_look();
-    for (unsigned i = 0; i < LINES; i++)
-        look(&tty->lines[i]);
+    for (unsigned i = 0; i < LINES; i++) look(&tty->lines[i]);
 }
 
 static void tick(void)
 {
     bool all_attached = true;
     tty->wake_ns = NS_FOREVER;
-    for (unsigned i = 0; i < LINES; i++)
-        all_attached &= line_attach(&tty->lines[i]);
-    if (!all_attached)
-        tty_wake_at(server_now() + ATTACH_AGAIN_NS);
+    for (unsigned i = 0; i < LINES; i++) all_attached &= line_attach(&tty->lines[i]);
+    if (!all_attached) tty_wake_at(server_now() + ATTACH_AGAIN_NS);
     for (unsigned i = 0; i < TERMINALS; i++)
-        if (tty->terminals[i].ldisc.termios.c_cc[VTIME] > 0)
-            io_wake(&tty->terminals[i].readers);
+        if (tty->terminals[i].ldisc.termios.c_cc[VTIME] > 0) io_wake(&tty->terminals[i].readers);
     notified(0);
 }
 
 static const server_handler io_handlers[] = {
-    IO_COMMON_HANDLERS,
-    IO_HANDLER(READ) = op_read,
-    IO_HANDLER(WRITE) = op_write,
-    IO_HANDLER(SEEK) = op_seek,
-    IO_HANDLER(STAT) = op_stat,
-    IO_HANDLER(POLL) = op_poll,
-    IO_HANDLER(IOCTL) = op_ioctl,
-    IO_HANDLER(READDIR) = op_readdir,
-    IO_HANDLER(TRUNCATE) = op_truncate,
-    IO_HANDLER(SYNC) = op_sync,
-    IO_HANDLER(MAP) = op_map,
-    IO_HANDLER(PATH) = op_path,
+    IO_COMMON_HANDLERS,           IO_HANDLER(READ) = op_read,       IO_HANDLER(WRITE) = op_write,
+    IO_HANDLER(SEEK) = op_seek,   IO_HANDLER(STAT) = op_stat,       IO_HANDLER(POLL) = op_poll,
+    IO_HANDLER(IOCTL) = op_ioctl, IO_HANDLER(READDIR) = op_readdir, IO_HANDLER(TRUNCATE) = op_truncate,
+    IO_HANDLER(SYNC) = op_sync,   IO_HANDLER(MAP) = op_map,         IO_HANDLER(PATH) = op_path,
 };
 
 static const server_handler tty_handlers[] = {[TTY_OPEN - TTY_OPEN] = op_open};
@@ -143,8 +127,7 @@ int component_main(const struct component_info *info)
     (void)info;
     tty = server_attach(sizeof *tty, STATE_VERSION, init, NULL);
     io_attach(&tty->io, &io_server);
-    if (io_arena_make(BUFFERS) != OK)
-        log_line("no session buffers: SLOT_UNTYPED is too small");
+    if (io_arena_make(BUFFERS) != OK) log_line("no session buffers: SLOT_UNTYPED is too small");
     server_wake_at(0);
     server_run(&server);
 }

@@ -15,8 +15,7 @@ struct terminal *pty_new(void)
 {
     for (unsigned i = SERIAL_MAX; i < TERMINALS; i++) {
         struct terminal *t = &tty->terminals[i];
-        if (t->master || t->opens > 0)
-            continue;
+        if (t->master || t->opens > 0) continue;
         ldisc_reset(&t->ldisc);
         t->size = (struct winsize){0};
         t->exclusive = t->opened = false;
@@ -26,16 +25,10 @@ struct terminal *pty_new(void)
     return NULL;
 }
 
-uint32_t pty_number(const struct terminal *t)
-{
-    return (uint32_t)(t - tty->terminals) - SERIAL_MAX;
-}
+uint32_t pty_number(const struct terminal *t) { return (uint32_t)(t - tty->terminals) - SERIAL_MAX; }
 
 // It was open and no longer is.
-static bool is_left(const struct terminal *t)
-{
-    return t->opened && t->opens == 0;
-}
+static bool is_left(const struct terminal *t) { return t->opened && t->opens == 0; }
 
 err_t pty_master_read(struct call *call)
 {
@@ -45,8 +38,7 @@ err_t pty_master_read(struct call *call)
     size_t n = call->bytes < room ? call->bytes : room;
     n = n < queue_used(output) ? n : queue_used(output);
     if (n == 0 && call->bytes > 0) {
-        if (is_left(t))
-            return ERR_LINUX(EIO);
+        if (is_left(t)) return ERR_LINUX(EIO);
         io_arm(&call->session->io, call->flags, &t->master_readers);
         return ERR_AGAIN;
     }
@@ -68,8 +60,7 @@ err_t pty_master_write(struct call *call)
 {
     struct terminal *t = call->terminal;
     const uint8_t *from = io_input(&call->session->io, call->request, call->flags, 0, call->bytes);
-    if (!from)
-        return ERR_LINUX(EFAULT);
+    if (!from) return ERR_LINUX(EFAULT);
     struct ldisc work = t->ldisc;
     size_t taken = ldisc_receive(&work, from, call->bytes < RECEIVE_MAX ? call->bytes : RECEIVE_MAX);
     if (taken == 0 && call->bytes > 0) {
@@ -87,12 +78,9 @@ uint64_t pty_master_poll(const struct call *call)
 {
     const struct terminal *t = call->terminal;
     uint64_t events = 0;
-    if (queue_used(&t->ldisc.output) > 0)
-        events |= POLLIN | POLLRDNORM;
-    if (ldisc_has_room(&t->ldisc))
-        events |= POLLOUT | POLLWRNORM;
-    if (is_left(t))
-        events |= POLLHUP;
+    if (queue_used(&t->ldisc.output) > 0) events |= POLLIN | POLLRDNORM;
+    if (ldisc_has_room(&t->ldisc)) events |= POLLOUT | POLLWRNORM;
+    if (is_left(t)) events |= POLLHUP;
     return events;
 }
 

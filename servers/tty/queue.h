@@ -16,21 +16,12 @@ struct queue {
 };
 _Static_assert((QUEUE_BYTES & (QUEUE_BYTES - 1)) == 0, "positions wrap");
 
-static inline uint32_t queue_used(const struct queue *q)
-{
-    return q->tail - q->head;
-}
+static inline uint32_t queue_used(const struct queue *q) { return q->tail - q->head; }
 
-static inline uint32_t queue_free(const struct queue *q)
-{
-    return QUEUE_BYTES - queue_used(q);
-}
+static inline uint32_t queue_free(const struct queue *q) { return QUEUE_BYTES - queue_used(q); }
 
 // Append one byte; the caller has seen that there is room.
-static inline void queue_put(struct queue *q, uint8_t byte)
-{
-    q->bytes[q->tail++ % QUEUE_BYTES] = byte;
-}
+static inline void queue_put(struct queue *q, uint8_t byte) { q->bytes[q->tail++ % QUEUE_BYTES] = byte; }
 
 // The bytes that lie in one piece from `position` on; *n tells how many.
 static inline uint8_t *queue_run(const struct queue *q, uint32_t position, uint32_t *n)

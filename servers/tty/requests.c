@@ -12,8 +12,7 @@ err_t call_begin(struct call *call, const struct request *request, struct answer
     *call = (struct call){.request = request, .answer = answer, .flags = flags};
     call->session = io_session(request);
     call->description = call->session ? io_handle(&call->session->io, request->words[0]) : NULL;
-    if (!call->description)
-        return ERR_LINUX(EBADF);
+    if (!call->description) return ERR_LINUX(EBADF);
     job_look();
     struct line *line;
     if (call->description->kind == STREAM_SIDE) {
@@ -23,8 +22,7 @@ err_t call_begin(struct call *call, const struct request *request, struct answer
         call->terminal = &tty->terminals[call->description->index];
         line = terminal_line(call->terminal);
     }
-    if (line)
-        line_sync(line);
+    if (line) line_sync(line);
     return OK;
 }
 
@@ -32,16 +30,12 @@ err_t op_read(const struct request *request, struct answer *answer)
 {
     struct call call;
     err_t err = call_begin(&call, request, answer, request->words[3]);
-    if (err != OK)
-        return err;
+    if (err != OK) return err;
     call.bytes = request->words[2];
-    if ((call.description->io.flags & O_ACCMODE) == O_WRONLY)
-        return ERR_LINUX(EBADF);
+    if ((call.description->io.flags & O_ACCMODE) == O_WRONLY) return ERR_LINUX(EBADF);
     switch (call.description->kind) {
-    case MASTER_SIDE:
-        return pty_master_read(&call);
-    case STREAM_SIDE:
-        return stream_read(&call);
+    case MASTER_SIDE: return pty_master_read(&call);
+    case STREAM_SIDE: return stream_read(&call);
     }
     return terminal_read(&call);
 }
@@ -50,16 +44,12 @@ err_t op_write(const struct request *request, struct answer *answer)
 {
     struct call call;
     err_t err = call_begin(&call, request, answer, request->words[3]);
-    if (err != OK)
-        return err;
+    if (err != OK) return err;
     call.bytes = request->words[2];
-    if ((call.description->io.flags & O_ACCMODE) == O_RDONLY)
-        return ERR_LINUX(EBADF);
+    if ((call.description->io.flags & O_ACCMODE) == O_RDONLY) return ERR_LINUX(EBADF);
     switch (call.description->kind) {
-    case MASTER_SIDE:
-        return pty_master_write(&call);
-    case STREAM_SIDE:
-        return stream_write(&call);
+    case MASTER_SIDE: return pty_master_write(&call);
+    case STREAM_SIDE: return stream_write(&call);
     }
     return terminal_write(&call);
 }
@@ -79,16 +69,14 @@ static void arm_poll(const struct call *call, uint64_t wanted)
         out = &call->terminal->writers;
     }
     io_arm(&call->session->io, call->flags, in);
-    if (wanted & (POLLOUT | POLLWRNORM))
-        io_arm(&call->session->io, call->flags, out);
+    if (wanted & (POLLOUT | POLLWRNORM)) io_arm(&call->session->io, call->flags, out);
 }
 
 err_t op_poll(const struct request *request, struct answer *answer)
 {
     struct call call;
     err_t err = call_begin(&call, request, answer, request->words[2]);
-    if (err != OK)
-        return err;
+    if (err != OK) return err;
     uint64_t wanted = request->words[1] | POLLHUP | POLLERR, ready;
     if (call.stream)
         ready = stream_poll(&call);
@@ -97,8 +85,7 @@ err_t op_poll(const struct request *request, struct answer *answer)
     else
         ready = terminal_poll(&call);
     ready &= wanted;
-    if (!ready)
-        arm_poll(&call, wanted);
+    if (!ready) arm_poll(&call, wanted);
     answer->words[0] = ready;
     io_answer(answer, 1);
     return OK;
@@ -109,8 +96,7 @@ err_t op_sync(const struct request *request, struct answer *answer)
 {
     struct call call;
     err_t err = call_begin(&call, request, answer, request->words[1]);
-    if (err != OK)
-        return err;
+    if (err != OK) return err;
     return call.stream ? stream_drain(&call) : ERR_LINUX(EINVAL);
 }
 
@@ -123,22 +109,10 @@ static err_t refuse(const struct request *request, struct answer *answer, int er
     return err == OK ? ERR_LINUX(error) : err;
 }
 
-err_t op_seek(const struct request *request, struct answer *answer)
-{
-    return refuse(request, answer, ESPIPE);
-}
+err_t op_seek(const struct request *request, struct answer *answer) { return refuse(request, answer, ESPIPE); }
 
-err_t op_map(const struct request *request, struct answer *answer)
-{
-    return refuse(request, answer, ENODEV);
-}
+err_t op_map(const struct request *request, struct answer *answer) { return refuse(request, answer, ENODEV); }
 
-err_t op_readdir(const struct request *request, struct answer *answer)
-{
-    return refuse(request, answer, ENOTDIR);
-}
+err_t op_readdir(const struct request *request, struct answer *answer) { return refuse(request, answer, ENOTDIR); }
 
-err_t op_truncate(const struct request *request, struct answer *answer)
-{
-    return refuse(request, answer, EINVAL);
-}
+err_t op_truncate(const struct request *request, struct answer *answer) { return refuse(request, answer, EINVAL); }

@@ -28,16 +28,12 @@ static size_t decode(const struct line *line, uint8_t *to, size_t limit, uint32_
     while (at < waiting && n < limit && !*ended) {
         uint8_t byte = line_byte(line, at);
         bool escaped = byte == ESCAPE;
-        if (escaped && at + 1 == waiting)
-            break;
+        if (escaped && at + 1 == waiting) break;
         at += escaped ? 2 : 1;
-        if (escaped)
-            byte = line_byte(line, at - 1);
+        if (escaped) byte = line_byte(line, at - 1);
         *ended = escaped && byte == END_OF_FILE;
-        if (escaped && byte != ESCAPE)
-            continue;
-        if (to)
-            to[n] = byte;
+        if (escaped && byte != ESCAPE) continue;
+        if (to) to[n] = byte;
         n++;
     }
     *used = at;
@@ -55,8 +51,7 @@ err_t stream_read(struct call *call)
         bool ended;
         uint32_t used;
         n = decode(line, io_output(&call->session->io, call->answer, call->flags, limit), limit, &used, &ended);
-        if (used > 0)
-            line_use(line, used);
+        if (used > 0) line_use(line, used);
         if (ended) {
             s->ended = true;
             io_wake(&s->readers);
@@ -73,8 +68,7 @@ err_t stream_write(struct call *call)
 {
     struct stream *s = call->stream;
     const uint8_t *from = io_input(&call->session->io, call->request, call->flags, 0, call->bytes);
-    if (!from)
-        return ERR_LINUX(EFAULT);
+    if (!from) return ERR_LINUX(EFAULT);
     uint32_t room = queue_free(&s->output);
     uint32_t n = call->bytes < room ? (uint32_t)call->bytes : room;
     if (n == 0 && call->bytes > 0) {
@@ -98,8 +92,7 @@ uint64_t stream_poll(const struct call *call)
     uint64_t events = queue_free(&s->output) > 0 ? POLLOUT | POLLWRNORM : 0;
     uint32_t used;
     bool ended = s->ended;
-    if (ended || decode(&tty->lines[s->line], NULL, 1, &used, &ended) > 0 || ended)
-        events |= POLLIN | POLLRDNORM;
+    if (ended || decode(&tty->lines[s->line], NULL, 1, &used, &ended) > 0 || ended) events |= POLLIN | POLLRDNORM;
     return events;
 }
 
@@ -107,8 +100,7 @@ err_t stream_drain(const struct call *call)
 {
     struct stream *s = call->stream;
     struct line *line = &tty->lines[s->line];
-    if (queue_used(&s->output) == 0 && line_unsent(line) == 0)
-        return OK;
+    if (queue_used(&s->output) == 0 && line_unsent(line) == 0) return OK;
     io_arm(&call->session->io, call->flags, &s->drainers);
     line_transmit(line, true);
     return ERR_AGAIN;
@@ -117,11 +109,8 @@ err_t stream_drain(const struct call *call)
 void stream_settle(struct stream *s)
 {
     struct line *line = &tty->lines[s->line];
-    if (line_waiting(line) > 0)
-        io_wake(&s->readers);
-    if (queue_free(&s->output) >= WRITERS_WOKEN_AT)
-        io_wake(&s->writers);
-    if (queue_used(&s->output) == 0 && line_unsent(line) == 0)
-        io_wake(&s->drainers);
+    if (line_waiting(line) > 0) io_wake(&s->readers);
+    if (queue_free(&s->output) >= WRITERS_WOKEN_AT) io_wake(&s->writers);
+    if (queue_used(&s->output) == 0 && line_unsent(line) == 0) io_wake(&s->drainers);
     line_transmit(line, s->drainers.first != NULL);
 }

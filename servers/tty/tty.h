@@ -19,8 +19,8 @@
 #include "protocols/tty.h"
 #include "servers/tty/ldisc.h"
 
-#define LINES 4          // uarts
-#define SERIAL_MAX 1     // terminals on uarts
+#define LINES 4       // uarts
+#define SERIAL_MAX 1  // terminals on uarts
 #define PTYS 16
 #define TERMINALS (SERIAL_MAX + PTYS)
 #define STREAMS 3
@@ -28,8 +28,8 @@
 
 // A uart driver, as its client sees it.
 struct line {
-    char name[24];                 // component
-    uint32_t cap;                  // its endpoint, 0: the manifest gives none
+    char name[24];  // component
+    uint32_t cap;   // its endpoint, 0: the manifest gives none
     uint32_t attached;
     struct stream_memory *memory;  // its frames, mapped
     uint32_t received;             // position in the rx ring behind the last byte used
@@ -58,8 +58,8 @@ struct terminal {
 
 struct stream {
     struct queue output;
-    uint32_t line;     // NONE: the manifest gives none
-    uint32_t ended;    // the host has sent the end of file
+    uint32_t line;   // NONE: the manifest gives none
+    uint32_t ended;  // the host has sent the end of file
     struct io_queue readers, writers, drainers;
 };
 
@@ -82,14 +82,14 @@ struct description {
 
 struct session {
     struct io_session io;
-    bool detached;         // gave its controlling terminal up without leaving the session (TIOCNOTTY)
-    uint64_t give_up_ns;   // VTIME: when the read that waits for a first byte gives up, 0: none does
+    bool detached;        // gave its controlling terminal up without leaving the session (TIOCNOTTY)
+    uint64_t give_up_ns;  // VTIME: when the read that waits for a first byte gives up, 0: none does
 };
 
 struct tty_state {
     struct io io;
-    uint64_t epoch;        // of the process table when the leaders were last looked at
-    uint64_t wake_ns;      // what server_wake_at() was last told
+    uint64_t epoch;    // of the process table when the leaders were last looked at
+    uint64_t wake_ns;  // what server_wake_at() was last told
     struct line lines[LINES];
     struct terminal terminals[TERMINALS];  // the serial ones first, then pseudo-terminals
     struct stream streams[STREAMS];

@@ -55,11 +55,12 @@ struct component {
     long ordered, failures, renewals;  // deaths by cause: those that a twin decides on, those of its own doing
 };
 
-enum { KILLS = 1, HANGS = 4, CEILINGS = 6, PLANNED = 7, RENEWALS = 9, DEATHS };  // enum component_death (protocols/component.h)
+// enum component_death (protocols/component.h)
+enum { KILLS = 1, HANGS = 4, CEILINGS = 6, PLANNED = 7, RENEWALS = 9, DEATHS };
 
 static struct outcome expected, got;
 static int64_t work_limit_ns = 10000000000ll;  // virtual time for one run of the work, once it has been seen
-static char processes[4096];  // that were left when the work's time was up
+static char processes[4096];                   // that were left when the work's time was up
 static char ledger_before[TEXT], ledger_after[TEXT];
 static struct component before[COMPONENTS], after[COMPONENTS];
 static struct {

@@ -150,8 +150,7 @@ static void owner(int slave)
 
 static void until(int master, char last)
 {
-    for (char got = 0; got != last && read(master, &got, 1) == 1;) {
-    }
+    for (char got = 0; got != last && read(master, &got, 1) == 1;) {}
 }
 
 static void terminals(void)

@@ -19,12 +19,12 @@
 
 static const char *own_path;
 
-#define MUST(condition, what, n)                                                      \
-    do {                                                                              \
-        if (!(condition)) {                                                           \
+#define MUST(condition, what, n) \
+    do { \
+        if (!(condition)) { \
             printf("busy: %s failed at %ld: %s\n", (what), (long)(n), strerror(errno)); \
-            exit(1);                                                                  \
-        }                                                                             \
+            exit(1); \
+        } \
     } while (0)
 
 // The child exits with a number that its parent knows.
@@ -111,8 +111,7 @@ static void files(long n)
 
 int main(int argc, char **argv)
 {
-    if (argc == 3 && strcmp(argv[1], "exit") == 0)
-        return atoi(argv[2]);
+    if (argc == 3 && strcmp(argv[1], "exit") == 0) return atoi(argv[2]);
     static char path[4096];
     MUST(readlink("/proc/self/exe", path, sizeof path - 1) > 0, "readlink", 0);
     own_path = path;

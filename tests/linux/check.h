@@ -36,8 +36,7 @@ static inline int run_check(const char *name, const struct named_check *checks, 
 static inline void nap(long ms)
 {
     struct timespec t = {ms / 1000, ms % 1000 * 1000000};
-    while (nanosleep(&t, &t)) {
-    }
+    while (nanosleep(&t, &t)) {}
 }
 
 // The signal that note() saw last, and what was said with it.

@@ -186,9 +186,29 @@ static void has_a_terminal(void)
 }
 
 static void (*const STATES[])(void) = {
-    spins, sleeps, pauses, is_stopped, reads_a_pipe, fills_a_pipe, talks_by_pipes, opens_a_fifo, polls, waits_for_a_lock,
-    waits_for_a_child, has_zombies, forks, spawns, execs, has_a_vfork_child, touches_pages, maps_files, works_on_files,
-    has_a_deleted_file_open, has_threads, handles_signals, has_a_terminal,
+    spins,
+    sleeps,
+    pauses,
+    is_stopped,
+    reads_a_pipe,
+    fills_a_pipe,
+    talks_by_pipes,
+    opens_a_fifo,
+    polls,
+    waits_for_a_lock,
+    waits_for_a_child,
+    has_zombies,
+    forks,
+    spawns,
+    execs,
+    has_a_vfork_child,
+    touches_pages,
+    maps_files,
+    works_on_files,
+    has_a_deleted_file_open,
+    has_threads,
+    handles_signals,
+    has_a_terminal,
 };
 enum { N_STATES = sizeof STATES / sizeof *STATES };
 

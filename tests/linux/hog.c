@@ -51,16 +51,14 @@ static void pipes(void)
     int ends[2];
     have_children();
     while (pipe2(ends, O_NONBLOCK) == 0)
-        while (write(ends[1], bytes, sizeof bytes) > 0) {
-        }
+        while (write(ends[1], bytes, sizeof bytes) > 0) {}
     rest();
 }
 
 static void files(void)
 {
     have_children();
-    while (open("/bin/busybox", O_RDONLY) >= 0) {
-    }
+    while (open("/bin/busybox", O_RDONLY) >= 0) {}
     rest();
 }
 
@@ -68,8 +66,7 @@ static void space(void)
 {
     static char bytes[PIECE];
     int fd = open("hog.space", O_WRONLY | O_CREAT, 0600);
-    while (write(fd, bytes, sizeof bytes) > 0) {
-    }
+    while (write(fd, bytes, sizeof bytes) > 0) {}
     rest();
 }
 

@@ -38,8 +38,10 @@ static void show(const char *what, const char *name)
         }
         struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
         fcntl(fd, F_GETLK, &all);
-        if (all.l_type == F_UNLCK) printf(" nobody\n");
-        else printf(" first %ld+%ld, %s\n", (long)all.l_start, (long)all.l_len, all.l_pid == getppid() ? "parent" : "?");
+        if (all.l_type == F_UNLCK)
+            printf(" nobody\n");
+        else
+            printf(" first %ld+%ld, %s\n", (long)all.l_start, (long)all.l_len, all.l_pid == getppid() ? "parent" : "?");
         exit(0);
     }
     waitpid(child, 0, 0);
@@ -179,8 +181,10 @@ static void file(int i, int make)
 {
     char name[64];
     snprintf(name, sizeof name, "d/a-name-that-takes-some-room-in-a-buffer-%d", i);
-    if (make) close(open(name, O_WRONLY | O_CREAT, 0644));
-    else unlink(name);
+    if (make)
+        close(open(name, O_WRONLY | O_CREAT, 0644));
+    else
+        unlink(name);
 }
 
 static int next_number(DIR *d)

@@ -229,6 +229,5 @@ static void check_scattered(void)
 }
 
 CHECKS({"scattered", check_scattered}, {"fork-cow", check_fork_cow}, {"shared", check_shared}, {"mremap", check_mremap},
-       {"segv", check_segv}, {"segv-late", check_segv_late},
-       {"protect", check_protect}, {"stack", check_stack}, {"madvise", check_madvise},
-       {"filemap", check_filemap})
+       {"segv", check_segv}, {"segv-late", check_segv_late}, {"protect", check_protect}, {"stack", check_stack},
+       {"madvise", check_madvise}, {"filemap", check_filemap})

@@ -13,7 +13,8 @@
 static unsigned long places[64];
 static unsigned n_places, n_others;
 
-static void trap(int signal, siginfo_t *info, void *context) {
+static void trap(int signal, siginfo_t *info, void *context)
+{
     const ucontext_t *user = context;
     (void)signal, (void)info;
     if (n_places < 64) places[n_places++] = (unsigned long)user->uc_mcontext.gregs[REG_RIP];
@@ -21,7 +22,8 @@ static void trap(int signal, siginfo_t *info, void *context) {
 
 static void other(int signal) { n_others += signal == SIGUSR1; }
 
-static void show(const char *what, long result) {
+static void show(const char *what, long result)
+{
     printf("%s: result %s, %u others, steps", what, result < 0 ? "negative" : result ? "positive" : "0", n_others);
     for (unsigned i = 0; i < n_places; i++) printf(" %lu", places[i] - places[0]);
     printf("\n");
@@ -30,7 +32,8 @@ static void show(const char *what, long result) {
 }
 
 // The call's number and arguments in registers, one system call with the trap flag set, then a few instructions.
-static long step(long number, long a, long b) {
+static long step(long number, long a, long b)
+{
     __asm__ volatile(
         "pushf; orl $0x100, (%%rsp); popf; nop\n"
         "syscall\n"
@@ -42,7 +45,8 @@ static long step(long number, long a, long b) {
     return number;
 }
 
-int main(void) {
+int main(void)
+{
     struct sigaction action = {.sa_sigaction = trap, .sa_flags = SA_SIGINFO};
     sigaction(SIGTRAP, &action, 0);
     signal(SIGUSR1, other);

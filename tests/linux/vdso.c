@@ -43,11 +43,12 @@ static void *look_up(const char *name)
 
 static void exports(void)
 {
-    static const char *const names[] = {"__vdso_clock_gettime", "__vdso_clock_getres", "__vdso_gettimeofday", "__vdso_time",
-                                        "__vdso_getcpu"};
+    static const char *const names[] = {"__vdso_clock_gettime", "__vdso_clock_getres", "__vdso_gettimeofday",
+                                        "__vdso_time", "__vdso_getcpu"};
     const Elf64_Ehdr *header = (const void *)getauxval(AT_SYSINFO_EHDR);
     CHECK(header && !memcmp(header->e_ident, ELFMAG, SELFMAG) && header->e_type == ET_DYN);
-    for (unsigned i = 0; i < sizeof names / sizeof *names; i++) printf("%s: %s\n", names[i], look_up(names[i]) ? "there" : "-");
+    for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
+        printf("%s: %s\n", names[i], look_up(names[i]) ? "there" : "-");
 }
 
 static int64_t ns(const struct timespec *t) { return t->tv_sec * 1000000000ll + t->tv_nsec; }
@@ -55,8 +56,9 @@ static int64_t ns(const struct timespec *t) { return t->tv_sec * 1000000000ll + 
 // Not before what the system call said first and not after what it says then; a coarse clock may lag.
 static void agrees(void)
 {
-    static const clockid_t clocks[] = {CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_MONOTONIC_RAW, CLOCK_BOOTTIME, CLOCK_TAI,
-                                       CLOCK_REALTIME_COARSE, CLOCK_MONOTONIC_COARSE, CLOCK_PROCESS_CPUTIME_ID};
+    static const clockid_t clocks[] = {
+        CLOCK_REALTIME, CLOCK_MONOTONIC,       CLOCK_MONOTONIC_RAW,    CLOCK_BOOTTIME,
+        CLOCK_TAI,      CLOCK_REALTIME_COARSE, CLOCK_MONOTONIC_COARSE, CLOCK_PROCESS_CPUTIME_ID};
     clock_function get = (clock_function)look_up("__vdso_clock_gettime");
     for (unsigned i = 0; i < sizeof clocks / sizeof *clocks; i++) {
         struct timespec a, b, c;

@@ -11,14 +11,16 @@
 
 static int file;
 
-static void show(const char *what, ssize_t result) {
+static void show(const char *what, ssize_t result)
+{
     printf("%s: %zd %s, position %ld, size %ld\n", what, result, result < 0 ? strerrorname_np(errno) : "",
            (long)lseek(file, 0, SEEK_CUR), (long)lseek(file, 0, SEEK_END));
     lseek(file, 0, SEEK_SET);
     fflush(stdout);
 }
 
-int main(void) {
+int main(void)
+{
     static char data[300000];
     char *page = mmap(0, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     munmap(page + 2 * 4096, 4096);

@@ -71,10 +71,7 @@ static void misbehave(void)
     if (am("start") || am("crash") || am("die")) panic("as ordered");
 }
 
-static _Bool does_it_in_this_life(void)
-{
-    return am("crash") || (notes->lives == 1 && !am("ask") && !am("silent"));
-}
+static _Bool does_it_in_this_life(void) { return am("crash") || (notes->lives == 1 && !am("ask") && !am("silent")); }
 
 int component_main(const struct component_info *info)
 {

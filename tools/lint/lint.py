@@ -2,6 +2,7 @@
 """The rules on the source that a machine checks. Prints TAP: one test a rule, with each breach as path:line: what."""
 
 import re
+import subprocess
 import sys
 
 import paths
@@ -82,7 +83,19 @@ def check_readmes():
             yield f"{folder}:1: no README.md"
 
 
-RULES = (check_includes, check_architecture, check_paths, check_spdx, check_readmes)
+def check_layout():
+    """All C files are laid out by .clang-format."""
+    try:
+        command = ["clang-format", "--dry-run", *source.files("*.c", "*.h")]
+        told = subprocess.run(command, cwd=source.ROOT, stderr=subprocess.PIPE, text=True, check=False).stderr
+    except FileNotFoundError:
+        yield "clang-format is missing: tools/setup.sh format"
+        return
+    for where in re.findall(r"^(\S+:\d+):\d+: warning: ", told, re.MULTILINE):
+        yield f"{where}: run make format"
+
+
+RULES = (check_includes, check_architecture, check_paths, check_spdx, check_readmes, check_layout)
 
 
 def main():

@@ -56,12 +56,12 @@ static void io_apic_init(const struct acpi_io_apic *found)
 static void old_controllers_mask(void)
 {
     enum { MASTER = 0x20, SLAVE = 0xa0, DATA = 1, INIT = 0x11, VECTOR = 0x20, SLAVE_LINE = 2, MODE_8086 = 1 };
-    static const uint8_t writes[][2] = {
-        {MASTER, INIT}, {SLAVE, INIT}, {MASTER + DATA, VECTOR}, {SLAVE + DATA, VECTOR + 8},
-        {MASTER + DATA, 1 << SLAVE_LINE}, {SLAVE + DATA, SLAVE_LINE}, {MASTER + DATA, MODE_8086},
-        {SLAVE + DATA, MODE_8086}, {MASTER + DATA, 0xff}, {SLAVE + DATA, 0xff},
-    };
-    for (unsigned i = 0; i < sizeof writes / sizeof *writes; i++) outb(writes[i][0], writes[i][1]);
+    static const uint8_t master[] = {VECTOR, 1 << SLAVE_LINE, MODE_8086, 0xff};
+    static const uint8_t slave[] = {VECTOR + 8, SLAVE_LINE, MODE_8086, 0xff};
+    outb(MASTER, INIT);
+    outb(SLAVE, INIT);
+    for (unsigned i = 0; i < sizeof master; i++) outb(MASTER + DATA, master[i]);
+    for (unsigned i = 0; i < sizeof slave; i++) outb(SLAVE + DATA, slave[i]);
 }
 
 void irq_init(void)

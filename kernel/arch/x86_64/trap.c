@@ -21,8 +21,9 @@ static void unstep_stub(struct arch_context *c)
 {
     const struct utcb *utcb = (const void *)((uint64_t)c + PAGE_SIZE);
     uint64_t pc = utcb->syscall.pc;
-    if (c->rip != c->syscall_entry) c->rip = arch_user_address_ok(pc) ? pc : 0;
-    else c->rflags &= ~(uint64_t)RFLAGS_TF;
+    bool at_entry = c->rip == c->syscall_entry;
+    if (at_entry) c->rflags &= ~(uint64_t)RFLAGS_TF;
+    if (!at_entry) c->rip = arch_user_address_ok(pc) ? pc : 0;
 }
 
 // From user mode; the current thread's context is complete.

@@ -3,7 +3,4 @@
 #pragma once
 #include "abi/boot.h"
 
-static inline struct utcb *rt_utcb(void)
-{
-    return (struct utcb *)BOOT_UTCB_ADDRESS;
-}
+static inline struct utcb *rt_utcb(void) { return (struct utcb *)BOOT_UTCB_ADDRESS; }
