@@ -84,7 +84,8 @@ static struct world {
     struct message peer_answer;
     uint64_t peer_cap;  // badge that went with the kept answer
     uint64_t effect;    // what the server's own effect has set
-    unsigned signals, failed, confirmed, renewed, doubted;
+    unsigned signals, failed, confirmed, renewed, doubted, panics;
+    unsigned n_lost;  // answers that were to carry a capability that is none: the server may panic
 } world;
 
 static err_t place(uint64_t slot, uint64_t type, uint64_t badge)
@@ -171,6 +172,8 @@ static err_t answer(uint64_t slot, const struct message *m)
 {
     unsigned i = world.armed_for[slot];
     if (i == 0 || world.armed[slot] != m->count) return ERR_STALE;
+    for (unsigned c = 0; c < INFO_CAPS(m->info); c++)
+        if (!caps[the_utcb.send_slot[c]].used) return ERR_NO_CAP;
     world.armed_for[slot] = 0;
     i--;
     if (INFO_ERR(m->info) == ERR_RESTARTED) {
@@ -212,7 +215,7 @@ static err_t act(unsigned number, uint64_t cap, uint64_t reply_slot, struct mess
             supervisor(m);
         return OK;
     case SYS_REPLY_WAIT:
-        if (m->count) (void)answer(reply_slot, m);
+        if (m->count && answer(reply_slot, m) == ERR_NO_CAP) return ERR_NO_CAP;
         point();
         return next_request(reply_slot, m);
     case SYS_SEND: return answer(cap, m);
@@ -245,6 +248,10 @@ const struct component_cap *rt_cap(const char *name)
 
 void panic(const char *format, ...)
 {
+    if (world.n_lost > 0) {
+        world.panics++;
+        die(DEATH_FAULT);
+    }
     va_list arguments;
     va_start(arguments, format);
     vprintf(format, arguments);

@@ -171,6 +171,17 @@ static err_t op_bad_effect(const struct request *request, struct answer *answer)
     return OK;
 }
 
+// The capability that goes with the answer has been lost, as often as the request says.
+static err_t op_lose(const struct request *request, struct answer *answer)
+{
+    mix(request->words[1]);
+    if (world.n_lost == request->words[0]) return OK;
+    world.n_lost++;
+    answer->caps[0] = slot_alloc();
+    answer->n_caps = 1;
+    return OK;
+}
+
 static err_t op_fail(const struct request *request, struct answer *answer)
 {
     (void)answer;
@@ -193,8 +204,9 @@ static void effect_set(uint64_t value, uint64_t b, uint64_t c)
 
 static _Bool sound(void) { return root->broken == 0; }
 
-enum { OP_STORE, OP_RECORD, OP_ASK, OP_EFFECTS, OP_WAIT, OP_FAIL, OP_BAD_EFFECT };
-static const server_handler handlers[] = {op_store, op_record, op_ask, op_effects, op_wait, op_fail, op_bad_effect};
+enum { OP_STORE, OP_RECORD, OP_ASK, OP_EFFECTS, OP_WAIT, OP_FAIL, OP_BAD_EFFECT, OP_LOSE };
+static const server_handler handlers[] = {op_store, op_record, op_ask,        op_effects,
+                                          op_wait,  op_fail,   op_bad_effect, op_lose};
 static const server_handler channel_handlers[] = {op_store};
 static const server_effect_handler effects[] = {effect_set};
 static const struct server server = {
@@ -366,6 +378,16 @@ static void test_failed(void)
     check("and serves", world.n_answers[2] == 1);
 }
 
+static void test_lost_answer(void)
+{
+    const struct sim_request good = {OP_STORE, CLIENT_BADGE, {1234, 2, 3}};
+    script(3, (struct sim_request[]){good, {OP_LOSE, CLIENT_BADGE, {2, 77, 0}}, good});
+    check("an answer whose capability is none is a death of its server's own", world.panics == 2);
+    check("behind which the caller asks again and is answered once",
+          world.n_answers[1] == 1 && world.answers[1].err == OK && world.answers[1].n_caps == 0);
+    check("and it serves", world.n_answers[2] == 1 && world.failed == 0);
+}
+
 // Spoil something of a vault at rest; whether the next instance sees it and begins anew.
 static _Bool is_found_at_rest(void *at, uint64_t value)
 {
@@ -451,6 +473,7 @@ int main(void)
     test_deaths();
     test_poison();
     test_failed();
+    test_lost_answer();
     test_integrity();
     test_channel();
     test_gone();
