@@ -235,6 +235,15 @@ static void reach_departed(struct extent **first)
         ;
 }
 
+// The slot, if a capability is there. An empty one would be answered with in vain, again and again.
+static uint32_t standing(uint32_t slot)
+{
+    struct cap_identity cap = {0};
+    if (slot) (void)cspace_identify(SLOT_CSPACE, slot, &cap);
+    audit_slots(cap.type != CAP_EMPTY ? slot : 0, 1);
+    return cap.type != CAP_EMPTY ? slot : 0;
+}
+
 static void claim_pages(void)
 {
     buddy_reset(&fs->pool);
@@ -242,7 +251,7 @@ static void claim_pages(void)
     for_each (extent, e, &fs->extents) {
         buddy_claim(&fs->pool, e->pool_page, e->order);
         fs->file_pages += 1u << e->order;
-        for (unsigned kind = 0; kind < LEND_KINDS; kind++) audit_slots(e->slots[kind], 1);
+        for (unsigned kind = 0; kind < LEND_KINDS; kind++) e->slots[kind] = standing(e->slots[kind]);
     }
     for_each (pipe, pipe, &fs->pipes) {
         for (unsigned i = 0; i < PIPE_PAGES; i++)
@@ -264,23 +273,26 @@ static void wake_pipes(void)
     for_each (pipe, pipe, &fs->pipes) ring_tell_again(pipe);
 }
 
+// Nobody waits any more (io_wake_all).
+static void empty_waiting(void)
+{
+    for_each (inode, inode, &fs->inodes) inode->lock_queue.first = NULL;
+    for_each (pipe, pipe, &fs->pipes)
+        for (unsigned end = 0; end < PIPE_ENDS; end++) pipe->ends[end].queue.first = NULL;
+}
+
 void wake_all(void)
 {
     io_wake_all();
+    empty_waiting();
     wake_pipes();
-}
-
-// The slot, if a capability is there.
-static uint32_t standing(uint32_t slot)
-{
-    struct cap_identity cap;
-    return slot && cspace_identify(SLOT_CSPACE, slot, &cap) == OK ? slot : 0;
 }
 
 void audit(void)
 {
     uint32_t files = fs->inodes.n_used, pages = fs->pool.n_free;
     io_audit();
+    empty_waiting();
     clear_counts();
     for_each (inode, inode, &fs->inodes)
         if (is_directory(inode)) reach_entries(inode);
@@ -305,8 +317,6 @@ void audit(void)
     claim_pages();
     fs->passing = standing(fs->passing);
     fs->words = standing(fs->words);
-    audit_slots(fs->passing, 1);
-    audit_slots(fs->words, 1);
     if (files != fs->inodes.n_used || pages != fs->pool.n_free)
         log_line("the audit has found %d files and %d pages that were lost", (int)(files - fs->inodes.n_used),
                  (int)(fs->pool.n_free - pages));

@@ -130,6 +130,24 @@ static void test_lent_pipe(void)
     ok(n_free_named == 0, "its slots are free and stay so");
 }
 
+static bool is_mapped(long file)
+{
+    words((uint64_t)file, 0, PAGE_SIZE, PROT_READ, 0, 0);
+    return request(IO_MAP) == OK && answer.n_caps == 1 && slots[answer.caps[0]].used;
+}
+
+static void test_lost_capability(void)
+{
+    start(1024);
+    want_buffer();
+    long file = do_open("/a", O_CREAT | O_RDWR, 0644);
+    do_write(file, 0, scratch, 5000);
+    ok(is_mapped(file), "a file is mapped");
+    slots[answer.caps[0]].used = false;
+    run_audit();
+    ok(is_mapped(file), "and can be again behind an audit, though the capability was lost");
+}
+
 static void test_stale_sessions(void)
 {
     make_tree();
@@ -153,6 +171,7 @@ int main(void)
     test_lost_directory();
     test_pipe();
     test_lent_pipe();
+    test_lost_capability();
     test_stale_sessions();
     return finish_tests();
 }

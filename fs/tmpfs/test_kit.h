@@ -253,9 +253,10 @@ err_t rt_syscall(unsigned number, uint64_t cap, uint64_t reply_slot, struct mess
     switch (INFO_LABEL(m->info)) {
     case CSPACE_DERIVE: return OK;
     case CSPACE_IDENTIFY:
+        m->words[0] = !slot->used ? CAP_EMPTY : slot->n_pages ? CAP_FRAMES : CAP_ENDPOINT;
         m->words[2] = slot->badge;
         m->words[4] = slot->children;
-        return slot->used ? OK : ERR_NO_CAP;
+        return OK;
     case CSPACE_DERIVE_FRAMES:
         slot->first = (uint32_t)m->words[4];
         slot->n_pages = 1u << (m->words[5] - PAGE_BITS);

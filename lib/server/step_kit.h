@@ -139,8 +139,8 @@ static err_t cspace_operation(struct message *m)
         for (uint64_t i = slot; i < slot + m->words[1]; i++) caps[i].used = 0;
         return OK;
     case CSPACE_IDENTIFY:
-        if (!caps[slot].used) return ERR_NO_CAP;
-        *m = (struct message){.words = {caps[slot].type, 0, caps[slot].badge, world.armed[slot], 1}};
+        *m = (struct message){
+            .words = {caps[slot].used ? caps[slot].type : CAP_EMPTY, 0, caps[slot].badge, world.armed[slot], 1}};
         return OK;
     }
     return OK;

@@ -20,6 +20,7 @@ static void reach_thread(struct process *process, struct thread *thread)
 {
     thread->process = process;
     reach_signals(&thread->signals);
+    if (!table_holds(&state->kits, thread->kit)) thread->kit = NULL;
     reach_kit(thread->kit);
     audit_reply(thread->stopped_call);
 }
@@ -180,6 +181,21 @@ static void join_homeless(void)
     reach_space(homeless);
 }
 
+// The only thread without kit gets the only kit that nobody has.
+static void join_kits(void)
+{
+    struct thread *lacking = NULL;
+    struct kit *spare = NULL;
+    unsigned n_lacking = 0, n_spare = 0;
+    for_each (thread, thread, &state->threads)
+        if (audit_reached(&state->threads, thread) && !thread->kit) lacking = thread, n_lacking++;
+    for_each (kit, kit, &state->kits)
+        if (!audit_reached(&state->kits, kit)) spare = kit, n_spare++;
+    if (n_lacking != 1 || n_spare != 1) return;
+    lacking->kit = spare;
+    reach_kit(spare);
+}
+
 static void reach_processes(void)
 {
     for_each (space, space, &state->spaces) space->n_processes = 0;
@@ -190,6 +206,7 @@ static void reach_processes(void)
         if (is_process(process) && audit_reach(&state->processes, process)) reach_process(process);
     for_reached_by (next_dead, space, space, &state->spaces, state->dead_spaces) reach_parts(space);
     join_homeless();
+    join_kits();
     relink_chunks();
 }
 

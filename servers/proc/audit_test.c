@@ -295,6 +295,10 @@ static void test_threads(void)
     run_audit();
     ok(events[2] == 1, "one that is blocked is not");
     ok(starts[1] == 1 && starts[2] == 0, "who has begun and stands still is set going");
+    struct kit *kit = second->threads->kit;
+    second->threads->kit = (struct kit *)(uintptr_t)12;
+    run_audit();
+    ok(second->threads->kit == kit && state->kits.n_used == 2, "the only thread without a kit gets the only one left");
 }
 
 static void test_tree(void)

@@ -45,6 +45,8 @@ struct ldisc {
 
 // A new terminal's state: Linux's defaults, empty queues in LDISC_MEMORY bytes at `memory` (8-byte aligned).
 void ldisc_init(struct ldisc *l, void *memory);
+// Its memory lies there.
+void ldisc_place(struct ldisc *l, void *memory);
 // Back to that state, with the memory it has.
 void ldisc_reset(struct ldisc *l);
 

@@ -16,11 +16,17 @@ static bool ends_file(const struct ldisc *l, uint32_t position)
 
 static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
+void ldisc_place(struct ldisc *l, void *memory)
+{
+    l->line_ends = memory;
+    l->input = (uint8_t *)memory + LDISC_INPUT / 8;
+    l->output.bytes = l->input + LDISC_INPUT;
+}
+
 void ldisc_init(struct ldisc *l, void *memory)
 {
-    *l = (struct ldisc){.line_ends = memory,
-                        .input = (uint8_t *)memory + LDISC_INPUT / 8,
-                        .output.bytes = (uint8_t *)memory + LDISC_INPUT / 8 + LDISC_INPUT};
+    *l = (struct ldisc){0};
+    ldisc_place(l, memory);
     ldisc_reset(l);
 }
 

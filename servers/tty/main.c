@@ -7,7 +7,7 @@
 
 #include "protocols/proc.h"
 
-#define STATE_VERSION 1
+#define STATE_VERSION 2
 #define ATTACH_AGAIN_NS 1000000000ull
 #define BUFFERS 16  // processes that move more than IO_INLINE bytes at a time
 
@@ -35,8 +35,12 @@ static void init(void *memory)
     char component[24];
     uint32_t n_lines = 0;
     io_init(&state->io, &sizes);
-    for (uint32_t i = 0; i < TERMINALS; i++) terminal_init(&state->terminals[i], NONE);
-    for (uint32_t i = 0; i < STREAMS; i++) stream_init(&state->streams[i], NONE);
+    state->terminal_bytes = vault_alloc(TERMINALS * LDISC_MEMORY);
+    state->stream_bytes = vault_alloc(STREAMS * QUEUE_BYTES);
+    vault_keep(&state->terminal_bytes, sizeof state->terminal_bytes + sizeof state->stream_bytes);
+    for (uint32_t i = 0; i < TERMINALS; i++)
+        terminal_init(&state->terminals[i], state->terminal_bytes + i * LDISC_MEMORY);
+    for (uint32_t i = 0; i < STREAMS; i++) stream_init(&state->streams[i], state->stream_bytes + i * QUEUE_BYTES);
     if (rt_arg("console", 0, component, sizeof component)) {
         struct terminal *t = &state->terminals[0];
         t->line = add_line(state, &n_lines, component, &t->ldisc.output);
@@ -113,8 +117,8 @@ static const struct server server = {
     .description_gone = io_description_gone,
     .session_gone = io_session_gone,
     .stale_session = io_stale_session,
-    .audit = io_audit,
-    .wake = io_wake_all,
+    .audit = audit,
+    .wake = wake_all,
     .check = io_check,
     .usage = io_usage,
     .effects = line_effects,

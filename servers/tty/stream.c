@@ -13,10 +13,10 @@
 #define END_OF_FILE 0x45
 #define WRITERS_WOKEN_AT (QUEUE_BYTES / 2)
 
-void stream_init(struct stream *s, uint32_t line)
+void stream_init(struct stream *s, uint8_t *memory)
 {
-    s->output.bytes = vault_alloc(QUEUE_BYTES);
-    s->line = line;
+    s->output.bytes = memory;
+    s->line = NONE;
 }
 
 // Decode at most `limit` bytes of what has come into `to` (null: only count). *used: bytes of the line they took.

@@ -15,10 +15,10 @@
 #define GIVEN_UP_NS TENTH_NS  // a time-out this long past belongs to a read that was interrupted
 #define WRITERS_WOKEN_AT (QUEUE_BYTES / 2)
 
-void terminal_init(struct terminal *t, uint32_t line)
+void terminal_init(struct terminal *t, uint8_t *memory)
 {
-    ldisc_init(&t->ldisc, vault_alloc(LDISC_MEMORY));
-    t->line = line;
+    ldisc_init(&t->ldisc, memory);
+    t->line = NONE;
 }
 
 struct line *terminal_line(const struct terminal *t) { return t->line == NONE ? NULL : &tty->lines[t->line]; }

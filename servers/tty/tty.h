@@ -93,6 +93,8 @@ struct tty_state {
     struct line lines[LINES];
     struct terminal terminals[TERMINALS];  // the serial ones first, then pseudo-terminals
     struct stream streams[STREAMS];
+    uint8_t *terminal_bytes;  // LDISC_MEMORY for each terminal
+    uint8_t *stream_bytes;    // QUEUE_BYTES for each stream
 };
 extern struct tty_state *tty;
 
@@ -140,7 +142,8 @@ tcflag_t speed_code(uint32_t speed);
 void console_receive(struct line *line);
 
 // --- terminal.c
-void terminal_init(struct terminal *t, uint32_t line);
+// In LDISC_MEMORY bytes at `memory`.
+void terminal_init(struct terminal *t, uint8_t *memory);
 struct line *terminal_line(const struct terminal *t);
 err_t terminal_read(struct call *call);
 err_t terminal_write(struct call *call);
@@ -188,7 +191,8 @@ uint64_t pty_master_poll(const struct call *call);
 void pty_master_closed(struct terminal *t);
 
 // --- stream.c
-void stream_init(struct stream *s, uint32_t line);
+// In QUEUE_BYTES bytes at `memory`.
+void stream_init(struct stream *s, uint8_t *memory);
 err_t stream_read(struct call *call);
 err_t stream_write(struct call *call);
 uint64_t stream_poll(const struct call *call);
@@ -215,6 +219,10 @@ err_t op_seek(const struct request *request, struct answer *answer);
 err_t op_map(const struct request *request, struct answer *answer);
 err_t op_readdir(const struct request *request, struct answer *answer);
 err_t op_truncate(const struct request *request, struct answer *answer);
+
+// --- audit.c
+void audit(void);     // for server.audit
+void wake_all(void);  // for server.wake
 
 // --- ioctl.c, ioctl_settings.c
 err_t op_ioctl(const struct request *request, struct answer *answer);
