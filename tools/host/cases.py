@@ -144,8 +144,10 @@ class Reader:
 class Runner:
     """Runs cases on one kind of system, in as many boots as it takes."""
 
-    def __init__(self, settings, programs, files=None):
+    def __init__(self, settings, programs, files=None, logs=None):
+        """`logs`: a list that the path of each boot's log joins."""
         self.settings, self.programs, self.files = settings, programs, files
+        self.logs = [] if logs is None else logs
 
     def run(self, cases, report):
         """Calls report(case, outcome) for every case, as it ends."""
@@ -170,6 +172,7 @@ class Runner:
             why = "hung: " + ("no answer within the time limit" if reader.begun >= 0 else "the system did not boot")
         except (guest.GuestError, ValueError) as error:
             why = str(error)
+        self.logs.append(run.log)
         text = b"".join(errors).decode(errors="replace").strip()
         return reader.ended + 1, why + (f"\n--- standard error of the script:\n{text}" if text else "") + f"\nlog: {run.log}"
 
