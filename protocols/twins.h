@@ -72,7 +72,8 @@ struct twin_record {
     uint64_t recovery_ns, recovery_max_ns;
     uint64_t cpu_ns;                  // of instances that are gone
     uint64_t beat_ns;                 // when it last went round its loop; by itself
-    uint64_t progress;                // how many components it has started; by itself
+    uint64_t waits_since, waited_ns;  // for something to do: when it began, 0: it works; of all instances; by itself
+    uint64_t progress;                // how many components it has started, requests it has served; by itself
     uint64_t doubted_ns;              // when it last had another instance look whether it comes to the same; by itself
     uint64_t plan_due;                // DEATH_DOUBT or DEATH_PLANNED: it is to be ended for that; by itself, by the
                                       //  supervisor

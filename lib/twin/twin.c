@@ -7,7 +7,6 @@
 #define MS 1000000ull
 #define BEATS_MISSED_MAX 3
 #define LATENESS_NS (TWIN_BEAT_NS / 4)
-#define OTHERS_PART 32  // of the time, that a twin leaves to others in any case
 #define DOUBT_NS (1000 * MS)
 #define BUILD_BEATS 1000  // while it builds the system, once at boot
 #define WATCHDOG_NS (200 * MS)
@@ -16,7 +15,7 @@
 
 static uint64_t looked_ns;  // when we last looked: what we saw then was
 static uint64_t seen_ns;    // the other's beat
-static uint64_t seen_cpu_ns, seen_progress;
+static uint64_t seen_waited_ns, seen_progress;
 static uint64_t look_ns;  // when to look again
 static unsigned n_missed;
 static uint64_t watchdog_due_ns;
@@ -39,10 +38,27 @@ void twin_reboot(const char *format, ...)
     panic("the machine does not restart");
 }
 
+void twin_waits(enum twin self) { twin_record(self)->waits_since = now_ns(); }
+
+// Until when it has waited altogether, if it goes on then.
+static uint64_t waited_ns(const struct twin_record *r, uint64_t then)
+{
+    return r->waited_ns + (r->waits_since && then > r->waits_since ? then - r->waits_since : 0);
+}
+
+static void wait_ended(struct twin_record *r, uint64_t then)
+{
+    r->waited_ns = waited_ns(r, then);
+    r->waits_since = 0;
+}
+
+void twin_goes_on(enum twin self) { wait_ended(twin_record(self), now_ns()); }
+
 // ERR_RESTARTED makes a caller's stub send again and a faulting thread run into its fault again.
 void twin_attach(enum twin self)
 {
     if (twins()->magic != TWINS_MAGIC) twin_reboot("what supervisor and guardian share is damaged");
+    wait_ended(twin_record(self), twin_record(self)->died_ns);
     struct cap_identity reply;
     uint32_t slot = twin_slot(self, TWIN_REPLY);
     if (cspace_identify(BOOT_SLOT_CSPACE, slot, &reply) != OK) return;
@@ -164,10 +180,11 @@ static void restart(enum twin other, struct twin_record *r)
     look_ns = looked_ns + TWIN_BEAT_NS;
 }
 
-// It has had the processor for itself and brought nothing about: a loop that turns without end shows beats, too.
-static _Bool turns_idly(enum twin other, const struct twin_record *r, uint64_t elapsed_ns)
+// It was busy for most of the time and has brought nothing about. A loop that turns without end shows beats, too, and may keep
+// others busy that answer it, on whose time it then runs.
+static _Bool turns_idly(const struct twin_record *r, uint64_t now, uint64_t elapsed_ns)
 {
-    return r->progress == seen_progress && twin_cpu_ns(other) - seen_cpu_ns > elapsed_ns - elapsed_ns / OTHERS_PART;
+    return r->progress == seen_progress && waited_ns(r, now) - seen_waited_ns < elapsed_ns / 2;
 }
 
 static void look(enum twin other, struct twin_record *r, uint64_t now)
@@ -176,13 +193,13 @@ static void look(enum twin other, struct twin_record *r, uint64_t now)
     _Bool punctual = elapsed_ns < TWIN_BEAT_NS + LATENESS_NS;
     look_ns = now + TWIN_BEAT_NS;
     if (elapsed_ns < TWIN_BEAT_NS) return;
-    if (r->beat_ns != seen_ns && !turns_idly(other, r, elapsed_ns))
+    if (r->beat_ns != seen_ns && !turns_idly(r, now, elapsed_ns))
         n_missed = 0;
     else if (punctual)
         n_missed++;
     looked_ns = now;
     seen_ns = r->beat_ns;
-    seen_cpu_ns = twin_cpu_ns(other);
+    seen_waited_ns = waited_ns(r, now);
     seen_progress = r->progress;
     if (n_missed > (twins()->built ? BEATS_MISSED_MAX : BUILD_BEATS)) died(other, DEATH_HANG, NULL);
 }

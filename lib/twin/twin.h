@@ -38,6 +38,11 @@ void twin_attach(enum twin self);
 // I live. To be called in each round of the loop; the first call after a start says that we serve.
 void twin_beat(enum twin self);
 
+// I wait for something to do from here on; I go on. Counted over all instances: others can run meanwhile, whatever their
+// priorities.
+void twin_waits(enum twin self);
+void twin_goes_on(enum twin self);
+
 // What this instance has come to is hardly ever so: have the next one try. True: it ends within TWIN_DOUBT_NS. False when that
 // happened within the last second, so that this is the next one.
 #define TWIN_DOUBT_NS (2 * TWIN_BEAT_NS)

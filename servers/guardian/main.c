@@ -23,8 +23,10 @@ int component_main(const struct component_info *page)
         twin_beat(TWIN_GUARDIAN);
         uint64_t deadline = twin_watch(TWIN_SUPERVISOR);
         m.count = 0;
+        twin_waits(TWIN_GUARDIAN);
         err_t err =
             sys_reply_wait(twin_slot(TWIN_GUARDIAN, TWIN_ENDPOINT), twin_slot(TWIN_GUARDIAN, TWIN_REPLY), &m, deadline);
+        twin_goes_on(TWIN_GUARDIAN);
         if (err == OK) twin_fault(TWIN_SUPERVISOR, &m);
     }
 }

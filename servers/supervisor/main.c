@@ -52,21 +52,10 @@ static void build(const struct boot_info *boot)
     system_built();
 }
 
-// How long we wait is counted over all instances: others can run then, whatever their priorities.
-static void wait_begins(void) { the_system->waits_since = now_ns(); }
-
-static void wait_ends(uint64_t now)
-{
-    if (the_system->waits_since && now > the_system->waits_since)
-        the_system->waited_ns += now - the_system->waits_since;
-    the_system->waits_since = 0;
-}
-
 // Go on where the last instance was.
 static void take_over(const struct boot_info *boot)
 {
     system_check();
-    wait_ends(twin_record(TWIN_SUPERVISOR)->died_ns);
     memory_attach(boot);
     for (unsigned i = 0; i < the_system->n_components; i++) durable_map(&the_system->components[i]);
     update_attach();
@@ -118,9 +107,9 @@ int component_main(const struct component_info *page)
     for (;;) {
         twin_beat(TWIN_SUPERVISOR);
         uint64_t deadline = earlier(watch_guardian(), converge());
-        wait_begins();
+        twin_waits(TWIN_SUPERVISOR);
         err_t err = sys_reply_wait(SLOT_OWN_ENDPOINT, SLOT_OWN_REPLY, &m, deadline);
-        wait_ends(now_ns());
+        twin_goes_on(TWIN_SUPERVISOR);
         if (err == ERR_TIMEOUT) {
             m.count = 0;
             continue;

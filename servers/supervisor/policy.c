@@ -123,7 +123,8 @@ static uint64_t beat(struct component *c, uint64_t now)
     if (c->spec->heartbeat_ns == 0) return NS_FOREVER;
     if (now < c->beat_at) return c->beat_at;
     _Bool punctual = now - c->beat_at < c->spec->heartbeat_ns / BEAT_LATENESS;
-    _Bool had_time = the_system->waited_ns - c->beat_waited_ns >= c->spec->heartbeat_ns / BEAT_LATENESS;
+    _Bool had_time =
+        twin_record(TWIN_SUPERVISOR)->waited_ns - c->beat_waited_ns >= c->spec->heartbeat_ns / BEAT_LATENESS;
     if (!c->beat_open)
         c->beats_missed = 0;
     else if (punctual && had_time && !is_starved(c))
@@ -139,7 +140,7 @@ static uint64_t beat(struct component *c, uint64_t now)
     }
     c->beat_open = 1;
     c->beat_at = now + c->spec->heartbeat_ns;
-    c->beat_waited_ns = the_system->waited_ns;
+    c->beat_waited_ns = twin_record(TWIN_SUPERVISOR)->waited_ns;
     c->beat_cpu_ns = component_cpu_ns(c);
     (void)sys_signal(part_slot(c, PART_BEAT));
     return c->beat_at;

@@ -159,6 +159,7 @@ void handle_message(struct message *m)
     }
     struct component *c = component_at(BADGE_SLOT(m->badge));
     uint32_t operation = INFO_LABEL(m->info);
+    if (operation != SUPERVISOR_HEARTBEAT) twin_record(TWIN_SUPERVISOR)->progress++;
     err_t err = c ? handle_request(c, operation, m) : ERR_INVALID;
     m->info = INFO(err, answer_words(operation), 0);
     m->count = count;

@@ -115,7 +115,7 @@ struct component {
     uint64_t restarts[RESTARTS_KEPT];       // times of the latest, newest last
     unsigned n_restarts;
     uint64_t beat_at;                      // when the next heartbeat is due to be sent
-    uint64_t beat_waited_ns, beat_cpu_ns;  // the system's `waited_ns` and its own CPU time when the latest was
+    uint64_t beat_waited_ns, beat_cpu_ns;  // what we had waited, and its own CPU time, when the latest was
     unsigned beats_missed;
     _Bool beat_open;  // sent and not answered
     _Bool was_ready;
@@ -157,8 +157,6 @@ struct system {
     uint32_t next_slot;  // of those for slot_take()
     struct patched patched[PATCHED_PAGES];
     uint64_t bytes_used, bytes_in_pools;
-    uint64_t waits_since;  // when we began to wait for messages, 0: we do not
-    uint64_t waited_ns;    // of all instances
     _Bool announced;
     struct stage stages[STAGES];
     unsigned staging;  // the area being filled, STAGES: none
