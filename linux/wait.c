@@ -9,7 +9,11 @@ err_t thread_wait(uint64_t deadline_ns)
 {
     struct message m = {0};
     close_now();
-    return sys_wait(PSLOT_NOTIFICATION + thread_index() % 64, 0, &m, deadline_ns);
+    err_t err = sys_wait(PSLOT_NOTIFICATION + thread_index() % 64, 0, &m, deadline_ns);
+    if (err == OK || err == ERR_TIMEOUT || err == ERR_EVENT) return err;
+    m = (struct message){.words = {thread_index()}};
+    (void)ask_proc(PROC_NOTIFICATION, 0, &m);
+    return OK;  // who waits looks, and waits again
 }
 
 long wait_interrupted(err_t err) { return err == ERR_EVENT ? -ERESTARTSYS : errno_of(err); }

@@ -36,27 +36,28 @@ enum {
     PROC_MINCORE,   // (address, bytes; vector in words 6..) -> bytes
 
     // --- processes and threads
-    PROC_FORK,         // (thread) -> pid; the child's copy of the calling thread returns from this very call with word
-                       //  0 == 0
-    PROC_CREATE,       // (thread, flags PROC_CREATE_*) -> tid, thread area, process area: made, mapped, not running.
-                       //  PROC_CREATE_PROCESS: a new process in the same address space (vfork, posix_spawn), else a
-                       //  thread
-    PROC_START,        // (thread area, pc, sp, argument, 0 | index + 1 of the thread that calls) let a created thread
-                       //  run in liblinux; who calls is signalled as by PROC_WAIT_VFORK
-    PROC_EXEC,         // (thread, bytes of the handover at LIBLINUX_HANDOVER, bytes of the command line; comm (16
-                       //  bytes) in words 6,7, command line for /proc in the rest) does not return: other threads end,
-                       //  a fresh liblinux starts in a new address space with the handover pages moved there. Only the
-                       //  process's own state survives
-    PROC_EXIT,         // (status word as wait reports it, bytes of a reason for the log, at most PROC_REASON_BYTES;
-                       //  the reason in words 6..) the whole process; does not return
-    PROC_THREAD_EXIT,  // (thread, exit status) this thread; the last one ends the process with its status; does not
-                       //  return
-    PROC_WAIT,         // (pid as wait4's, options WNOHANG.., flags PROC_WAIT_*, thread) -> pid, status, struct rusage
-                       //  in words 6.. ECHILD; none yet: ERR_AGAIN and a signal will follow; WNOHANG: pid 0. Also
-                       //  stopped and continued children.
-                       //  The options are waitid's: wait4 adds WEXITED. Word 2: the child's uid, for waitid's siginfo
-    PROC_WAIT_VFORK,   // (thread, tid) OK once the child's new program has begun (PROC_STARTED) or it exited;
-                       //  ERR_AGAIN
+    PROC_FORK,          // (thread) -> pid; the child's copy of the calling thread returns from this very call with word
+                        //  0 == 0
+    PROC_CREATE,        // (thread, flags PROC_CREATE_*) -> tid, thread area, process area: made, mapped, not running.
+                        //  PROC_CREATE_PROCESS: a new process in the same address space (vfork, posix_spawn), else a
+                        //  thread
+    PROC_START,         // (thread area, pc, sp, argument, 0 | index + 1 of the thread that calls) let a created thread
+                        //  run in liblinux; who calls is signalled as by PROC_WAIT_VFORK
+    PROC_EXEC,          // (thread, bytes of the handover at LIBLINUX_HANDOVER, bytes of the command line; comm (16
+                        //  bytes) in words 6,7, command line for /proc in the rest) does not return: other threads end,
+                        //  a fresh liblinux starts in a new address space with the handover pages moved there. Only the
+                        //  process's own state survives
+    PROC_EXIT,          // (status word as wait reports it, bytes of a reason for the log, at most PROC_REASON_BYTES;
+                        //  the reason in words 6..) the whole process; does not return
+    PROC_THREAD_EXIT,   // (thread, exit status) this thread; the last one ends the process with its status; does not
+                        //  return
+    PROC_NOTIFICATION,  // (thread) its notification, which it cannot wait on, is given again if it is not in its place
+    PROC_WAIT,          // (pid as wait4's, options WNOHANG.., flags PROC_WAIT_*, thread) -> pid, status, struct rusage
+                        //  in words 6.. ECHILD; none yet: ERR_AGAIN and a signal will follow; WNOHANG: pid 0. Also
+                        //  stopped and continued children.
+                        //  The options are waitid's: wait4 adds WEXITED. Word 2: the child's uid, for waitid's siginfo
+    PROC_WAIT_VFORK,    // (thread, tid) OK once the child's new program has begun (PROC_STARTED) or it exited;
+                        //  ERR_AGAIN
 
     // --- signals
     PROC_KILL,         // (pid as kill's: > 0, 0, -1, < -1, signal)

@@ -23,3 +23,6 @@ void slot_revoke_and_free(uint32_t slot);
 
 // How many slots are free.
 uint32_t slots_free(void);
+
+// Give an empty slot back at once: in an audit, which has no commit.
+void slot_release(uint32_t slot);

@@ -293,9 +293,8 @@ const char *vault_check_state(uint32_t cspace_slots);
 
 // --- slots.c
 void slot_note(uint32_t first, uint32_t n);
-void slot_release(uint32_t slot);  // it is empty: may be allocated again
-uint32_t slot_find(void);          // an empty slot, not taken yet; 0: none
-void slot_claim(uint32_t slot);    // take it without a note: a rollback leaves what it holds
+uint32_t slot_find(void);        // an empty slot, not taken yet; 0: none
+void slot_claim(uint32_t slot);  // take it without a note: a rollback leaves what it holds
 
 // --- journal.c
 // Call with this number.

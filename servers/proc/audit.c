@@ -296,17 +296,18 @@ static bool has_signal(const struct thread *thread)
     return thread->page && (thread->signals.pending | process->signals.pending) & ~thread->page->blocked;
 }
 
-// Nothing that has begun stands still: who waits is blocked in a call. So it was never set going, or its fault was answered
-// by nobody's word. Nor do signals wait that were not told.
+// Nothing that has begun stands still: who waits is blocked in a call. So it was never set going, or its fault came to nobody.
+// Nor do signals wait that were not told.
 static void wake_threads(void)
 {
     for_each (thread, thread, &state->threads) {
         uint64_t now = THREAD_STATE_READY;
         if (!thread->kit || !table_holds(&state->kits, thread->kit)) continue;
+        if (thread->process->life == PROCESS_LIVE) thread_mend_notification(thread);
         (void)sys_signal(thread->kit->signal);
         if (has_signal(thread)) (void)thread_event(thread->kit->thread, EVENT_SIGNAL);
         (void)thread_info(thread->kit->thread, &now, NULL, NULL);
-        if (thread->started && now == THREAD_STATE_STOPPED) (void)thread_run(thread->kit->thread, 0, 1);
+        if (thread->started && now == THREAD_STATE_STOPPED && thread->process->space) thread_set_going(thread);
     }
 }
 

@@ -50,6 +50,9 @@ void vault_clear_unlogged(void *address, size_t bytes) { memset(address, 0, byte
 void audit_slots(uint32_t first, uint32_t n) { (void)first, (void)n; }
 void audit_reply(uint64_t handle) { (void)handle; }
 void io_audit(void) {}
+static unsigned given[SLOTS];
+void thread_mend_notification(const struct thread *thread) { given[thread->kit->notification]++; }
+void thread_set_going(const struct thread *thread) { starts[thread->kit->thread]++; }
 void io_wake_all(void) {}
 void table_publish_again(void) {}
 void *page_address(uint32_t page) { return pool + (size_t)page * PAGE_SIZE; }
@@ -294,6 +297,7 @@ static void test_threads(void)
     thread_state[1] = THREAD_STATE_STOPPED;
     run_audit();
     ok(events[2] == 1, "one that is blocked is not");
+    ok(given[1] > 0 && given[2] > 0, "notifications are looked after");
     ok(starts[1] == 1 && starts[2] == 0, "who has begun and stands still is set going");
     struct kit *kit = second->threads->kit;
     second->threads->kit = (struct kit *)(uintptr_t)12;

@@ -46,6 +46,7 @@ static const server_handler operations[] = {
     HANDLER(PROC_EXEC, proc_exec),
     HANDLER(PROC_EXIT, proc_exit),
     HANDLER(PROC_THREAD_EXIT, proc_thread_exit),
+    HANDLER(PROC_NOTIFICATION, proc_notification),
     HANDLER(PROC_WAIT, proc_wait),
     HANDLER(PROC_WAIT_VFORK, proc_wait_vfork),
     HANDLER(PROC_KILL, proc_kill),

@@ -225,6 +225,10 @@ void thread_page_fill(struct thread *thread);                       // proc's pa
 void thread_destroy(struct thread *thread, bool space_lives);       // it ends; its kit can be used again
 bool thread_start(struct thread *thread, uint64_t pc, uint64_t sp, uint64_t argument);  // it runs after the commit
 void thread_run_later(struct thread *thread);
+// The notification that it waits on stands in its place, whatever has become of that.
+void thread_mend_notification(const struct thread *thread);
+// In an audit: it stands still though it has begun. What the kernel knows of it is said again, and it runs.
+void thread_set_going(const struct thread *thread);
 void thread_wake(struct thread *thread);         // signal its notification
 void thread_event_later(struct thread *thread);  // there may be a signal for it
 uint64_t thread_consumed_ns(const struct thread *thread);
@@ -240,6 +244,7 @@ void process_give_descriptions(struct process *child, const struct process *pare
 err_t proc_create(const struct request *request, struct answer *answer);
 err_t proc_start(const struct request *request, struct answer *answer);
 err_t proc_thread_exit(const struct request *request, struct answer *answer);
+err_t proc_notification(const struct request *request, struct answer *answer);
 
 // --- fork.c, exec.c, exit.c, wait.c
 err_t proc_fork(const struct request *request, struct answer *answer);

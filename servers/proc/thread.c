@@ -74,15 +74,18 @@ void apply_nice(struct process *process)
         server_invoke(thread->kit->thread, THREAD_SET_PRIORITY, 1, (uint64_t[]){priority_of(process)});
 }
 
+static uint64_t fault_badge(const struct thread *thread)
+{
+    const struct process *process = thread->process;
+    return BADGE_FAULT | (uint64_t)(process->generation & 0xffffff) << 32 | process->slot << 16 | thread->area;
+}
+
 // The capability that the kernel sends this thread's faults over. The thread keeps a copy; ours goes after the step.
 static uint32_t fault_endpoint(const struct thread *thread)
 {
-    const struct process *process = thread->process;
-    uint64_t badge =
-        BADGE_FAULT | (uint64_t)(process->generation & 0xffffff) << 32 | process->slot << 16 | thread->area;
     uint32_t slot = slot_alloc();
     if (!slot) return 0;
-    batch_derive(SLOT_CSPACE, slot, SLOT_ENDPOINT, RIGHT_WRITE | RIGHT_GRANT, badge);
+    batch_derive(SLOT_CSPACE, slot, SLOT_ENDPOINT, RIGHT_WRITE | RIGHT_GRANT, fault_badge(thread));
     slot_free(slot);
     return slot;
 }
@@ -125,13 +128,51 @@ static bool configure(struct thread *thread, struct space *space)
     return true;
 }
 
+void thread_set_going(const struct thread *thread)
+{
+    uint32_t slot = slot_alloc();
+    if (!slot) return;
+    err_t err = cspace_derive(SLOT_CSPACE, slot, 0, SLOT_ENDPOINT, RIGHT_WRITE | RIGHT_GRANT, fault_badge(thread));
+    if (err == OK)
+        (void)thread_configure(thread->kit->thread, thread->process->space->aspace, thread->process->cspace, slot,
+                               THREAD_AREA(thread->area) + THREAD_AREA_UTCB);
+    (void)cspace_delete(SLOT_CSPACE, slot, 1);
+    slot_release(slot);
+    (void)thread_run(thread->kit->thread, 0, 1);
+}
+
+static uint32_t notification_slot(const struct thread *thread)
+{
+    return PSLOT_NOTIFICATION + thread->area % PROCESS_THREADS;
+}
+
 // Its notification takes the place of an earlier thread's in the process's cspace.
 static void give_notification(const struct thread *thread)
 {
-    uint32_t cspace = thread->process->cspace, slot = PSLOT_NOTIFICATION + thread->area % PROCESS_THREADS;
+    uint32_t cspace = thread->process->cspace, slot = notification_slot(thread);
     if (thread->process->has_execed || thread->process->n_threads > 1)
         server_invoke(cspace, CSPACE_DELETE, 2, (uint64_t[]){slot, 1});
     server_invoke(cspace, CSPACE_DERIVE, 5, (uint64_t[]){slot, 0, thread->kit->notification, RIGHTS_ALL, 0});
+}
+
+void thread_mend_notification(const struct thread *thread)
+{
+    uint32_t cspace = thread->process->cspace, slot = notification_slot(thread);
+    struct cap_identity cap = {0};
+    if (cspace_identify(cspace, slot, &cap) != OK || cap.type == CAP_NOTIFICATION) return;
+    (void)cspace_delete(cspace, slot, 1);
+    (void)cspace_derive(cspace, slot, 0, thread->kit->notification, RIGHTS_ALL, 0);
+}
+
+// Nothing but its own place is touched, so a step that is undone and run again comes to the same.
+err_t proc_notification(const struct request *request, struct answer *answer)
+{
+    (void)answer;
+    struct process *process = caller(request);
+    const struct thread *thread = process ? thread_of(process, request->words[0]) : NULL;
+    if (!thread) return ERR_INVALID;
+    thread_mend_notification(thread);
+    return OK;
 }
 
 struct thread *thread_new(struct process *process, struct space *space, uint32_t area, uint32_t tid)
