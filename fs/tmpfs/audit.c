@@ -163,6 +163,13 @@ static void reach_locks(struct lock **first)
         ;
 }
 
+// Where the ring's words are is not known any more: both ends are served here.
+static void lose_ring(struct pipe *pipe)
+{
+    pipe->words = PIPE_NO_PAGE;
+    for (unsigned end = 0; end < PIPE_ENDS; end++) pipe->ends[end].state = END_SERVED;
+}
+
 static void reach_pipe(struct inode *inode)
 {
     struct pipe *pipe = inode->pipe;
@@ -174,6 +181,7 @@ static void reach_pipe(struct inode *inode)
     for (unsigned i = 0; i < PIPE_PAGES; i++)
         if (pipe->pages[i] >= fs->pool.n_pages) pipe->pages[i] = PIPE_NO_PAGE;
     if (pipe->capacity > PIPE_PAGES) pipe->capacity = PIPE_PAGES;
+    if (pipe->words != PIPE_NO_PAGE && pipe->words > fs->pool.n_pages - RING_PAGES) lose_ring(pipe);
     for (unsigned end = 0; end < PIPE_ENDS; end++)
         for (unsigned i = 0; pipe->ends[end].state == END_LENT && i < RING_SLOTS; i++)
             audit_slots(pipe->ends[end].slots[i], 1);

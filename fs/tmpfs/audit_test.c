@@ -136,6 +136,30 @@ static bool is_mapped(long file)
     return request(IO_MAP) == OK && answer.n_caps == 1 && slots[answer.caps[0]].used;
 }
 
+// An audit between two steps of a session's end, and one of a tree of numbers that has a link to another's chunk.
+static void test_numbers(void)
+{
+    long files[40];
+    start(1024);
+    for (unsigned i = 0; i < 40; i++) files[i] = do_open("/a", O_CREAT | O_RDWR, 0644);
+    struct io_session *session = &((struct session *)session_of(1))->io;
+    uint32_t n_used = fs->io.chunks.n_used;
+    run_audit();
+    ok(fs->io.chunks.n_used == n_used && io_handle(session, (uint64_t)files[39]), "numbers stay");
+    for (unsigned i = 39; i >= 10; i--) do_close(files[i]);
+    session->n_handles = 10;
+    run_audit();
+    ok(fs->io.chunks.n_used == n_used, "chunks of numbers that are not in use any more stay with their tree");
+    session->handles.root->entries[2] = session->handles.root->entries[0];
+    session->handles.root->entries[1] = 12;
+    run_audit();
+    ok(fs->io.chunks.n_used == n_used - 2 && !session->handles.root->entries[2] && !session->handles.root->entries[1],
+       "links that lead to none, or to one that has its place, are cut");
+    for (unsigned i = 0; i < 10; i++) do_close(files[i]);
+    (void)io_session_gone(BADGE(1));
+    ok(fs->io.chunks.n_used == 0 && table_check(&fs->io.chunks), "and all go with their session");
+}
+
 static void test_lost_capability(void)
 {
     start(1024);
@@ -171,6 +195,7 @@ int main(void)
     test_lost_directory();
     test_pipe();
     test_lent_pipe();
+    test_numbers();
     test_lost_capability();
     test_stale_sessions();
     return finish_tests();

@@ -37,8 +37,7 @@ void io_attach(struct io *state, const struct io_server *functions)
 
 static uint64_t capacity(const struct io_vector *v) { return v->levels ? 1ull << 4 * v->levels : 0; }
 
-// The entry of a number, null when the tree does not reach it.
-static uint64_t *vector_entry(const struct io_vector *v, uint64_t number)
+uint64_t *io_vector_entry(const struct io_vector *v, uint64_t number)
 {
     if (number >> 4 * v->levels) return NULL;
     struct io_chunk *chunk = v->root;
@@ -182,7 +181,7 @@ void *io_session(const struct request *request)
 // Where the handle's description stands, null: there is none.
 static uint64_t *handle_entry(const struct io_session *session, uint64_t handle)
 {
-    uint64_t *entry = handle < session->n_handles ? vector_entry(&session->handles, handle) : NULL;
+    uint64_t *entry = handle < session->n_handles ? io_vector_entry(&session->handles, handle) : NULL;
     return entry && !(*entry & 1) ? entry : NULL;
 }
 
@@ -212,7 +211,7 @@ err_t io_handle_new(struct io_session *session, struct io_description *d, uint64
     uint64_t *entry;
     if (session->free_handle) {
         *handle = session->free_handle - 1;
-        entry = vector_entry(&session->handles, *handle);
+        entry = io_vector_entry(&session->handles, *handle);
         session->free_handle = (uint32_t)(*entry >> 1);
     } else {
         *handle = session->n_handles;
@@ -312,7 +311,7 @@ static void replace_session(uint64_t badge)
 
 struct io_thread *io_thread(const struct io_session *session, uint32_t index)
 {
-    const uint64_t *entry = vector_entry(&session->threads, index);
+    const uint64_t *entry = io_vector_entry(&session->threads, index);
     return entry ? (struct io_thread *)*entry : NULL;
 }
 

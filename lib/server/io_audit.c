@@ -8,6 +8,8 @@
 #include "lib/server/audit.h"
 #include "lib/server/io_state.h"
 
+#define LEVELS_MOST 5  // of a vector: a million numbers
+
 void io_wake_all(void)
 {
     struct io *io = io_state;
@@ -26,10 +28,23 @@ void io_wake_all(void)
 
 static uint32_t smaller(uint32_t a, uint64_t b) { return a < b ? a : (uint32_t)b; }
 
-// How many numbers a vector has room for, at most.
-static uint64_t room_of(const struct io_vector *v)
+// How many numbers a vector has room for.
+static uint64_t room_of(const struct io_vector *v) { return v->levels ? 1ull << 4 * v->levels : 0; }
+
+// All chunks of the tree are reached, each by the first link that leads to it: what does not lead to one more is cut. A vector
+// that is being taken apart has chunks for more numbers than are in use.
+static void reach_chunks(const struct io *io, struct io_vector *v)
 {
-    return !v->root || v->levels == 0 || v->levels > 8 ? 0 : 1ull << 4 * v->levels;
+    if (v->levels > LEVELS_MOST) v->levels = 0;
+    if (v->levels == 0) v->root = NULL;
+    for (uint64_t number = 0; number < room_of(v); number += IO_FANOUT) {
+        struct io_chunk **link = &v->root;
+        for (unsigned level = v->levels; level > 0 && *link; level--) {
+            bool is_first = number % (1ull << 4 * level) == 0;  // of the numbers behind this link
+            if (is_first && !audit_reach(&io->chunks, *link)) *link = NULL;
+            if (*link) link = (struct io_chunk **)&(*link)->entries[number >> 4 * (level - 1) & 15];
+        }
+    }
 }
 
 // No more handles than all chunks have room for, which lie close; no more threads than have numbers.
@@ -41,27 +56,12 @@ static void limit_numbers(const struct io *io, struct io_session *session)
     session->n_threads = smaller(session->n_threads, IO_THREADS_MOST);
 }
 
-// Where this number's entry is, null: nowhere. All chunks on the way are reached; a link that leads to none is cut.
-static uint64_t *reach_entry(const struct io *io, struct io_vector *v, uint64_t number)
-{
-    if (v->levels > 8 || number >= 1ull << 4 * v->levels) return NULL;
-    struct io_chunk **link = &v->root;
-    for (unsigned level = v->levels; level > 0; level--) {
-        struct io_chunk *chunk = *link;
-        if (!table_holds(&io->chunks, chunk)) *link = chunk = NULL;
-        if (!chunk) return NULL;
-        (void)audit_reach(&io->chunks, chunk);
-        link = (struct io_chunk **)&chunk->entries[number >> 4 * (level - 1) & 15];
-    }
-    return (uint64_t *)link;
-}
-
 // The numbers that lead to no description are free.
 static void reach_handles(const struct io *io, struct io_session *session)
 {
     session->free_handle = 0;
     for (uint32_t number = session->n_handles; number-- > 0;) {
-        uint64_t *entry = reach_entry(io, &session->handles, number);
+        uint64_t *entry = io_vector_entry(&session->handles, number);
         if (!entry) continue;
         struct io_description *d = (struct io_description *)*entry;
         if (d && table_holds(&io->descriptions, d)) {
@@ -77,7 +77,7 @@ static void reach_handles(const struct io *io, struct io_session *session)
 static void reach_threads(const struct io *io, struct io_session *session)
 {
     for (uint32_t index = 0; index < session->n_threads; index++) {
-        uint64_t *entry = reach_entry(io, &session->threads, index);
+        uint64_t *entry = io_vector_entry(&session->threads, index);
         if (!entry) continue;
         const struct io_thread *thread = (const struct io_thread *)*entry;
         if (!audit_reach(&io->threads, thread))
@@ -130,6 +130,8 @@ void io_audit(void)
     for (uint32_t slot = 0; slot < io->sessions.n_slots; slot++) {
         struct io_session *session = session_at(&io->sessions, slot);
         if (!session) continue;
+        reach_chunks(io, &session->handles);
+        reach_chunks(io, &session->threads);
         limit_numbers(io, session);
         reach_handles(io, session);
         reach_threads(io, session);

@@ -8,6 +8,8 @@
 // The helper's durable state, set by io_attach().
 extern struct io *io_state;
 
+// The entry of a number, null when the tree does not reach it.
+uint64_t *io_vector_entry(const struct io_vector *v, uint64_t number);
 // The thread that a session registered under this index, null when it did not.
 struct io_thread *io_thread(const struct io_session *session, uint32_t index);
 // Has the session's process ended?
