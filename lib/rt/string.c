@@ -4,7 +4,14 @@
 // Built without builtins, so that the compiler does not turn a loop here into a call of itself.
 #include "lib/rt/string.h"
 
-#define BULK_BYTES 64  // from here on a string instruction pays
+#define BULK_BYTES 64            // from here on a string instruction pays
+#define MOST_BYTES (1ull << 30)  // nobody moves or fills more at once: a size below zero, say
+
+// Ends here, before all is lost that lies behind.
+static inline void check_size(size_t n)
+{
+    if (n > MOST_BYTES) __builtin_trap();
+}
 
 // A word that may lie anywhere and alias anything.
 struct __attribute__((packed, may_alias)) loose_word {
@@ -22,6 +29,7 @@ void *rt_memcpy(void *restrict to, const void *restrict from, size_t n)
         uint64_t last_word = ((const struct loose_word *)(s + n - 8))->value;
         if (n >= BULK_BYTES) {
             size_t words = n / 8;
+            check_size(n);
             __asm__ volatile("rep movsq" : "+D"(d), "+S"(s), "+c"(words) : : "memory");
         }
         for (; d < last; d += 8, s += 8) ((struct loose_word *)d)->value = ((const struct loose_word *)s)->value;
@@ -40,6 +48,7 @@ void *rt_memset(void *to, int byte, size_t n)
         uint8_t *last = d + n - 8;
         if (n >= BULK_BYTES) {
             size_t words = n / 8;
+            check_size(n);
             __asm__ volatile("rep stosq" : "+D"(d), "+c"(words) : "a"(word) : "memory");
         }
         for (; d < last; d += 8) ((struct loose_word *)d)->value = word;
@@ -55,6 +64,7 @@ void *rt_memmove(void *to, const void *from, size_t n)
     uint8_t *d = to;
     const uint8_t *s = from;
     if ((size_t)(d - s) >= n) return rt_memcpy(to, from, n);
+    check_size(n);
     while (n > 0 && n % 8 != 0) {
         n--;
         d[n] = s[n];

@@ -12,6 +12,8 @@
 #define strchr own_strchr
 #include "lib/rt/string.c"
 
+#include <setjmp.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -55,6 +57,27 @@ static bool fills(unsigned at, unsigned n)
 
 static void *copy(void *to, const void *from, size_t n) { return rt_memcpy(to, from, n); }
 
+static jmp_buf trapped;
+static void trap(int signal) { longjmp(trapped, signal); }
+
+// A size below zero, as from a count that went wrong: not a byte is written.
+static bool refuses(void (*work)(uint8_t *bytes, size_t n))
+{
+    uint8_t bytes[BYTES];
+    number(bytes);
+    (void)signal(SIGILL, trap);
+    if (!setjmp(trapped)) {
+        work(bytes + ROOM, (size_t)-16);
+        return false;
+    }
+    for (unsigned i = 0; i < BYTES; i++)
+        if (bytes[i] != (uint8_t)(i + 1)) return false;
+    return true;
+}
+
+static void fill_all(uint8_t *bytes, size_t n) { (void)rt_memset(bytes, 0, n); }
+static void copy_all(uint8_t *bytes, size_t n) { (void)rt_memcpy(bytes, bytes + ROOM, n); }
+
 int main(void)
 {
     bool copies = true, moves_up = true, moves_down = true, sets = true;
@@ -70,6 +93,7 @@ int main(void)
     ok(moves_up, "memmove upwards over its own source keeps every byte");
     ok(moves_down, "memmove downwards over its own source keeps every byte");
     ok(sets, "memset fills so many bytes and no others");
+    ok(refuses(fill_all) && refuses(copy_all), "a size below zero ends who asks before a byte is written");
     printf("1..%u\n", n_tests);
     return n_failed != 0;
 }

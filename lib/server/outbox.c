@@ -101,6 +101,7 @@ static void invoke(const struct effect *effect)
     case EFFECT_INVOKE: effects_add(LIST_ENTRY(slot, effect->label, effect->n_words), words); break;
     case EFFECT_EMPTY: effects_add(LIST_ENTRY(SLOT_CSPACE, CSPACE_DELETE, 2), (uint64_t[BATCH_WORDS]){slot, 1}); break;
     case EFFECT_FREE:
+        if (words[0] > SLOTS_IN_A_ROW) panic("%lu slots in a row are to be freed", words[0]);
         effects_add(LIST_ENTRY(SLOT_CSPACE, CSPACE_DELETE, 2), (uint64_t[BATCH_WORDS]){slot, words[0]});
         for (uint32_t i = 0; i < words[0]; i++) slot_release(effect->slot + i);
         break;

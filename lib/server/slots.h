@@ -9,7 +9,8 @@
 // An empty slot, 0 when all are in use.
 uint32_t slot_alloc(void);
 
-// The first of n empty slots in a row (n <= 64), 0 when there are none.
+#define SLOTS_IN_A_ROW 64  // at most
+// The first of n empty slots in a row, 0 when there are none.
 uint32_t slot_alloc_run(uint32_t n);
 
 // Empty the slot after the commit and give it back. 0 is ignored.

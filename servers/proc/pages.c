@@ -41,6 +41,7 @@ static uint32_t next_free(const struct pages *pages, uint32_t from)
 // Note what the run's state is about to be changed from.
 static void note_run(const struct pages *pages, uint32_t first, unsigned n)
 {
+    if ((uint64_t)first + n > pages->n) panic("pages %u+%u of %u", first, n, pages->n);
     vault_log(&pages->counts[first], n * sizeof *pages->counts);
     vault_log(&pages->free[first / 64], ((first + n - 1) / 64 - first / 64 + 1) * sizeof *pages->free);
 }
