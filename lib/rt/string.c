@@ -3,6 +3,7 @@
 //
 // Built without builtins, so that the compiler does not turn a loop here into a call of itself.
 #include "lib/rt/string.h"
+#include <stdbool.h>
 
 #define BULK_BYTES 64            // from here on a string instruction pays
 #define MOST_BYTES (1ull << 30)  // nobody moves or fills more at once: a size below zero, say
@@ -24,19 +25,20 @@ void *rt_memcpy(void *restrict to, const void *restrict from, size_t n)
 {
     uint8_t *d = to;
     const uint8_t *s = from;
-    if (n >= 8) {
-        uint8_t *last = d + n - 8;
-        uint64_t last_word = ((const struct loose_word *)(s + n - 8))->value;
-        if (n >= BULK_BYTES) {
-            size_t words = n / 8;
-            check_size(n);
-            __asm__ volatile("rep movsq" : "+D"(d), "+S"(s), "+c"(words) : : "memory");
-        }
-        for (; d < last; d += 8, s += 8) ((struct loose_word *)d)->value = ((const struct loose_word *)s)->value;
-        ((struct loose_word *)last)->value = last_word;
+    if (n < 8) {
+        for (; n > 0; n--) *d++ = *s++;
         return to;
     }
-    for (; n > 0; n--) *d++ = *s++;
+    bool bulk = n >= BULK_BYTES;
+    if (bulk) check_size(n);
+    uint8_t *last = d + n - 8;
+    uint64_t last_word = ((const struct loose_word *)(s + n - 8))->value;
+    size_t words = n / 8;
+    if (bulk)
+        __asm__ volatile("rep movsq" : "+D"(d), "+S"(s), "+c"(words) : : "memory");
+    else
+        for (; d < last; d += 8, s += 8) ((struct loose_word *)d)->value = ((const struct loose_word *)s)->value;
+    ((struct loose_word *)last)->value = last_word;
     return to;
 }
 
@@ -44,18 +46,19 @@ void *rt_memset(void *to, int byte, size_t n)
 {
     uint8_t *d = to;
     uint64_t word = 0x0101010101010101ull * (uint8_t)byte;
-    if (n >= 8) {
-        uint8_t *last = d + n - 8;
-        if (n >= BULK_BYTES) {
-            size_t words = n / 8;
-            check_size(n);
-            __asm__ volatile("rep stosq" : "+D"(d), "+c"(words) : "a"(word) : "memory");
-        }
-        for (; d < last; d += 8) ((struct loose_word *)d)->value = word;
-        ((struct loose_word *)last)->value = word;
+    if (n < 8) {
+        for (; n > 0; n--) *d++ = (uint8_t)byte;
         return to;
     }
-    for (; n > 0; n--) *d++ = (uint8_t)byte;
+    bool bulk = n >= BULK_BYTES;
+    if (bulk) check_size(n);
+    uint8_t *last = d + n - 8;
+    size_t words = n / 8;
+    if (bulk)
+        __asm__ volatile("rep stosq" : "+D"(d), "+c"(words) : "a"(word) : "memory");
+    else
+        for (; d < last; d += 8) ((struct loose_word *)d)->value = word;
+    ((struct loose_word *)last)->value = word;
     return to;
 }
 
