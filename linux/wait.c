@@ -12,8 +12,8 @@ err_t thread_wait(uint64_t deadline_ns)
     err_t err = sys_wait(PSLOT_NOTIFICATION + thread_index() % 64, 0, &m, deadline_ns);
     if (err == OK || err == ERR_TIMEOUT || err == ERR_EVENT) return err;
     m = (struct message){.words = {thread_index()}};
-    (void)ask_proc(PROC_NOTIFICATION, 0, &m);
-    return OK;  // who waits looks, and waits again
+    // Given again, it is as if it had been signalled: who waits looks, and waits again.
+    return ask_proc(PROC_NOTIFICATION, 0, &m) < 0 ? err : OK;
 }
 
 long wait_interrupted(err_t err) { return err == ERR_EVENT ? -ERESTARTSYS : errno_of(err); }
